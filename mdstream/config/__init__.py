@@ -1,0 +1,28 @@
+"""Settings from `conf/*.yaml`, `.env` and the environment: frozen, checked, secrets redacted."""
+
+from mdstream.config.loading import CONFIG_VARIABLE, load_settings
+from mdstream.config.settings import (
+    KafkaSettings,
+    RedisSettings,
+    ServingSettings,
+    Settings,
+    SparkSettings,
+    StoreSettings,
+    TickSettings,
+    TimescaleSettings,
+    WindowConfiguration,
+)
+
+__all__ = [
+    "CONFIG_VARIABLE",
+    "KafkaSettings",
+    "RedisSettings",
+    "ServingSettings",
+    "Settings",
+    "SparkSettings",
+    "StoreSettings",
+    "TickSettings",
+    "TimescaleSettings",
+    "WindowConfiguration",
+    "load_settings",
+]

@@ -1,0 +1,134 @@
+"""Reads settings from the configuration file, `.env` and the environment, and explains what cannot be used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+)
+
+from mdstream.config.settings import Settings
+from mdstream.errors import ConfigError, did_you_mean
+
+CONFIG_VARIABLE = "MDSTREAM_CONFIG"
+"""Environment variable that names the configuration file."""
+
+DEFAULT_CONFIG = Path("conf/mdstream.yaml")
+"""The configuration file that is read if none is named and it exists."""
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Read the settings: environment over `.env` over the configuration file over the defaults.
+
+    Args:
+        path: Configuration file; None for the one `MDSTREAM_CONFIG` names, or `conf/mdstream.yaml` if it exists.
+
+    Raises:
+        ConfigError: A file cannot be read, a key is unknown, or a value is not usable.
+
+    Example:
+        >>> load_settings().kafka.partitions >= 1
+        True
+    """
+    source = path or _configured_path()
+    from_file = _read_yaml(source) if source else {}
+    _refuse_unknown_variables()
+
+    class _Layered(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+            env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return (
+                EnvSettingsSource(settings_cls),
+                _OwnDotEnv(settings_cls, env_file=".env"),
+                InitSettingsSource(settings_cls, init_kwargs=from_file),
+            )
+
+    try:
+        return _Layered()
+    except ValidationError as exc:
+        raise ConfigError(_explain(exc, source)) from exc
+
+
+class _OwnDotEnv(DotEnvSettingsSource):
+    """A `.env` that other programs share: variables without our prefix are not ours to refuse."""
+
+    def __call__(self) -> dict[str, Any]:
+        known = Settings.model_fields
+        return {name: value for name, value in super().__call__().items() if name in known}
+
+
+def _configured_path() -> Path | None:
+    named = os.environ.get(CONFIG_VARIABLE)
+    if named:
+        return Path(named)
+    return DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise ConfigError(f"cannot read the configuration file {path}: {exc.strerror}") from exc
+    except yaml.YAMLError as exc:
+        raise ConfigError(f"{path} is not YAML: {exc}") from exc
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} holds a {type(content).__name__}; expected a mapping of settings")
+    return content
+
+
+def _refuse_unknown_variables() -> None:
+    for name in os.environ:
+        if not name.startswith("MDSTREAM_") or name in {CONFIG_VARIABLE, "MDSTREAM_TEST_DATA"}:
+            continue
+        section = name.removeprefix("MDSTREAM_").split("__")[0].lower()
+        if section not in Settings.model_fields:
+            raise ConfigError(
+                f"environment variable {name}: unknown setting '{section}'; "
+                f"{did_you_mean(section, Settings.model_fields)}"
+            )
+
+
+def _explain(error: ValidationError, source: Path | None) -> str:
+    lines = [f"the configuration cannot be used ({source or 'environment'} and environment):"]
+    for problem in error.errors(include_input=False, include_url=False):
+        where = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            known = _known_keys(problem["loc"][:-1])
+            lines.append(f"  {where}: unknown key; {did_you_mean(str(problem['loc'][-1]), known)}")
+        else:
+            lines.append(f"  {where}: {problem['msg']}")
+    return "\n".join(lines)
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Settings
+    for part in location:
+        if isinstance(part, str):
+            model = next(_models_in(model.model_fields[part].annotation))
+    return list(model.model_fields)
+
+
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)

@@ -1,0 +1,148 @@
+"""What can be configured, with its meaning, unit and default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from mdstream.schemas import BarWindow
+
+SPARK_KAFKA_PACKAGE = "org.apache.spark:spark-sql-kafka-0-10_2.13:4.2.0"
+"""Maven coordinate of the Kafka connector; 4.2.0 serves Spark 4.2 and 4.3."""
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[int, Field(ge=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WindowConfiguration(_Section):
+    """One window of bars."""
+
+    name: str = Field(min_length=1, description="what the bars are called, e.g. 1min")
+    duration: Seconds = Field(description="length in seconds")
+
+    @property
+    def window(self) -> BarWindow:
+        """The window as the transforms take it."""
+        return BarWindow(self.name, self.duration)
+
+
+def _distinct_names(windows: tuple[WindowConfiguration, ...]) -> tuple[WindowConfiguration, ...]:
+    names = [window.name for window in windows]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two windows have the same name: {', '.join(names)}")
+    return windows
+
+
+class TickSettings(_Section):
+    """Which ticks are taken and how long their bars stay open."""
+
+    allowed_lateness_seconds: Seconds = Field(
+        86_400, description="a tick this far behind the newest one still revises its bar"
+    )
+    max_future_skew_seconds: Seconds = Field(
+        300, description="a tick further ahead of its ingest time goes to dead_letter"
+    )
+    conditions_table: Path | None = Field(
+        None, description="CSV code,open_close,high_low,volume; without it every trade is eligible"
+    )
+
+
+class KafkaSettings(_Section):
+    """The broker, its topics and our producers."""
+
+    bootstrap_servers: str = Field("127.0.0.1:9092", min_length=1)
+    partitions: int = Field(2, ge=1, description="partitions of topics that mdstream creates")
+    replication_factor: int = Field(1, ge=1, description="replicas of topics that mdstream creates")
+    retention_hours: int = Field(168, ge=1, description="how long topics that mdstream creates keep records")
+    linger_ms: float = Field(1, ge=0, description="how long a producer waits to fill a batch")
+    batch_size: int = Field(262_144, ge=1, description="bytes of a producer's batch")
+    compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "lz4"
+
+
+class SparkSettings(_Section):
+    """The Spark application that runs the jobs."""
+
+    master: str = Field("local[32]", description="real-time mode needs a slot for each task of a query at once")
+    packages: tuple[str, ...] = Field((SPARK_KAFKA_PACKAGE,), description="Maven coordinates of the connectors")
+    checkpoint_location: str = Field("checkpoints", description="folder or URL that outlives the application")
+    shuffle_partitions: int = Field(2, ge=1)
+    real_time_trigger: str = Field("5 minutes", description="length of a real-time batch, between checkpoints")
+    micro_batch_trigger: str = Field("1 second", description="interval of the micro-batch queries")
+    network_buffer_max_wait_ms: int = Field(
+        5, ge=0, description="flush wait of the streaming shuffle: low for latency, higher to save CPU"
+    )
+    max_offsets_per_trigger: int = Field(200_000, ge=1, description="most records a micro-batch reads")
+    conf: dict[str, str] = Field(default_factory=dict, description="any other Spark setting")
+
+
+class TimescaleSettings(_Section):
+    """TimescaleDB, or a PostgreSQL without the extension."""
+
+    host: str = "127.0.0.1"
+    port: Port = 5432
+    database: str = "mdstream"
+    user: str = "mdstream"
+    password: SecretStr = SecretStr("")
+    compress_after_days: int = Field(7, ge=1)
+    retention_days: int = Field(365, ge=1)
+
+
+class RedisSettings(_Section):
+    """Redis, or Valkey."""
+
+    host: str = "127.0.0.1"
+    port: Port = 6379
+    database: int = Field(0, ge=0)
+    password: SecretStr = SecretStr("")
+    latest_price_ttl_seconds: Seconds = 60
+    aggregated_ttl_seconds: Seconds = 300
+
+
+class StoreSettings(_Section):
+    """Where results are kept."""
+
+    timescaledb: TimescaleSettings = TimescaleSettings()
+    redis: RedisSettings = RedisSettings()
+
+
+class ServingSettings(_Section):
+    """Servers that others connect to."""
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    rest_port: Port = 8000
+
+
+class Settings(BaseSettings):
+    """All settings, from `conf/mdstream.yaml`, `.env` and the environment, the last one first.
+
+    Environment variables are named `MDSTREAM_` and the path of the setting with two underscores between its
+    parts, e.g. `MDSTREAM_KAFKA__BOOTSTRAP_SERVERS`.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="MDSTREAM_", env_nested_delimiter="__")
+
+    symbols: tuple[str, ...] = Field(("AAPL", "MSFT", "GOOGL", "AMZN", "TSLA"), min_length=1)
+    window_configurations: Annotated[
+        tuple[WindowConfiguration, ...], Field(min_length=1), AfterValidator(_distinct_names)
+    ] = (
+        WindowConfiguration(name="1min", duration=60),
+        WindowConfiguration(name="5min", duration=300),
+        WindowConfiguration(name="15min", duration=900),
+    )
+    ticks: TickSettings = TickSettings()
+    kafka: KafkaSettings = KafkaSettings()
+    spark: SparkSettings = SparkSettings()
+    stores: StoreSettings = StoreSettings()
+    serving: ServingSettings = ServingSettings()
+
+    @property
+    def windows(self) -> tuple[BarWindow, ...]:
+        """The configured windows as the transforms take them."""
+        return tuple(configuration.window for configuration in self.window_configurations)

@@ -1,0 +1,86 @@
+"""Every error that mdstream raises on purpose.
+
+::
+
+    MdstreamError
+    ├── ConfigError                what was configured cannot be used
+    ├── MissingDependencyError     an optional package is not installed
+    ├── InvalidInputError          a file, record or argument is not what was expected
+    ├── FeedError                  a market data source fails for good
+    ├── DeliveryError              Kafka did not take a record
+    ├── SinkError                  a store refused a batch
+    │   └── SinkUnavailableError   a store cannot be reached now; the same write may be tried again
+    ├── ServerError                an embedded server does not start, or stopped
+    └── QueryFailedError           a streaming query ended with an error
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class MdstreamError(Exception):
+    """Root of all errors raised by mdstream."""
+
+
+class ConfigError(MdstreamError):
+    """What was configured cannot be used."""
+
+
+class MissingDependencyError(MdstreamError):
+    """An optional package is not installed."""
+
+    @classmethod
+    def for_extra(cls, package: str, extra: str) -> MissingDependencyError:
+        """Name the extra of mdstream that brings `package`."""
+        return cls(f"{package} is not installed; it comes with: pip install 'mdstream[{extra}]'")
+
+
+class InvalidInputError(MdstreamError):
+    """A file, record or argument is not what was expected."""
+
+
+class FeedError(MdstreamError):
+    """A market data source fails for good."""
+
+
+class DeliveryError(MdstreamError):
+    """Kafka did not take a record."""
+
+
+class SinkError(MdstreamError):
+    """A store refused a batch."""
+
+
+class SinkUnavailableError(SinkError):
+    """A store cannot be reached now; the same write may be tried again."""
+
+
+class ServerError(MdstreamError):
+    """An embedded server does not start, or stopped."""
+
+
+class QueryFailedError(MdstreamError):
+    """A streaming query ended with an error."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a hint for an unknown name: the nearest known one, or all of them.
+
+    Args:
+        name: What was found.
+        known: What would have been accepted.
+
+    Returns:
+        A sentence to put behind the error message.
+
+    Example:
+        >>> did_you_mean("symbls", ["symbols", "kafka"])
+        "did you mean 'symbols'?"
+    """
+    choices = sorted(known)
+    near = difflib.get_close_matches(name, choices, n=1)
+    if near:
+        return f"did you mean '{near[0]}'?"
+    return f"known are: {', '.join(choices) or 'none'}"

@@ -1,0 +1,123 @@
+"""Every record that crosses a border of mdstream, declared once.
+
+Spark types, table DDL, JSON and empty test frames are derived from these declarations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+TIME = pa.timestamp("us", tz="UTC")
+"""A point in time: microseconds since the epoch, UTC. In JSON the bare integer."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A kind of record, its fields and where it lives.
+
+    Attributes:
+        name: What one record is called.
+        schema: Fields with type, nullability and a comment that gives meaning and unit.
+        topic: Kafka topic that carries the record, if one does.
+        table: Table that stores the record, if one does.
+        key: Natural key: two records with the same key are revisions of one thing.
+        time_column: The field that places the record in time; tables are partitioned by it.
+        revision_column: A revision replaces another if this is not smaller; None: the first one stays.
+    """
+
+    name: str
+    schema: pa.Schema
+    topic: str | None = None
+    table: str | None = None
+    key: tuple[str, ...] = ()
+    time_column: str | None = None
+    revision_column: str | None = None
+
+    def empty(self) -> pa.Table:
+        """Return a table with this record's schema and no rows."""
+        return self.schema.empty_table()
+
+
+def _field(name: str, kind: pa.DataType, comment: str, *, null: bool = False) -> pa.Field:
+    return pa.field(name, kind, nullable=null, metadata={"comment": comment})
+
+
+_TICK_FIELDS = (
+    _field("symbol", pa.string(), "instrument, as the source names it, e.g. AAPL or BTCUSDT"),
+    _field("price", pa.float64(), "price of the trade in the instrument's currency"),
+    _field("size", pa.float64(), "units traded: shares, or coins with fractions"),
+    _field("event_time", TIME, "when the trade happened, by the source's clock"),
+    _field("ingest_time", TIME, "when the tick reached our process, by its clock", null=True),
+    _field("source", pa.string(), "the feed that delivered it", null=True),
+    _field("exchange", pa.string(), "venue, in the source's code", null=True),
+    _field("trade_id", pa.string(), "the venue's id of the trade; not unique across venues", null=True),
+    _field("sequence", pa.int64(), "the source's order of trades within a symbol and session", null=True),
+    _field("conditions", pa.list_(pa.string()), "trade condition codes of the source", null=True),
+)
+
+_KAFKA_COORDINATE = (
+    _field("kafka_partition", pa.int32(), "partition of tick_data the tick was read from"),
+    _field("kafka_offset", pa.int64(), "offset within that partition; with it, the tick's identity"),
+)
+
+TICK = Record(name="tick", schema=pa.schema(_TICK_FIELDS), topic="tick_data", time_column="event_time")
+"""One trade print, as it enters Kafka."""
+
+STORED_TICK = Record(
+    name="stored tick",
+    schema=pa.schema((*_TICK_FIELDS, *_KAFKA_COORDINATE)),
+    table="tick_data",
+    key=("symbol", "event_time", "kafka_partition", "kafka_offset"),
+    time_column="event_time",
+)
+"""A tick with its Kafka coordinate. Equal prints are common and all count: only the coordinate tells them apart."""
+
+BAR = Record(
+    name="bar",
+    schema=pa.schema(
+        (
+            _field("symbol", pa.string(), "instrument"),
+            _field("window", pa.string(), "name of the window, e.g. 1min"),
+            _field("window_start", TIME, "first instant of the window, aligned to the epoch"),
+            _field("window_end", TIME, "first instant after the window"),
+            _field("open", pa.float64(), "price of the first eligible trade by (event_time, sequence, offset)"),
+            _field("high", pa.float64(), "highest price of an eligible trade"),
+            _field("low", pa.float64(), "lowest price of an eligible trade"),
+            _field("close", pa.float64(), "price of the last eligible trade by (event_time, sequence, offset)"),
+            _field("volume", pa.float64(), "units traded, over all trades that count for volume"),
+            _field("vwap", pa.float64(), "sum of price x size / sum of size, over eligible trades", null=True),
+            _field("trade_count", pa.int64(), "trades in the window so far; the bar's revision number"),
+            _field("last_event_time", TIME, "event time of the newest trade"),
+            _field("last_ingest_time", TIME, "ingest time of the trade that came last", null=True),
+        )
+    ),
+    topic="aggregated_data",
+    table="aggregated_data",
+    key=("symbol", "window", "window_start"),
+    time_column="window_start",
+    revision_column="trade_count",
+)
+"""The newest revision of one bar."""
+
+DEAD_LETTER = Record(
+    name="dead letter",
+    schema=pa.schema(
+        (
+            _field("source", pa.string(), "the feed or topic the bad input came from"),
+            _field("reason", pa.string(), "what was found and what was expected"),
+            _field("payload", pa.string(), "the input as it was; 'base64:' in front if it is not UTF-8"),
+            _field("received_time", TIME, "when it reached us"),
+        )
+    ),
+    topic="dead_letter",
+    time_column="received_time",
+)
+"""Input that cannot be used, kept with the reason."""
+
+TOPIC_RECORDS = (TICK, BAR, DEAD_LETTER)
+"""The records that travel through Kafka, one topic each."""
+
+TABLE_RECORDS = (STORED_TICK, BAR)
+"""The records that are stored in tables."""

@@ -1,0 +1,72 @@
+"""Names and lengths of bar windows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mdstream.errors import InvalidInputError
+
+_UNIT_SECONDS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "hour": 3600, "d": 86400, "day": 86400}
+_NAME = re.compile(r"(\d+)([a-z]+)")
+
+
+@dataclass(frozen=True)
+class BarWindow:
+    """A tumbling window [start, start + seconds), aligned to the epoch.
+
+    Attributes:
+        name: What bars of this window are called, e.g. `1min`.
+        seconds: Length in seconds, at least 1.
+    """
+
+    name: str
+    seconds: int
+
+    def __post_init__(self) -> None:
+        if self.seconds < 1:
+            raise InvalidInputError(f"window '{self.name}' has {self.seconds} seconds; expected at least 1")
+
+    @classmethod
+    def parse(cls, name: str) -> BarWindow:
+        """Read a window from its name: a number and a unit of s, min, h or d.
+
+        Raises:
+            InvalidInputError: The name is not of that form.
+
+        Example:
+            >>> BarWindow.parse("5min")
+            BarWindow(name='5min', seconds=300)
+        """
+        match = _NAME.fullmatch(name)
+        if match is None or match[2] not in _UNIT_SECONDS:
+            raise InvalidInputError(f"window '{name}' is not a number and a unit (s, min, h, d), e.g. 1min or 4h")
+        return cls(name, int(match[1]) * _UNIT_SECONDS[match[2]])
+
+
+def nest_windows(windows: Iterable[BarWindow]) -> list[tuple[BarWindow, ...]]:
+    """Split windows into as few nests as it takes, the longest last in each.
+
+    A nest is a set of windows that all divide its longest one, so that each lies wholly within one window
+    of that length. One streaming query builds all bars of a nest.
+
+    Raises:
+        InvalidInputError: There is no window, or two have the same name.
+
+    Example:
+        >>> [[w.name for w in nest] for nest in nest_windows(map(BarWindow.parse, ["1min", "5min", "7min"]))]
+        [['1min', '7min'], ['5min']]
+    """
+    ordered = sorted(windows, key=lambda window: window.seconds, reverse=True)
+    names = [window.name for window in ordered]
+    if not names or len(set(names)) < len(names):
+        raise InvalidInputError(f"expected windows with different names, found: {', '.join(names) or 'none'}")
+    nests: list[list[BarWindow]] = []
+    for window in ordered:
+        home = next((nest for nest in nests if nest[0].seconds % window.seconds == 0), None)
+        if home is None:
+            nests.append([window])
+        else:
+            home.append(window)
+    return [tuple(reversed(nest)) for nest in nests]
