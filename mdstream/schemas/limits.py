@@ -1,0 +1,86 @@
+"""What makes a tick usable: limits and the reasons for refusing, declared once for ingest and Spark.
+
+The patterns use only what Python, RE2 (Arrow) and Java (Spark) read alike; each has to match the whole value.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+
+SYMBOL_PATTERN = r"[A-Za-z0-9][A-Za-z0-9.:/_^=-]{0,31}"
+"""A symbol of any venue we know, e.g. `BRK.B`, `X:BTC-USD`, `EUR/USD`."""
+
+TEXT_PATTERN = r"[^\x00-\x1F\x7F]{0,128}"
+"""An optional text (source, exchange, trade_id, each condition): databases refuse control characters."""
+
+TEXT_FIELDS = ("source", "exchange", "trade_id")
+"""Fields of a tick that `TEXT_PATTERN` holds for, besides each of its conditions."""
+
+MAX_PRICE = 1e12
+"""Highest price, in the instrument's currency."""
+
+MAX_SIZE = 1e13
+"""Most units in one trade."""
+
+MAX_NOTIONAL = 1e12
+"""Highest price x size of one trade, in the instrument's currency."""
+
+MIN_EVENT_TIME = datetime(1990, 1, 1, tzinfo=UTC)
+"""No trade of ours is older: earlier times are wrong units or unset clocks."""
+
+MAX_PAYLOAD_BYTES = 65_536
+"""Longest input that is read as one tick, in bytes."""
+
+MAX_DEAD_LETTER_BYTES = 8 * 1024 * 1024
+"""Longest message in the dead letter topic, in bytes: input is kept whole up to about here."""
+
+
+class Reason(StrEnum):
+    """Why a tick is refused: a stable sentence, behind which the value found may follow after a colon.
+
+    Example:
+        >>> Reason.MISSING.of("price")
+        'price missing'
+        >>> Reason.NOT_POSITIVE.of("price", -1.0)
+        'price not positive: -1.0'
+    """
+
+    NOT_UTF8 = "not UTF-8"
+    NOT_JSON = "not JSON"
+    NOT_AN_OBJECT = "not a JSON object"
+    WRONG_COLUMN_COUNT = "wrong number of columns"
+    PAYLOAD_TOO_LONG = f"payload longer than {MAX_PAYLOAD_BYTES} bytes"
+    MISSING = "{field} missing"
+    NOT_A_NUMBER = "{field} not a number"
+    NOT_AN_INTEGER = "{field} not an integer"
+    NOT_A_TIME = "{field} not a time"
+    NOT_TEXT = "{field} not text"
+    MALFORMED = "{field} malformed"
+    NOT_FINITE = "{field} not finite"
+    NOT_POSITIVE = "{field} not positive"
+    PRICE_TOO_HIGH = f"price above {MAX_PRICE:.0e}"
+    SIZE_TOO_HIGH = f"size above {MAX_SIZE:.0e}"
+    NOTIONAL_TOO_HIGH = f"price x size above {MAX_NOTIONAL:.0e}"
+    EVENT_TIME_TOO_EARLY = f"event_time before {MIN_EVENT_TIME:%Y-%m-%d}"
+    EVENT_TIME_AHEAD = "event_time too far ahead of ingest_time"
+
+    def of(self, field: str = "", found: object = None) -> str:
+        """Return the sentence for `field`, with the value that was found.
+
+        Args:
+            field: The tick's field, where the reason names one.
+            found: The value to show; None leaves it out.
+        """
+        sentence = self.value.replace("{field}", field)
+        return sentence if found is None else f"{sentence}: {found}"
+
+
+def kind_of(reason: str) -> str:
+    """Return a reason's stable part, without the value found: what refusals are counted by.
+
+    Example:
+        >>> kind_of("price not positive: -1.0")
+        'price not positive'
+    """
+    return reason.partition(": ")[0]
