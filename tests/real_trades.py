@@ -18,8 +18,6 @@ BARS_FILE = "us_equity_bars_1m_vendor_20131007_08.parquet"
 TRADE_COUNT = 1_042_557
 """Prints in the trades file, by its description."""
 
-TRADE_COUNT_BY_SYMBOL = {"AIG": 110_834, "BAC": 267_281, "IBM": 118_480, "SPY": 545_962}
-
 _ELIGIBLE_CODES = ("1", "20000001")
 _SUSPICIOUS = "S"
 
