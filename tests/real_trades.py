@@ -50,7 +50,7 @@ def write_ticks(path: Path, *, symbols: tuple[str, ...] = (), limit: int | None 
     if limit is not None:
         trades = trades.slice(0, limit)
     pq.write_table(_as_ticks(trades), path)
-    return trades.num_rows
+    return int(trades.num_rows)
 
 
 def _as_ticks(trades: pa.Table) -> pa.Table:
