@@ -64,6 +64,7 @@ class KafkaSettings(_Section):
     linger_ms: float = Field(1, ge=0, description="how long a producer waits to fill a batch")
     batch_size: int = Field(262_144, ge=1, description="bytes of a producer's batch")
     compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "lz4"
+    delivery_timeout_seconds: Seconds = Field(60, description="a record not acknowledged by then has failed")
 
 
 class SparkSettings(_Section):
@@ -91,7 +92,11 @@ class TimescaleSettings(_Section):
     user: str = "mdstream"
     password: SecretStr = SecretStr("")
     compress_after_days: int = Field(7, ge=1)
-    retention_days: int = Field(365, ge=1)
+    retention_days: int = Field(365, ge=1, description="older rows, by their own time, are dropped by maintain")
+    partitions_ahead_days: int = Field(
+        7, ge=1, description="without TimescaleDB: day partitions that maintain creates ahead"
+    )
+    timeout_seconds: Seconds = Field(120, description="longest that connecting, or writing one batch, may take")
 
 
 class RedisSettings(_Section):
@@ -103,6 +108,7 @@ class RedisSettings(_Section):
     password: SecretStr = SecretStr("")
     latest_price_ttl_seconds: Seconds = 60
     aggregated_ttl_seconds: Seconds = 300
+    timeout_seconds: Seconds = Field(10, description="longest wait for connecting, or for one answer")
 
 
 class StoreSettings(_Section):
