@@ -1,0 +1,91 @@
+"""Fetches Java packages through Spark's own Ivy, once for each user."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mdstream.errors import MissingDependencyError, ServerError
+from mdstream.local.cache import cached
+from mdstream.local.java import Java
+
+logger = logging.getLogger(__name__)
+
+KAFKA_SERVER_PACKAGE = "org.apache.kafka:kafka_2.13:4.2.0"
+"""Maven coordinate of the Kafka server."""
+
+_FETCH_SECONDS = 900
+_REASON = re.compile(r"Server access error|SSLHandshake|UnknownHost|not found|unresolved dependency|proxy server")
+
+
+def spark_home() -> Path:
+    """Return the folder of the installed Spark.
+
+    Raises:
+        MissingDependencyError: pyspark is not installed.
+    """
+    package = importlib.util.find_spec("pyspark")
+    if package is None or package.origin is None:
+        raise MissingDependencyError("pyspark is not installed; it comes with: pip install mdstream")
+    return Path(package.origin).parent
+
+
+def fetch_jars(packages: Sequence[str], java: Java) -> list[Path]:
+    """Return the jars of Maven packages with all that they need, from the cache or from Maven's registry.
+
+    Spark's settings for repositories (`spark.jars.repositories`, `spark.jars.ivySettings` in its
+    `spark-defaults.conf`) are honoured.
+
+    Args:
+        packages: Maven coordinates, `group:artifact:version`.
+        java: What Ivy runs on.
+
+    Raises:
+        ServerError: The registry cannot be reached or has no such package, or the cache cannot be written.
+    """
+    wanted = ",".join(packages)
+    label = "+".join(re.sub(r"[^\w.-]", "_", package.split(":", 1)[-1]) for package in packages)
+    name = f"jars-{label[:100]}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
+    return sorted(cached(name, lambda folder: _resolve(wanted, folder, java)).glob("*.jar"))
+
+
+def _resolve(packages: str, folder: Path, java: Java) -> None:
+    """Let spark-submit resolve the packages for a program that does nothing, and keep only the jars."""
+    logger.info("fetching %s; this happens once", packages)
+    work = folder / "ivy"
+    work.mkdir()
+    program = work / "nothing.py"
+    program.touch()
+    home = spark_home()
+    environment = os.environ | {"JAVA_HOME": str(java.home), "SPARK_HOME": str(home), "PYSPARK_PYTHON": sys.executable}
+    command: list[str | Path] = [home / "bin" / "spark-submit", "--master", "local", "--packages", packages]
+    command += ["--conf", f"spark.jars.ivy={work}", program]
+    try:
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=_FETCH_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as exc:
+        raise ServerError(f"fetching {packages} from Maven's registry took more than {_FETCH_SECONDS} s") from exc
+    jars = list((work / "jars").glob("*.jar"))
+    if done.returncode or not jars:
+        raise ServerError(_explain(packages, done.stdout + done.stderr))
+    for jar in jars:
+        jar.rename(folder / jar.name)
+    shutil.rmtree(work)
+
+
+def _explain(packages: str, output: str) -> str:
+    lines = [line.strip() for line in output.splitlines()]
+    reasons = list(dict.fromkeys(line for line in lines if _REASON.search(line))) or lines[-5:]
+    return (
+        f"cannot fetch {packages} from Maven's registry. Check the network and the proxy, or name a mirror with "
+        "spark.jars.repositories in Spark's spark-defaults.conf. Ivy said:\n  " + "\n  ".join(reasons[:8])
+    )
