@@ -1,0 +1,79 @@
+"""What a sink is, and the clients of stores that a process keeps."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Hashable
+from typing import Generic, Protocol, TypeVar
+
+import pyarrow as pa
+
+Address = TypeVar("Address", bound=Hashable)
+Client = TypeVar("Client")
+
+
+class Sink(Protocol):
+    """A store that takes batches of records.
+
+    A sink is a frozen value built from settings: it is pickled to Spark executors, compared and hashed. It holds
+    no connection. The first `write` in a process opens one, later writes in that process share it, and a write
+    after a loss opens it anew.
+
+    **When `write` is called.** Once for every batch of rows, from any process and thread, several at the same
+    time. After a failure or a restart it is called again with the same rows, perhaps split or grouped differently,
+    perhaps after newer ones.
+
+    **Idempotent** means: whatever is written again, in whatever order, the store ends with the same content. Of
+    the revisions of one key the newest stays (see `Record.revision_column`), an equal one replaces it, an older one
+    changes nothing; of a record without revisions the first stays. A topic can only be appended to: there it is
+    the reader who drops revisions that are not newer.
+
+    **When `write` returns**, every row is in the store, as far as the store can promise that.
+
+    **When it raises** `SinkUnavailableError`, the store could not be reached or could not answer in time, and the
+    same write may be tried again. Any other `SinkError` refuses the batch: trying again changes nothing before
+    the cause, which the message names, is removed. After either, a database holds nothing of the batch; Redis and
+    Kafka may hold a part of it, which the next attempt completes.
+    """
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Store all rows of `batch`, which has the record's columns in any order; an empty batch does nothing.
+
+        Raises:
+            SinkUnavailableError: The store cannot be reached now; the same write may be tried again.
+            SinkError: The batch is refused.
+        """
+        ...
+
+
+class PerProcess(Generic[Address, Client]):
+    """The clients of one process, one for each address, opened when first asked for.
+
+    A forked process starts without clients: it opens its own and leaves its parent's sockets alone.
+
+    Args:
+        open_client: Makes the client of an address.
+    """
+
+    def __init__(self, open_client: Callable[[Address], Client]) -> None:
+        self._open = open_client
+        self._lock = threading.Lock()
+        self._clients: dict[tuple[int, Address], Client] = {}
+
+    def get(self, address: Address) -> Client:
+        """Return this process's client of `address`."""
+        key = (os.getpid(), address)
+        client = self._clients.get(key)
+        if client is None:
+            with self._lock:
+                client = self._clients.get(key)
+                if client is None:
+                    client = self._clients[key] = self._open(address)
+        return client
+
+    def discard(self, address: Address, client: Client) -> None:
+        """Forget `client`, so that the next `get` opens a new one; nothing happens if that was done already."""
+        with self._lock:
+            if self._clients.get((os.getpid(), address)) is client:
+                del self._clients[os.getpid(), address]

@@ -1,0 +1,122 @@
+"""Connections to PostgreSQL, and what its errors mean."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
+
+import psycopg2
+import sqlalchemy as sa
+from psycopg2 import errorcodes
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from mdstream.config import TimescaleSettings
+from mdstream.errors import SinkError, SinkUnavailableError
+from mdstream.sinks.base import PerProcess
+
+_CONNECT_SECONDS = 10
+
+_SCHEMA_STATES = {
+    errorcodes.UNDEFINED_TABLE,
+    errorcodes.UNDEFINED_COLUMN,
+    errorcodes.DATATYPE_MISMATCH,
+    errorcodes.INVALID_COLUMN_REFERENCE,  # no unique index fits ON CONFLICT
+    errorcodes.CHECK_VIOLATION,  # no partition takes the row
+}
+
+
+def engine_of(settings: TimescaleSettings) -> sa.Engine:
+    """Return this process's engine for the database; nothing is opened before it is used."""
+    return _ENGINES.get(settings)
+
+
+def _open_engine(settings: TimescaleSettings) -> sa.Engine:
+    url = sa.URL.create(
+        "postgresql+psycopg2",
+        username=settings.user,
+        password=settings.password.get_secret_value() or None,
+        host=settings.host,
+        port=settings.port,
+        database=settings.database,
+    )
+    timeout = settings.timeout_seconds
+    engine = sa.create_engine(
+        url,
+        hide_parameters=True,
+        pool_timeout=timeout,
+        connect_args={
+            "application_name": "mdstream",
+            "client_encoding": "utf8",
+            "connect_timeout": max(2, min(timeout, _CONNECT_SECONDS)),  # libpq takes no less than two
+            "tcp_user_timeout": timeout * 1000,
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+        },
+    )
+    sa.event.listen(engine, "checkout", _refuse_lost)
+    return engine
+
+
+_ENGINES: PerProcess[TimescaleSettings, sa.Engine] = PerProcess(_open_engine)
+
+
+def _refuse_lost(connection: DBAPIConnection, _record: object, _proxy: object) -> None:
+    """Make the pool open another connection when the server closed this one while it was idle.
+
+    An idle server says nothing: what there is to read is its farewell. Asking it would wait for a stopped server.
+    """
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        raise sa.exc.DisconnectionError("the server closed the connection")
+
+
+def driver_connection(connection: sa.Connection) -> psycopg2.extensions.connection:
+    """Return psycopg2's own connection, for what SQLAlchemy has no words for."""
+    return cast("psycopg2.extensions.connection", connection.connection.driver_connection)
+
+
+@contextmanager
+def time_limit(connection: sa.Connection, seconds: float) -> Iterator[None]:
+    """Cut the connection if the block takes longer: libpq itself waits for ever for a server that only hangs."""
+    own = socket.socket(fileno=os.dup(driver_connection(connection).fileno()))
+    timer = threading.Timer(seconds, own.shutdown, [socket.SHUT_RDWR])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        own.close()
+
+
+@contextmanager
+def translated(settings: TimescaleSettings) -> Iterator[None]:
+    """Raise the errors of psycopg2 and SQLAlchemy as SinkUnavailableError or SinkError."""
+    try:
+        yield
+    except sa.exc.DBAPIError as exc:
+        raise _explained(settings, exc.orig if isinstance(exc.orig, psycopg2.Error) else exc) from exc
+    except (psycopg2.Error, sa.exc.SQLAlchemyError) as exc:
+        raise _explained(settings, exc) from exc
+
+
+def _explained(settings: TimescaleSettings, error: Exception) -> SinkError:
+    where = f"PostgreSQL at {settings.host}:{settings.port}, database '{settings.database}'"
+    state = getattr(error, "pgcode", None)
+    message = str(error).strip()
+    if state in _SCHEMA_STATES:
+        return SinkError(f"{where} has no table for this batch: {message}; run `mdstream maintain`")
+    if state == errorcodes.LOCK_NOT_AVAILABLE:
+        return SinkUnavailableError(f"{where}: another session holds a lock for too long: {message}; try again")
+    if state in (errorcodes.READ_ONLY_SQL_TRANSACTION, errorcodes.TOO_MANY_CONNECTIONS) or isinstance(
+        error, psycopg2.OperationalError | psycopg2.InterfaceError | sa.exc.TimeoutError
+    ):
+        return SinkUnavailableError(f"{where} cannot be used now: {message}; check stores.timescaledb")
+    return SinkError(f"{where} refused the batch: {message}")

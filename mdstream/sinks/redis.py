@@ -1,0 +1,165 @@
+"""The newest tick of every symbol and the newest bar of every symbol and window, in Redis or Valkey."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pyarrow as pa
+import redis
+from redis.backoff import NoBackoff
+from redis.commands.core import Script
+from redis.retry import Retry
+
+from mdstream.config import RedisSettings
+from mdstream.errors import SinkError, SinkUnavailableError
+from mdstream.schemas import BAR, STORED_TICK
+from mdstream.schemas.keys import bar_key, latest_price_key
+from mdstream.schemas.wire import encode_batch
+from mdstream.sinks.base import PerProcess
+from mdstream.sinks.batches import conform, in_order, last_of_each
+
+TICK_ORDER = ("event_time", "sequence", "kafka_partition", "kafka_offset")
+"""Of two ticks of a symbol, the greater by these is the newer, as in a bar's close; a missing sequence is least."""
+
+BAR_ORDER = ("window_start", "trade_count")
+"""Of two bars of a symbol and window, the greater by these is the newer."""
+
+# KEYS[1] the key; ARGV[1] the new JSON, ARGV[2] its seconds to live, ARGV[3...] the integer fields to order by.
+# Lua's numbers are doubles and a sequence may exceed 2^53: integers are compared as the digits they are written in.
+_SET_UNLESS_OLDER = """
+local function integer(json, field)
+  return string.match(json, '"' .. field .. '":%s*(-?%d+)')
+end
+
+local function compare(a, b)
+  if a == b then return 0 end
+  if not a then return -1 end
+  if not b then return 1 end
+  local a_negative, b_negative = a:sub(1, 1) == '-', b:sub(1, 1) == '-'
+  if a_negative ~= b_negative then return a_negative and -1 or 1 end
+  local smaller = #a < #b or (#a == #b and a < b)
+  return smaller ~= a_negative and -1 or 1
+end
+
+local current = redis.call('GET', KEYS[1])
+if current then
+  for i = 3, #ARGV do
+    local order = compare(integer(ARGV[1], ARGV[i]), integer(current, ARGV[i]))
+    if order < 0 then return 0 end
+    if order > 0 then break end
+  end
+end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return 1
+"""
+
+
+@dataclass(frozen=True)
+class RedisLatestPriceSink:
+    """Keeps the newest tick of each symbol as wire JSON under `latest_price:{symbol}`, for a time.
+
+    A key never goes back to an older tick while it lives.
+
+    Attributes:
+        settings: The server and `latest_price_ttl_seconds`.
+    """
+
+    settings: RedisSettings
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Store the newest tick of each symbol of a batch of `STORED_TICK`; see `mdstream.sinks.Sink`.
+
+        Raises:
+            SinkUnavailableError: Redis cannot be reached, or did not answer within `timeout_seconds`.
+            SinkError: The batch is refused.
+        """
+        rows = conform(batch, STORED_TICK)
+        newest = last_of_each(in_order(rows, ("symbol", *TICK_ORDER)), ("symbol",))
+        keys = [latest_price_key(symbol) for symbol in newest.column("symbol").to_pylist()]
+        _set_unless_older(self.settings, keys, newest, self.settings.latest_price_ttl_seconds, TICK_ORDER)
+
+
+@dataclass(frozen=True)
+class RedisBarSink:
+    """Keeps the newest bar of each symbol and window as wire JSON under `aggregated:{symbol}:{window}`, for a time.
+
+    A key never goes back to an older bar, nor to an older revision of the same bar, while it lives.
+
+    Attributes:
+        settings: The server and `aggregated_ttl_seconds`.
+    """
+
+    settings: RedisSettings
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Store the newest bar of each symbol and window of a batch of `BAR`; see `mdstream.sinks.Sink`.
+
+        Raises:
+            SinkUnavailableError: Redis cannot be reached, or did not answer within `timeout_seconds`.
+            SinkError: The batch is refused.
+        """
+        rows = conform(batch, BAR)
+        newest = last_of_each(in_order(rows, ("symbol", "window", *BAR_ORDER)), ("symbol", "window"))
+        names = zip(newest.column("symbol").to_pylist(), newest.column("window").to_pylist(), strict=True)
+        keys = [bar_key(symbol, window) for symbol, window in names]
+        _set_unless_older(self.settings, keys, newest, self.settings.aggregated_ttl_seconds, BAR_ORDER)
+
+
+@dataclass(frozen=True)
+class _Client:
+    redis: redis.Redis
+    set_unless_older: Script
+
+
+def _open_client(settings: RedisSettings) -> _Client:
+    client = redis.Redis(
+        host=settings.host,
+        port=settings.port,
+        db=settings.database,
+        password=settings.password.get_secret_value() or None,
+        socket_timeout=settings.timeout_seconds,
+        socket_connect_timeout=settings.timeout_seconds,
+        # The second attempt opens a connection in place of one that was lost while idle.
+        retry=Retry(NoBackoff(), retries=1),
+        client_name="mdstream",
+    )
+    return _Client(client, client.register_script(_SET_UNLESS_OLDER))
+
+
+_CLIENTS: PerProcess[RedisSettings, _Client] = PerProcess(_open_client)
+
+
+def _set_unless_older(
+    settings: RedisSettings, keys: Sequence[str], rows: pa.RecordBatch, ttl_seconds: int, order: Sequence[str]
+) -> None:
+    if not keys:
+        return
+    with _translated(settings):
+        client = _CLIENTS.get(settings)
+        with client.redis.pipeline(transaction=False) as pipeline:
+            for key, value in zip(keys, encode_batch(rows), strict=True):
+                client.set_unless_older(keys=[key], args=[value, ttl_seconds, *order], client=pipeline)
+            pipeline.execute()
+
+
+@contextmanager
+def _translated(settings: RedisSettings) -> Iterator[None]:
+    where = f"Redis at {settings.host}:{settings.port}, database {settings.database}"
+    try:
+        yield
+    except (redis.AuthenticationError, redis.exceptions.AuthorizationError) as exc:
+        raise SinkError(f"{where} refused the log-in: {exc}; check stores.redis") from exc
+    except (
+        redis.ConnectionError,
+        redis.TimeoutError,
+        redis.ReadOnlyError,
+        redis.OutOfMemoryError,
+        redis.exceptions.ClusterDownError,
+        redis.exceptions.TryAgainError,
+        redis.exceptions.NoScriptError,  # the server was restarted or flushed between two commands
+    ) as exc:
+        raise SinkUnavailableError(f"{where} cannot be used now: {exc}; check stores.redis") from exc
+    except redis.RedisError as exc:
+        raise SinkError(f"{where} refused the batch: {exc}") from exc
