@@ -63,7 +63,7 @@ class LocalPostgres(LocalServer):
         self.settings = TimescaleSettings(host=HOST, port=self.port, password=SecretStr(secrets.token_urlsafe(24)))
         self._superuser_password = secrets.token_urlsafe(24)
         self._account = Account.unprivileged()
-        self._has_database = False
+        self._has_role = False
 
     def start(self) -> None:
         """Start the server and return when it answers; with the data it had, if it ran before.
@@ -73,14 +73,25 @@ class LocalPostgres(LocalServer):
             MissingDependencyError: The package that brings it is not installed.
         """
         super().start()
-        if not self._has_database:
-            self._create_database()
-            self._has_database = True
+        if not self._has_role:
+            self._create_role()
+            self.create_database(self.settings.database)
+            self._has_role = True
 
     def close(self) -> None:
         """Stop the server and remove its data."""
         super().close()
-        self._has_database = False
+        self._has_role = False
+
+    def create_database(self, name: str) -> TimescaleSettings:
+        """Create an empty database that mdstream's role owns, and return how to reach it."""
+        command = sql.SQL("CREATE DATABASE {} OWNER {}")
+        self._execute(command.format(sql.Identifier(name), sql.Identifier(self.settings.user)))
+        return self.settings.model_copy(update={"database": name})
+
+    def drop_database(self, name: str) -> None:
+        """Remove a database, and disconnect who uses it."""
+        self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def _initialise(self, run: RunFolder) -> None:
         self._programs = _installation(run, self._account) / "bin"
@@ -120,17 +131,23 @@ class LocalPostgres(LocalServer):
             connect_timeout=5,
         )
 
-    def _create_database(self) -> None:
+    def _create_role(self) -> None:
+        # Hashed here: a password in a statement could end up in the server's log.
         connection = self._connect()
-        connection.autocommit = True
-        role, database = sql.Identifier(self.settings.user), sql.Identifier(self.settings.database)
-        password = sql.Literal(self.settings.password.get_secret_value())
-        with connection.cursor() as cursor:
-            # A statement with a password does not belong into a log.
-            cursor.execute("SET log_min_error_statement = panic; SET log_statement = none")
-            cursor.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, password))
-            cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, role))
+        password = self.settings.password.get_secret_value()
+        hashed = psycopg2.extensions.encrypt_password(password, self.settings.user, connection, "scram-sha-256")
         connection.close()
+        command = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
+        self._execute(command.format(sql.Identifier(self.settings.user), sql.Literal(hashed)))
+
+    def _execute(self, command: sql.Composed) -> None:
+        connection = self._connect()
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(command)
+        finally:
+            connection.close()
 
 
 def _installation(run: RunFolder, account: Account | None) -> Path:

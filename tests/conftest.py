@@ -1,0 +1,89 @@
+"""Real servers and one Spark session for all tests, each started when the first test asks for it."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+import redis
+
+from mdstream.config import RedisSettings, TimescaleSettings
+from mdstream.config.settings import SPARK_KAFKA_PACKAGE
+from mdstream.local import LocalKafka, LocalPostgres, LocalRedis, use_java
+from mdstream.local.jars import fetch_jars
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytest_plugins = ["tests.skips"]
+
+
+@pytest.fixture(scope="session")
+def kafka_server() -> Iterator[LocalKafka]:
+    with LocalKafka() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[LocalPostgres]:
+    with LocalPostgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[LocalRedis]:
+    with LocalRedis() as server:
+        yield server
+
+
+@pytest.fixture
+def topic_name(request: pytest.FixtureRequest) -> str:
+    """The name of a topic that no other test uses; the topic itself is not created."""
+    return f"{re.sub(r'[^a-zA-Z0-9._-]', '-', request.node.name)[:150]}-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def fresh_database(postgres_server: LocalPostgres) -> Iterator[TimescaleSettings]:
+    """An empty database of the test's own."""
+    name = f"test_{uuid.uuid4().hex}"
+    yield postgres_server.create_database(name)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture
+def fresh_redis(redis_server: LocalRedis) -> RedisSettings:
+    """A Redis without any key."""
+    with redis.Redis(port=redis_server.port) as client:
+        client.flushall()
+    return redis_server.settings
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """One session for all tests; no test stops it."""
+    from pyspark.sql import SparkSession
+
+    folder = tmp_path_factory.mktemp("spark")
+    connector = fetch_jars([SPARK_KAFKA_PACKAGE], use_java())
+    settings: dict[str, bool | float | int | str | None] = {
+        "spark.jars": ",".join(map(str, connector)),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.memory": "2g",
+        "spark.local.dir": str(folder / "local"),
+        "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.ansi.enabled": "true",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.streaming.stateStore.providerClass": (
+            "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
+        ),
+    }
+    session = SparkSession.builder.master("local[32]").appName("mdstream tests").config(map=settings).getOrCreate()
+    yield session
+    session.stop()

@@ -1,0 +1,36 @@
+"""A pytest plugin: in CI, where all that tests need is there, a test that skips for another reason fails the run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+EXPECTED_SKIPS = ("real market data:",)
+"""How the reasons of expected skips begin."""
+
+
+def _unexpected(config: pytest.Config) -> Iterator[str]:
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    if os.environ.get("CI") != "true" or reporter is None:
+        return
+    for report in reporter.stats.get("skipped", []):
+        path, line, reason = report.longrepr
+        reason = reason.removeprefix("Skipped: ")
+        if not reason.startswith(EXPECTED_SKIPS):
+            yield f"{path}:{line}: {reason}"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a run that would pass."""
+    if session.exitstatus == pytest.ExitCode.OK and any(_unexpected(session.config)):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say which skips were not expected."""
+    unexpected = list(_unexpected(config))
+    if unexpected:
+        terminalreporter.section("unexpected skips fail a run in CI (expected: tests/skips.py)", red=True)
+        terminalreporter.write("\n".join([*unexpected, ""]))
