@@ -14,6 +14,9 @@ SYMBOL_PATTERN = r"[A-Za-z0-9][A-Za-z0-9.:/_^=-]{0,31}"
 TEXT_PATTERN = r"[^\x00-\x1F\x7F]{0,128}"
 """An optional text (source, exchange, trade_id, each condition): databases refuse control characters."""
 
+MAX_CONDITIONS = 64
+"""Most condition codes of one trade."""
+
 TEXT_FIELDS = ("source", "exchange", "trade_id")
 """Fields of a tick that `TEXT_PATTERN` holds for, besides each of its conditions."""
 
@@ -49,6 +52,7 @@ class Reason(StrEnum):
     NOT_UTF8 = "not UTF-8"
     NOT_JSON = "not JSON"
     NOT_AN_OBJECT = "not a JSON object"
+    NOT_CSV = "not CSV"
     WRONG_COLUMN_COUNT = "wrong number of columns"
     PAYLOAD_TOO_LONG = f"payload longer than {MAX_PAYLOAD_BYTES} bytes"
     MISSING = "{field} missing"
