@@ -76,11 +76,11 @@ def _plain(array: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return any(is_kind(kind) for is_kind in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
 
 
 def _is_binary(kind: pa.DataType) -> bool:
-    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+    return any(is_kind(kind) for is_kind in (pa.types.is_binary, pa.types.is_large_binary))
 
 
 def _numbers(source: pa.Array) -> pa.Array:
@@ -123,15 +123,11 @@ def _times_of_text(text: pa.Array) -> pa.Array:
     text = pc.replace_substring_regex(text, _MORE_THAN_MICROSECONDS, r"\1")
     is_integer = pc.match_substring_regex(text, _INTEGER)
     has_zone = pc.match_substring_regex(text, _WITH_ZONE)
-    forms = (
-        (has_zone, lambda part: cast_or_null(part, TIME)),
-        (is_integer, lambda part: cast_or_null(part, pa.int64()).cast(TIME)),
-        (pc.invert(pc.or_(is_integer, has_zone)), lambda part: cast_or_null(part, _NAIVE).cast(TIME)),
-    )
+    naive = pc.invert(pc.or_(is_integer, has_zone))
     times = pa.nulls(len(text), TIME)
-    for form, read in forms:
+    for form, kind in ((has_zone, TIME), (is_integer, pa.int64()), (naive, _NAIVE)):
         if pc.any(form).as_py():
-            times = pc.coalesce(times, read(pc.if_else(form, text, None)))
+            times = pc.coalesce(times, cast_or_null(pc.if_else(form, text, None), kind).cast(TIME))
     return times
 
 

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -81,7 +81,7 @@ class _Refusals:
         self, rows: pa.BooleanArray, reason: Reason, field: str, values: pa.Array | None = None, show: Show = shown
     ) -> None:
         """Refuse the rows that are true (null is not), showing their values."""
-        for row in np.flatnonzero(pc.fill_null(rows, False).to_numpy(zero_copy_only=False)).tolist():  # noqa: FBT003
+        for row in np.flatnonzero(pc.fill_null(rows, False).to_numpy(zero_copy_only=False)).tolist():
             if row not in self.reasons:
                 self.reasons[row] = reason.of(field, None if values is None else show(values[row].as_py()))
 
@@ -127,7 +127,7 @@ def _refuse_texts(found: _Refusals, batch: pa.RecordBatch) -> None:
     conditions = batch.column("conditions")
     found.add(pc.greater(pc.list_value_length(conditions), MAX_CONDITIONS), Reason.MALFORMED, "conditions", conditions)
     codes = conditions.flatten()
-    bad = pc.fill_null(_not_matching(codes, TEXT_PATTERN), True)  # noqa: FBT003
+    bad = pc.fill_null(_not_matching(codes, TEXT_PATTERN), True)
     if pc.any(bad).as_py():
         rows: npt.NDArray[np.bool_] = np.zeros(len(batch), dtype=bool)
         rows[pc.list_parent_indices(conditions).filter(bad).to_numpy()] = True
@@ -168,7 +168,7 @@ def _amounts_refusal(tick: Mapping[str, object]) -> str | None:
         amount = tick[field]
         if not isinstance(amount, int | float) or isinstance(amount, bool):
             return Reason.NOT_A_NUMBER.of(field, shown(amount))
-        if not math.isfinite(amount):
+        if isinstance(amount, float) and not math.isfinite(amount):
             return Reason.NOT_FINITE.of(field, amount)
         if amount <= 0:
             return Reason.NOT_POSITIVE.of(field, amount)
@@ -180,16 +180,21 @@ def _amounts_refusal(tick: Mapping[str, object]) -> str | None:
 
 def _times_refusal(tick: Mapping[str, object], skew: int) -> str | None:
     event, ingest, sequence = tick["event_time"], tick["ingest_time"], tick.get("sequence")
-    for field, value in (("event_time", event), ("ingest_time", ingest)):
-        if not isinstance(value, int) or isinstance(value, bool) or value not in _INT64:
-            return Reason.NOT_A_TIME.of(field, shown(value))
-        if field == "event_time" and value < _MIN_MICROS:
-            return Reason.EVENT_TIME_TOO_EARLY.of(field, shown_time(value))
+    if not _is_int64(event):
+        return Reason.NOT_A_TIME.of("event_time", shown(event))
+    if event < _MIN_MICROS:
+        return Reason.EVENT_TIME_TOO_EARLY.of("event_time", shown_time(event))
+    if not _is_int64(ingest):
+        return Reason.NOT_A_TIME.of("ingest_time", shown(ingest))
     if event - skew > ingest:
         return Reason.EVENT_TIME_AHEAD.of("event_time", shown_time(event))
-    if sequence is not None and (not isinstance(sequence, int) or isinstance(sequence, bool) or sequence not in _INT64):
+    if sequence is not None and not _is_int64(sequence):
         return Reason.NOT_AN_INTEGER.of("sequence", shown(sequence))
     return None
+
+
+def _is_int64(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value in _INT64
 
 
 def _texts_refusal(tick: Mapping[str, object]) -> str | None:

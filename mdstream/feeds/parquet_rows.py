@@ -1,0 +1,59 @@
+"""Rows of parquet files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mdstream.errors import InvalidInputError
+from mdstream.feeds.rows import RawRows, check_columns
+from mdstream.schemas import TICK
+
+_BATCH_ROWS = 8192
+
+
+def read_parquet(path: Path) -> Iterator[RawRows]:
+    """Read the rows of a parquet file, a few thousand at a time.
+
+    Raises:
+        InvalidInputError: The file cannot be read, is damaged, or lacks columns a tick needs.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            check_columns(names, path)
+            total = max(file.metadata.num_rows, 1)
+            first = 1
+            columns = [name for name in TICK.schema.names if name in names]
+            for batch in file.iter_batches(_BATCH_ROWS, columns=columns):
+                yield _rows_of(batch, first, total)
+                first += len(batch)
+    except (pa.ArrowException, OSError) as exc:
+        raise InvalidInputError(f"cannot read {path} as parquet: {exc}") from exc
+
+
+def _rows_of(batch: pa.RecordBatch, first: int, total: int) -> RawRows:
+    return RawRows(
+        columns={name: batch.column(name) for name in batch.schema.names},
+        numbers=range(first, first + len(batch)),
+        payload=lambda row: _payload(batch, row),
+        last=first + len(batch) - 1,
+        fraction=min((first - 1 + len(batch)) / total, 1.0),
+    )
+
+
+def _payload(batch: pa.RecordBatch, row: int) -> bytes:
+    fields = {name: _plain(batch.column(name)[row]) for name in batch.schema.names}
+    return json.dumps(fields, ensure_ascii=False).encode(errors="backslashreplace")
+
+
+def _plain(value: pa.Scalar) -> object:
+    if pa.types.is_temporal(value.type):
+        # Times may lie outside of what Python can hold.
+        return None if not value.is_valid else str(value)
+    plain = value.as_py()
+    return plain if isinstance(plain, str | int | float | list | None) else str(plain)
