@@ -26,7 +26,6 @@ _SCHEMA_STATES = {
     errorcodes.UNDEFINED_COLUMN,
     errorcodes.DATATYPE_MISMATCH,
     errorcodes.INVALID_COLUMN_REFERENCE,  # no unique index fits ON CONFLICT
-    errorcodes.CHECK_VIOLATION,  # no partition takes the row
 }
 
 
@@ -109,14 +108,16 @@ def translated(settings: TimescaleSettings) -> Iterator[None]:
 
 def _explained(settings: TimescaleSettings, error: Exception) -> SinkError:
     where = f"PostgreSQL at {settings.host}:{settings.port}, database '{settings.database}'"
-    state = getattr(error, "pgcode", None)
     message = str(error).strip()
-    if state in _SCHEMA_STATES:
-        return SinkError(f"{where} has no table for this batch: {message}; run `mdstream maintain`")
-    if state == errorcodes.LOCK_NOT_AVAILABLE:
-        return SinkUnavailableError(f"{where}: another session holds a lock for too long: {message}; try again")
-    if state in (errorcodes.READ_ONLY_SQL_TRANSACTION, errorcodes.TOO_MANY_CONNECTIONS) or isinstance(
-        error, psycopg2.OperationalError | psycopg2.InterfaceError | sa.exc.TimeoutError
-    ):
+    state = error.pgcode if isinstance(error, psycopg2.Error) else None
+    if state in _SCHEMA_STATES or _no_partition(error):
+        return SinkError(f"{where} has no table that fits: {message}; run `mdstream maintain`")
+    passing = isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError | sa.exc.TimeoutError)
+    if passing or state == errorcodes.READ_ONLY_SQL_TRANSACTION:  # a replica, until it is promoted
         return SinkUnavailableError(f"{where} cannot be used now: {message}; check stores.timescaledb")
-    return SinkError(f"{where} refused the batch: {message}")
+    return SinkError(f"{where} refused: {message}")
+
+
+def _no_partition(error: Exception) -> bool:
+    """Return whether no partition takes a row: PostgreSQL reports it as the violation of no constraint."""
+    return isinstance(error, psycopg2.errors.CheckViolation) and not error.diag.constraint_name

@@ -46,6 +46,12 @@ def is_installed(connection: sa.Connection) -> bool:
     return found.first() is not None
 
 
+def is_available(connection: sa.Connection) -> bool:
+    """Return whether the server has the extension, in this database or not."""
+    found = connection.execute(sa.text("SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb'"))
+    return found.first() is not None
+
+
 def is_hypertable(connection: sa.Connection, table: str) -> bool:
     """Return whether the table is a hypertable; the extension is installed."""
     found = connection.execute(

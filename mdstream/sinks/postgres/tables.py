@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any
@@ -15,6 +16,8 @@ from mdstream.schemas import Record
 from mdstream.schemas.tables import table_of
 from mdstream.sinks.postgres import hypertables, partitions
 from mdstream.sinks.postgres.steps import Step, ddl
+
+_LOG = logging.getLogger(__name__)
 
 Column = Mapping[str, Any]
 
@@ -68,12 +71,21 @@ def plan_table(connection: sa.Connection, record: Record) -> list[Step]:
     if layout is Layout.HYPERTABLE:
         statements = (CreateTable(table), *comments, hypertables.convert(record))
     else:
+        _say_if_timescale_is_near(connection)
         statements = (
             CreateTable(partitions.partitioned_table(record)),
             *comments,
             partitions.create_default(table.name),
         )
     return [Step(table.name, "create table", f"{len(comments)} columns, {layout.value}", statements)]
+
+
+def _say_if_timescale_is_near(connection: sa.Connection) -> None:
+    if hypertables.is_available(connection):
+        _LOG.warning(
+            "this server has TimescaleDB, but the database has not: tables get day partitions of PostgreSQL and keep "
+            "them; for hypertables run CREATE EXTENSION timescaledb in an empty database first"
+        )
 
 
 def _update(record: Record, found: Mapping[str, Column], key: list[str]) -> list[Step]:

@@ -1,0 +1,25 @@
+"""Upkeep of the stores: what `mdstream maintain` does, and a scheduler may do once a day."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from mdstream.config import Settings
+from mdstream.sinks.postgres import Step, maintain
+
+
+def maintain_stores(settings: Settings, *, dry_run: bool = False) -> list[Step]:
+    """Make missing tables and columns, then partitions, compression and retention as of today, UTC.
+
+    Args:
+        settings: All settings.
+        dry_run: Change nothing.
+
+    Returns:
+        What was done, or would be, in order.
+
+    Raises:
+        SinkUnavailableError: The database cannot be reached, or other work locks a table for too long.
+        SinkError: A table is there that cannot take the records; the message says how to change it.
+    """
+    return maintain(settings.stores.timescaledb, datetime.now(UTC).date(), dry_run=dry_run)

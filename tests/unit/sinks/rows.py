@@ -1,0 +1,67 @@
+"""Ticks and bars for the tests of the sinks."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from mdstream.schemas import BAR, STORED_TICK, Record
+
+START = datetime(2024, 5, 6, 13, 30, tzinfo=UTC)
+
+
+def bar(
+    symbol: str = "AAPL", window: str = "1min", minute: int = 0, trade_count: int = 1, close: float = 10.0
+) -> dict[str, Any]:
+    start = START + timedelta(minutes=minute)
+    return {
+        "symbol": symbol,
+        "window": window,
+        "window_start": start,
+        "window_end": start + timedelta(minutes=1),
+        "open": 10.0,
+        "high": 12.0,
+        "low": 9.0,
+        "close": close,
+        "volume": 100.0,
+        "vwap": None,
+        "trade_count": trade_count,
+        "last_event_time": start + timedelta(seconds=59, microseconds=1),
+        "last_ingest_time": None,
+    }
+
+
+def tick(
+    symbol: str = "AAPL",
+    event_time: datetime = START,
+    offset: int = 0,
+    partition: int = 0,
+    sequence: int | None = None,
+    price: float = 10.0,
+    **optional: object,
+) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(STORED_TICK.schema.names)
+    return row | {
+        "symbol": symbol,
+        "price": price,
+        "size": 1.0,
+        "event_time": event_time,
+        "sequence": sequence,
+        "kafka_partition": partition,
+        "kafka_offset": offset,
+        **optional,
+    }
+
+
+def batch_of(record: Record, rows: list[dict[str, Any]]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist(rows, schema=record.schema)
+
+
+def bars(*rows: dict[str, Any]) -> pa.RecordBatch:
+    return batch_of(BAR, list(rows))
+
+
+def ticks(*rows: dict[str, Any]) -> pa.RecordBatch:
+    return batch_of(STORED_TICK, list(rows))
