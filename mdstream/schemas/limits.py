@@ -52,6 +52,7 @@ class Reason(StrEnum):
     NOT_UTF8 = "not UTF-8"
     NOT_JSON = "not JSON"
     NOT_AN_OBJECT = "not a JSON object"
+    NOT_A_BAR = "not a bar"
     NOT_CSV = "not CSV"
     WRONG_COLUMN_COUNT = "wrong number of columns"
     PAYLOAD_TOO_LONG = f"payload longer than {MAX_PAYLOAD_BYTES} bytes"
@@ -68,6 +69,8 @@ class Reason(StrEnum):
     NOTIONAL_TOO_HIGH = f"price x size above {MAX_NOTIONAL:.0e}"
     EVENT_TIME_TOO_EARLY = f"event_time before {MIN_EVENT_TIME:%Y-%m-%d}"
     EVENT_TIME_AHEAD = "event_time too far ahead of ingest_time"
+    INGEST_TIME_TOO_EARLY = f"ingest_time before {MIN_EVENT_TIME:%Y-%m-%d}"
+    INGEST_TIME_AHEAD = "ingest_time too far ahead of the broker's time"
 
     def of(self, field: str = "", found: object = None) -> str:
         """Return the sentence for `field`, with the value that was found.

@@ -1,1 +1,19 @@
-"""."""
+"""Transformations of market data: DataFrame to DataFrame, alike in batch and stream, without session or action."""
+
+from mdstream.transforms.bars import MAX_WINDOW_SECONDS, to_bars
+from mdstream.transforms.dead_letters import DEAD_LETTER_COLUMN, with_dead_letter
+from mdstream.transforms.eligibility import ConditionTable, Eligibility
+from mdstream.transforms.revisions import with_bar_fields
+from mdstream.transforms.ticks import to_ticks, with_reject_reason
+
+__all__ = [
+    "DEAD_LETTER_COLUMN",
+    "MAX_WINDOW_SECONDS",
+    "ConditionTable",
+    "Eligibility",
+    "to_bars",
+    "to_ticks",
+    "with_bar_fields",
+    "with_dead_letter",
+    "with_reject_reason",
+]

@@ -1,0 +1,31 @@
+"""Ticks to their stores: `tick_data` in, TimescaleDB and Redis out; what is no tick goes to `dead_letter`."""
+
+from __future__ import annotations
+
+from pyspark.sql import SparkSession
+
+from mdstream.config import Settings, load_settings
+from mdstream.schemas import DEAD_LETTER, STORED_TICK, TICK
+from mdstream.sinks import KafkaSink, RedisLatestPriceSink, TimescaleSink
+from mdstream.streaming import AcceptedOrDeadLetter, RunningQuery, build_session, read_topic, run_jobs, store_stream
+from mdstream.transforms import with_dead_letter, with_reject_reason
+
+
+def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
+    """Start the query that stores every tick once and keeps the newest of each symbol at hand."""
+    records = (
+        read_topic(spark, settings, TICK, limited=True)
+        .transform(with_reject_reason, settings.ticks.max_future_skew_seconds)
+        .transform(with_dead_letter)
+    )
+    sink = AcceptedOrDeadLetter(
+        record=STORED_TICK,
+        accepted=(TimescaleSink(settings.stores.timescaledb, STORED_TICK), RedisLatestPriceSink(settings.stores.redis)),
+        refused=KafkaSink(settings.kafka, DEAD_LETTER),
+    )
+    return [store_stream(records, [sink], settings, name="store_ticks")]
+
+
+if __name__ == "__main__":
+    configured = load_settings()
+    run_jobs([start], build_session(configured.spark, "store_ticks"), configured)

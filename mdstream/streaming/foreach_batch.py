@@ -1,0 +1,85 @@
+"""Micro-batches into Arrow sinks, on the executors."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+
+from mdstream.config import Settings
+from mdstream.errors import SinkUnavailableError
+from mdstream.sinks import MemorySink, Sink
+from mdstream.streaming.kafka import checkpoint_of
+from mdstream.streaming.lifecycle import RunningQuery
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_PAUSE_SECONDS = 5.0
+
+
+def store_stream(frame: DataFrame, sinks: Sequence[Sink], settings: Settings, name: str) -> RunningQuery:
+    """Start a micro-batch query that writes every row of `frame` to all sinks, in order, on the executors.
+
+    A batch whose write failed comes again with the same rows: sinks are idempotent. A store that is away is waited
+    for as long as `stores.patience_seconds` allows; then, or if a sink refuses the batch, the query fails and
+    its checkpoint stays before the batch.
+
+    Args:
+        frame: A stream with the columns that the sinks take.
+        sinks: Where the rows go.
+        settings: Trigger, patience and checkpoint location.
+        name: Name of the query; its checkpoint is a folder of that name.
+    """
+    write = write_batch(sinks, settings.stores.patience_seconds)
+    writer = (
+        frame.writeStream.queryName(name)
+        .outputMode("append")
+        .foreachBatch(lambda batch, _: write(batch))
+        .option("checkpointLocation", checkpoint_of(settings, name))
+        .trigger(processingTime=settings.spark.micro_batch_trigger)
+    )
+    return RunningQuery(writer.start())
+
+
+def write_batch(sinks: Sequence[Sink], patience_seconds: float) -> Callable[[DataFrame], None]:
+    """Return a function that writes a batch frame to all sinks, partition by partition, where the partitions are.
+
+    A `MemorySink` keeps its rows in the driver, where tests and notebooks look for them.
+    """
+    on_driver = [sink for sink in sinks if isinstance(sink, MemorySink)]
+    on_executors = [sink for sink in sinks if not isinstance(sink, MemorySink)]
+
+    def write_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        rows = 0
+        for batch in batches:
+            for sink in on_executors:
+                _write_patiently(sink, batch, patience_seconds)
+            rows += batch.num_rows
+        yield pa.RecordBatch.from_pydict({"rows": pa.array([rows], pa.int64())})
+
+    def write(frame: DataFrame) -> None:
+        if on_executors:
+            # Spark computes a partition only for what is asked of it: the row counts, a few bytes each.
+            frame.mapInArrow(write_partition, "rows bigint").toArrow()
+        for sink in on_driver:
+            for batch in frame.toArrow().to_batches():
+                sink.write(batch)
+
+    return write
+
+
+def _write_patiently(sink: Sink, batch: pa.RecordBatch, patience_seconds: float) -> None:
+    deadline = time.monotonic() + patience_seconds
+    pause = 0.1
+    while True:
+        try:
+            return sink.write(batch)
+        except SinkUnavailableError as exc:
+            if time.monotonic() + pause > deadline:
+                raise
+            logger.warning("%s; trying again in %.1f s", exc, pause)
+            time.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)

@@ -1,0 +1,95 @@
+"""Runs jobs until they are told to stop, or one of them fails."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from pyspark.errors import StreamingQueryException
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from mdstream.config import Settings
+from mdstream.errors import QueryFailedError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunningQuery:
+    """A query that a job has started.
+
+    Attributes:
+        query: Spark's handle of it.
+        real_time: Its batches are minutes long, so stopping does not wait for their end.
+    """
+
+    query: StreamingQuery
+    real_time: bool = False
+
+
+Job = Callable[[SparkSession, Settings], Sequence[RunningQuery]]
+"""Starts the queries of one job and returns them."""
+
+_POLL_SECONDS = 0.2
+_FINISH_SECONDS = 30.0
+
+
+def run_jobs(jobs: Sequence[Job], spark: SparkSession, settings: Settings) -> None:
+    """Start jobs in one Spark application and wait until SIGTERM or SIGINT, or until a query fails.
+
+    On a signal micro-batches are finished and committed before their queries stop. A real-time query stops where it
+    is: what it sent since its last checkpoint it sends again at the next start, as the same revisions.
+
+    Raises:
+        QueryFailedError: A query ended with an error; all others have been stopped.
+    """
+    with _stop_signal() as stop:
+        queries = [query for job in jobs for query in job(spark, settings)]
+        try:
+            while not stop.wait(_POLL_SECONDS):
+                for running in queries:
+                    if not running.query.isActive:
+                        raise QueryFailedError(f"query {running.query.name} ended: {_reason(running.query)}")
+        finally:
+            _stop_all(queries)
+
+
+@contextmanager
+def _stop_signal() -> Iterator[threading.Event]:
+    stop = threading.Event()
+
+    def set_stop(number: int, _frame: FrameType | None) -> None:
+        logger.info("stopping on %s", signal.Signals(number).name)
+        stop.set()
+
+    before = {number: signal.signal(number, set_stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _reason(query: StreamingQuery) -> str:
+    error: StreamingQueryException | None = query.exception()
+    return "without an error" if error is None else str(error).strip()
+
+
+def _stop_all(queries: Sequence[RunningQuery]) -> None:
+    """Stop every query, micro-batches between two batches if one ends in time."""
+    deadline = time.monotonic() + _FINISH_SECONDS
+    for running in queries:
+        query = running.query
+        while query.isActive and query.status["isTriggerActive"] and not running.real_time:
+            if time.monotonic() > deadline:
+                logger.warning("query %s is stopped within a batch, which comes again at the next start", query.name)
+                break
+            time.sleep(_POLL_SECONDS / 10)
+        query.stop()

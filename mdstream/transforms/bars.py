@@ -1,0 +1,179 @@
+"""Ticks to bars: one definition for the stream and for stored ticks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from mdstream.errors import InvalidInputError
+from mdstream.schemas import BAR, BarWindow
+from mdstream.transforms.eligibility import ConditionTable, is_eligible
+
+MAX_WINDOW_SECONDS = 50 * 86_400
+"""Longest window: trades of one are ranked by a number that has room for that many microseconds."""
+
+_MICROSECONDS = 1_000_000
+_SEQUENCES = 2**64
+_OFFSETS = 2**20
+_RANKS = MAX_WINDOW_SECONDS * _MICROSECONDS * _SEQUENCES * _OFFSETS
+_FRACTIONS = 10**11
+_EVERY_TRADE = ConditionTable()
+
+
+def to_bars(
+    ticks: DataFrame,
+    windows: Sequence[BarWindow],
+    conditions: ConditionTable = _EVERY_TRADE,
+    allowed_lateness: str = "1 day",
+) -> DataFrame:
+    """Aggregate ticks to bars of one nest of windows.
+
+    Open and close are the first and last eligible trade by (event_time, sequence, kafka_offset), high and low are
+    over eligible trades, VWAP = sum(price x size) / sum(size) over the trades that may set high and low and count
+    for volume; volume is over all that count for it. Where a window has no eligible trade, all its trades serve.
+
+    Only built-in columns are used, because real-time mode runs no Python, and only aggregates whose state is of
+    fixed length, because it keeps ten times as many of those in memory. The windows are rows of one aggregation,
+    grouped also by the longest window, which carries the watermark: one read and one shuffle serve them all.
+
+    Args:
+        ticks: Columns of STORED_TICK, of usable ticks (see `mdstream.transforms.to_ticks`).
+        windows: Windows that all divide the last one (see `mdstream.schemas.nest_windows`).
+        conditions: Which trades may shape a bar.
+        allowed_lateness: How far a tick may be behind the newest one and still revise its bar, as a Spark interval.
+            Batch frames take every tick.
+
+    Returns:
+        Columns of BAR, one row a (symbol, window, window_start); in a stream, its newest revisions. The same ticks
+        give the same bar to the last bit, whatever their order and however often the stream was restarted.
+
+    Raises:
+        InvalidInputError: The windows do not nest, or are too long.
+
+    Example:
+        >>> bars = ticks.transform(to_bars, [BarWindow.parse("1min")])  # doctest: +SKIP
+    """
+    _check_nest(windows)
+    longest = windows[-1].seconds
+    return (
+        ticks.withWatermark("event_time", allowed_lateness)
+        .transform(_with_trade_terms, conditions, longest)
+        .transform(_with_window, windows)
+        .groupBy("symbol", "window_seconds", "window_start", F.window("event_time", f"{longest} seconds"))
+        .agg(*_bar_aggregates())
+        .transform(_to_bar_columns, windows)
+    )
+
+
+def _check_nest(windows: Sequence[BarWindow]) -> None:
+    if not windows:
+        raise InvalidInputError("expected at least one window")
+    longest = windows[-1]
+    strangers = [window.name for window in windows if longest.seconds % window.seconds]
+    if strangers:
+        raise InvalidInputError(
+            f"{', '.join(strangers)} does not divide {longest.name}: give each nest a call of its own"
+        )
+    if longest.seconds > MAX_WINDOW_SECONDS:
+        raise InvalidInputError(f"window {longest.name} is longer than {MAX_WINDOW_SECONDS // 86_400} days")
+
+
+def _with_trade_terms(ticks: DataFrame, conditions: ConditionTable, longest_seconds: int) -> DataFrame:
+    """Keep what a trade contributes to its bars: its rank, and the sums and prices it may take part in."""
+    price, size = F.col("price"), F.col("size")
+    may = {
+        purpose: is_eligible(F.col("conditions"), conditions, purpose)
+        for purpose in ("open_close", "high_low", "volume")
+    }
+    weighs = may["high_low"] & may["volume"]
+    sums = {
+        "volume": F.when(may["volume"], size).otherwise(0.0),
+        "eligible_size": F.when(weighs, size).otherwise(0.0),
+        "eligible_notional": F.when(weighs, price * size).otherwise(0.0),
+        "any_size": size,
+        "any_notional": price * size,
+    }
+    return ticks.select(
+        "symbol",
+        "event_time",
+        "ingest_time",
+        "price",
+        may["open_close"].alias("sets_open_close"),
+        F.when(may["high_low"], price).alias("eligible_price"),
+        _trade_rank(longest_seconds).alias("rank"),
+        *(F.floor(value).alias(f"{name}_whole") for name, value in sums.items()),
+        *(F.floor((value - F.floor(value)) * _FRACTIONS + 0.5).alias(f"{name}_rest") for name, value in sums.items()),
+    )
+
+
+def _trade_rank(longest_seconds: int) -> Column:
+    """Pack (event_time within the longest window, sequence, offset) into one number that sorts alike.
+
+    Real-time mode keeps the state of an aggregation in memory only while it is of fixed length: a decimal is, a
+    struct is not. Without a sequence the offset takes its place; of equal sequences the offset's last 20 bits decide.
+    """
+    time = F.pmod(F.unix_micros("event_time"), F.lit(longest_seconds * _MICROSECONDS)).cast("decimal(13,0)")
+    sequence = F.coalesce("sequence", "kafka_offset").cast("decimal(19,0)")
+    offset = F.pmod("kafka_offset", F.lit(_OFFSETS)).cast("decimal(7,0)")
+    return ((time * _whole_number(_SEQUENCES) + sequence) * _whole_number(_OFFSETS) + offset).cast("decimal(38,0)")
+
+
+def _whole_number(value: int) -> Column:
+    return F.lit(str(value)).cast(f"decimal({len(str(value))},0)")
+
+
+def _with_window(ticks: DataFrame, windows: Sequence[BarWindow]) -> DataFrame:
+    """Give each tick a row a window; times of windows are epoch microseconds until the bar is complete."""
+    lengths = F.array(*(F.lit(window.seconds) for window in windows))
+    length = F.col("window_seconds") * _MICROSECONDS
+    micros = F.unix_micros("event_time")
+    return ticks.withColumn("window_seconds", F.explode(lengths).cast("bigint")).withColumn(
+        "window_start", micros - F.pmod(micros, length)
+    )
+
+
+def _bar_aggregates() -> list[Column]:
+    """Aggregate to what bars are made of. The state is the same whatever the conditions, which may be changed."""
+    # Trades that may set the open rank before all that may not, and for the close after them.
+    eligible, rank, all_ranks = F.col("sets_open_close"), F.col("rank"), _whole_number(_RANKS)
+    sums = ("volume", "eligible_size", "eligible_notional", "any_size", "any_notional")
+    return [
+        F.min_by("price", F.when(eligible, rank - all_ranks).otherwise(rank).cast("decimal(38,0)")).alias("open"),
+        F.max_by("price", F.when(eligible, rank).otherwise(rank - all_ranks).cast("decimal(38,0)")).alias("close"),
+        F.max("eligible_price").alias("eligible_high"),
+        F.min("eligible_price").alias("eligible_low"),
+        F.max("price").alias("any_high"),
+        F.min("price").alias("any_low"),
+        F.count("*").alias("trade_count"),
+        F.max("event_time").alias("last_event_time"),
+        F.max("ingest_time").alias("last_ingest_time"),
+        *(F.sum(f"{name}_{part}").alias(f"{name}_{part}") for name in sums for part in ("whole", "rest")),
+    ]
+
+
+def _total(name: str) -> Column:
+    """Put a sum together from its whole part and its rest, both summed as integers: exact in any order."""
+    return F.col(f"{name}_whole") + F.col(f"{name}_rest") / _FRACTIONS
+
+
+def _to_bar_columns(aggregates: DataFrame, windows: Sequence[BarWindow]) -> DataFrame:
+    names = [F.when(F.col("window_seconds") == window.seconds, window.name) for window in windows]
+    start = F.col("window_start")
+    eligible_vwap = F.try_divide(_total("eligible_notional"), _total("eligible_size"))
+    return aggregates.select(
+        "symbol",
+        F.coalesce(*names).alias("window"),
+        F.timestamp_micros(start).alias("window_start"),
+        F.timestamp_micros(start + F.col("window_seconds") * _MICROSECONDS).alias("window_end"),
+        "open",
+        F.coalesce("eligible_high", "any_high").alias("high"),
+        F.coalesce("eligible_low", "any_low").alias("low"),
+        "close",
+        _total("volume").alias("volume"),
+        F.coalesce(eligible_vwap, F.try_divide(_total("any_notional"), _total("any_size"))).alias("vwap"),
+        "trade_count",
+        "last_event_time",
+        "last_ingest_time",
+    ).select(*BAR.schema.names)

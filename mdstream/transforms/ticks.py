@@ -1,0 +1,178 @@
+"""Kafka records to ticks: parse, check, and keep what cannot be used with the reason."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import StringType
+
+from mdstream.schemas import STORED_TICK, TICK
+from mdstream.schemas.limits import (
+    MAX_NOTIONAL,
+    MAX_PAYLOAD_BYTES,
+    MAX_PRICE,
+    MAX_SIZE,
+    MIN_EVENT_TIME,
+    SYMBOL_PATTERN,
+    TEXT_FIELDS,
+    TEXT_PATTERN,
+    Reason,
+)
+from mdstream.schemas.spark import wire_schema
+from mdstream.schemas.wire import to_micros
+from mdstream.transforms.dead_letters import KAFKA_ENVELOPE, REJECT_REASON, envelope
+
+_UNREADABLE = "unreadable"
+_WIRE = wire_schema(TICK).add(_UNREADABLE, StringType())
+_JSON_OPTIONS = {"columnNameOfCorruptRecord": _UNREADABLE, "allowSingleQuotes": "false"}
+_SHOWN_CHARACTERS = 80
+
+
+def to_ticks(records: DataFrame, max_future_skew_seconds: int) -> DataFrame:
+    """Keep the Kafka records that are usable ticks.
+
+    Args:
+        records: Columns value (binary), partition, offset and timestamp of Spark's Kafka source.
+        max_future_skew_seconds: A tick further ahead of its ingest time is refused, because one bad clock would move
+            the watermark and close every window.
+
+    Returns:
+        Columns of STORED_TICK. A record without ingest_time takes the broker's time of it.
+
+    Example:
+        >>> ticks = records.transform(to_ticks, 300)  # doctest: +SKIP
+    """
+    parsed = with_reject_reason(records, max_future_skew_seconds)
+    return parsed.where(F.col(REJECT_REASON).isNull()).select(*STORED_TICK.schema.names)
+
+
+def with_reject_reason(records: DataFrame, max_future_skew_seconds: int) -> DataFrame:
+    """Parse Kafka records into ticks and say of each why it cannot be used, if so.
+
+    Args:
+        records: Columns value (binary), topic, partition, offset and timestamp of Spark's Kafka source.
+        max_future_skew_seconds: A tick further ahead of its ingest time is refused.
+
+    Returns:
+        Columns of STORED_TICK and of the envelope, and `reject_reason`: null for a usable tick.
+    """
+    text = F.col("value").cast("string")
+    readable = F.when(F.octet_length("value") <= MAX_PAYLOAD_BYTES, text)
+    parsed = records.select(
+        F.from_json(readable, _WIRE, _JSON_OPTIONS).alias("tick"),
+        *envelope(),
+        F.col("partition").alias("kafka_partition"),
+        F.col("offset").alias("kafka_offset"),
+    )
+    fields = parsed.select(
+        *(_tick_column(name) for name in TICK.schema.names),
+        "kafka_partition",
+        "kafka_offset",
+        *KAFKA_ENVELOPE,
+        F.col("tick").isNull().alias("is_not_an_object"),
+        F.col(f"tick.{_UNREADABLE}").isNotNull().alias("is_unreadable"),
+    )
+    return fields.select(
+        *STORED_TICK.schema.names,
+        _reject_reason(max_future_skew_seconds).alias(REJECT_REASON),
+        *KAFKA_ENVELOPE,
+    )
+
+
+def _tick_column(name: str) -> Column:
+    if name == "ingest_time":
+        return F.coalesce(F.timestamp_micros("tick.ingest_time"), F.col("received_time")).alias(name)
+    if name == "event_time":
+        return F.timestamp_micros("tick.event_time").alias(name)
+    return F.col(f"tick.{name}").alias(name)
+
+
+def _reject_reason(max_future_skew_seconds: int) -> Column:
+    """Return the first reason against a tick; whatever needs the payload again is only computed for refused ones."""
+    price, size, event_time, ingest_time = map(F.col, ("price", "size", "event_time", "ingest_time"))
+    skew = F.expr(f"INTERVAL {max_future_skew_seconds} SECONDS")
+    return (
+        F.when(F.col("is_not_an_object") | F.col("is_unreadable"), _why_unreadable())
+        .when(F.col("symbol").isNull(), Reason.MISSING.of("symbol"))
+        .when(~_matches(F.col("symbol"), SYMBOL_PATTERN), _found(Reason.MALFORMED.of("symbol"), "symbol"))
+        .when(price.isNull(), Reason.MISSING.of("price"))
+        .when(_is_not_finite(price), _found(Reason.NOT_FINITE.of("price"), "price"))
+        .when(price <= 0, _found(Reason.NOT_POSITIVE.of("price"), "price"))
+        .when(price > MAX_PRICE, _found(Reason.PRICE_TOO_HIGH.of(), "price"))
+        .when(size.isNull(), Reason.MISSING.of("size"))
+        .when(_is_not_finite(size), _found(Reason.NOT_FINITE.of("size"), "size"))
+        .when(size <= 0, _found(Reason.NOT_POSITIVE.of("size"), "size"))
+        .when(size > MAX_SIZE, _found(Reason.SIZE_TOO_HIGH.of(), "size"))
+        .when(price * size > MAX_NOTIONAL, F.lit(Reason.NOTIONAL_TOO_HIGH.of()))
+        .when(event_time.isNull(), Reason.MISSING.of("event_time"))
+        .when(event_time < _timestamp(MIN_EVENT_TIME), _found_time(Reason.EVENT_TIME_TOO_EARLY.of(), "event_time"))
+        .when(ingest_time < _timestamp(MIN_EVENT_TIME), _found_time(Reason.INGEST_TIME_TOO_EARLY.of(), "ingest_time"))
+        .when(
+            ingest_time > F.col("received_time") + skew,
+            _found_time(Reason.INGEST_TIME_AHEAD.of(), "ingest_time"),
+        )
+        .when(event_time > ingest_time + skew, _found_time(Reason.EVENT_TIME_AHEAD.of(), "event_time"))
+        .when(_has_malformed_text(), _why_text())
+    )
+
+
+def _timestamp(time: datetime) -> Column:
+    return F.timestamp_micros(F.lit(to_micros(time)))
+
+
+def _is_not_finite(value: Column) -> Column:
+    return F.isnan(value) | (F.abs(value) == float("inf"))
+
+
+def _found(sentence: str, field: str) -> Column:
+    return F.concat(F.lit(f"{sentence}: "), F.substring(F.col(field).cast("string"), 1, _SHOWN_CHARACTERS))
+
+
+def _found_time(sentence: str, field: str) -> Column:
+    """Show a time as epoch microseconds: it may lie in a year that no calendar text can hold."""
+    return F.concat(F.lit(f"{sentence}: "), F.unix_micros(field).cast("string"))
+
+
+def _why_unreadable() -> Column:
+    """Say which field of a record that from_json refused is at fault, or that it is no JSON object at all."""
+    text = F.col("payload").cast("string")
+    raw = {name: F.get_json_object(text, f"$.{name}") for name in TICK.schema.names}
+    wrong_kind = {
+        "price": Reason.NOT_A_NUMBER,
+        "size": Reason.NOT_A_NUMBER,
+        "event_time": Reason.NOT_A_TIME,
+        "ingest_time": Reason.NOT_A_TIME,
+        "sequence": Reason.NOT_AN_INTEGER,
+        "conditions": Reason.MALFORMED,
+    }
+    why = F.when(F.octet_length("payload") > MAX_PAYLOAD_BYTES, Reason.PAYLOAD_TOO_LONG.of())
+    why = why.when(~F.is_valid_utf8(text), Reason.NOT_UTF8.of())
+    why = why.when(F.try_parse_json(text).isNull(), Reason.NOT_JSON.of())
+    why = why.when(F.json_object_keys(text).isNull(), Reason.NOT_AN_OBJECT.of())
+    for name, reason in wrong_kind.items():
+        # from_json keeps what it could read: a field that is there but came out null is the one at fault.
+        is_lost = F.col(name).isNull() if name != "ingest_time" else F.lit(True)
+        why = why.when(
+            raw[name].isNotNull() & is_lost,
+            F.concat(F.lit(f"{reason.of(name)}: "), F.substring(raw[name], 1, _SHOWN_CHARACTERS)),
+        )
+    return why.otherwise(Reason.NOT_JSON.of())
+
+
+def _has_malformed_text() -> Column:
+    """Check all texts of a tick at once; only a tick that fails that is looked at field by field."""
+    everything = F.concat_ws("", *TEXT_FIELDS, "conditions")
+    return ~_matches(everything, TEXT_PATTERN) & _why_text().isNotNull()
+
+
+def _why_text() -> Column:
+    why = F.when(F.exists("conditions", lambda code: ~_matches(code, TEXT_PATTERN)), Reason.MALFORMED.of("conditions"))
+    for name in TEXT_FIELDS:
+        why = why.when(~_matches(F.col(name), TEXT_PATTERN), Reason.MALFORMED.of(name))
+    return why
+
+
+def _matches(value: Column, pattern: str) -> Column:
+    return value.rlike(f"^(?:{pattern})\\z")
