@@ -10,7 +10,11 @@ import typer
 
 import mdstream
 from mdstream.cli import configuration
+from mdstream.cli.api import api
+from mdstream.cli.bars import bars
 from mdstream.cli.console import errors
+from mdstream.cli.maintain import maintain
+from mdstream.cli.run import run
 from mdstream.errors import MdstreamError
 
 app = typer.Typer(
@@ -21,6 +25,10 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.add_typer(configuration.app, name="config")
+app.command()(run)
+app.command()(bars)
+app.command()(maintain)
+app.command()(api)
 
 
 def _print_version(wanted: bool) -> None:

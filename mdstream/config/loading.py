@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,6 +15,7 @@ from pydantic_settings import (
     EnvSettingsSource,
     InitSettingsSource,
     PydanticBaseSettingsSource,
+    SettingsError,
 )
 
 from mdstream.config.settings import Settings
@@ -42,7 +43,7 @@ def load_settings(path: Path | None = None) -> Settings:
     """
     source = path or _configured_path()
     from_file = _read_yaml(source) if source else {}
-    _refuse_unknown_variables()
+    _refuse_unknown_variables(os.environ, "environment variable")
 
     class _Layered(Settings):
         @classmethod
@@ -61,15 +62,21 @@ def load_settings(path: Path | None = None) -> Settings:
             )
 
     try:
-        return _Layered()
+        layered = _Layered()
     except ValidationError as exc:
         raise ConfigError(_explain(exc, source)) from exc
+    except SettingsError as exc:
+        raise ConfigError(
+            f'{exc}; a list or section in one variable is JSON, e.g. MDSTREAM_SYMBOLS=\'["AAPL", "MSFT"]\''
+        ) from exc
+    return Settings.model_construct(**{name: getattr(layered, name) for name in Settings.model_fields})
 
 
 class _OwnDotEnv(DotEnvSettingsSource):
     """A `.env` that other programs share: variables without our prefix are not ours to refuse."""
 
     def __call__(self) -> dict[str, Any]:
+        _refuse_unknown_variables((name.upper() for name in self.env_vars), ".env:")
         known = Settings.model_fields
         return {name: value for name, value in super().__call__().items() if name in known}
 
@@ -83,39 +90,50 @@ def _configured_path() -> Path | None:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = yaml.safe_load(file)
     except OSError as exc:
         raise ConfigError(f"cannot read the configuration file {path}: {exc.strerror}") from exc
     except yaml.YAMLError as exc:
-        raise ConfigError(f"{path} is not YAML: {exc}") from exc
+        # Neither repeated nor chained: the parser quotes what it found, which may be a secret.
+        raise ConfigError(f"{path} is not YAML{_place_of(exc)}") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
         raise ConfigError(f"{path} holds a {type(content).__name__}; expected a mapping of settings")
+    for key in content:
+        if not isinstance(key, str):
+            raise ConfigError(f"{path}: unknown key {key}; {did_you_mean(str(key), Settings.model_fields)}")
     return content
 
 
-def _refuse_unknown_variables() -> None:
-    for name in os.environ:
+def _place_of(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return "" if mark is None else f": look at line {mark.line + 1}, column {mark.column + 1}"
+
+
+def _refuse_unknown_variables(names: Iterable[str], where: str) -> None:
+    for name in names:
         if not name.startswith("MDSTREAM_") or name in {CONFIG_VARIABLE, "MDSTREAM_TEST_DATA"}:
             continue
         section = name.removeprefix("MDSTREAM_").split("__")[0].lower()
         if section not in Settings.model_fields:
             raise ConfigError(
-                f"environment variable {name}: unknown setting '{section}'; "
-                f"{did_you_mean(section, Settings.model_fields)}"
+                f"{where} {name}: unknown setting '{section}'; {did_you_mean(section, Settings.model_fields)}"
             )
 
 
 def _explain(error: ValidationError, source: Path | None) -> str:
-    lines = [f"the configuration cannot be used ({source or 'environment'} and environment):"]
+    places = f"{source}, .env and environment" if source else ".env and environment"
+    lines = [f"the configuration cannot be used ({places}):"]
     for problem in error.errors(include_input=False, include_url=False):
         where = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
             known = _known_keys(problem["loc"][:-1])
             lines.append(f"  {where}: unknown key; {did_you_mean(str(problem['loc'][-1]), known)}")
         else:
-            lines.append(f"  {where}: {problem['msg']}")
+            hint = "; in YAML put numbers and words like ON in quotes" if problem["type"] == "string_type" else ""
+            lines.append(f"  {where}: {problem['msg']}{hint}")
     return "\n".join(lines)
 
 

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_serializer
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mdstream.schemas import BarWindow
+from mdstream.schemas.limits import SYMBOL_PATTERN
 
 SPARK_KAFKA_PACKAGE = "org.apache.spark:spark-sql-kafka-0-10_2.13:4.2.0"
 """Maven coordinate of the Kafka connector; 4.2.0 serves Spark 4.2 and 4.3."""
 
+# The default of Spark's own spark.redaction.regex.
+_SECRET_SPARK_SETTING = re.compile("secret|password|token|access[.]?key", re.IGNORECASE)
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[int, Field(ge=1)]
+Symbol = Annotated[str, Field(pattern=f"^{SYMBOL_PATTERN}$")]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class WindowConfiguration(_Section):
@@ -80,7 +86,11 @@ class SparkSettings(_Section):
         5, ge=0, description="flush wait of the streaming shuffle: low for latency, higher to save CPU"
     )
     max_offsets_per_trigger: int = Field(200_000, ge=1, description="most records a micro-batch reads")
-    conf: dict[str, str] = Field(default_factory=dict, description="any other Spark setting")
+    conf: dict[str, str] = Field(default_factory=dict, repr=False, description="any other Spark setting")
+
+    @field_serializer("conf", when_used="json")
+    def _redacted(self, conf: dict[str, str]) -> dict[str, str]:
+        return {name: "**********" if _SECRET_SPARK_SETTING.search(name) else value for name, value in conf.items()}
 
 
 class TimescaleSettings(_Section):
@@ -116,6 +126,7 @@ class StoreSettings(_Section):
 
     timescaledb: TimescaleSettings = TimescaleSettings()
     redis: RedisSettings = RedisSettings()
+    patience_seconds: Seconds = Field(300, description="how long a job waits for a store that is away before it fails")
 
 
 class ServingSettings(_Section):
@@ -123,6 +134,8 @@ class ServingSettings(_Section):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     rest_port: Port = 8000
+    database_connections: int = Field(8, ge=1, description="most connections to the database: queries at one time")
+    redis_connections: int = Field(32, ge=1, description="most connections to Redis: requests at one time")
 
 
 class Settings(BaseSettings):
@@ -132,9 +145,15 @@ class Settings(BaseSettings):
     parts, e.g. `MDSTREAM_KAFKA__BOOTSTRAP_SERVERS`.
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="MDSTREAM_", env_nested_delimiter="__")
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        env_prefix="MDSTREAM_",
+        env_nested_delimiter="__",
+    )
 
-    symbols: tuple[str, ...] = Field(("AAPL", "MSFT", "GOOGL", "AMZN", "TSLA"), min_length=1)
+    symbols: tuple[Symbol, ...] = Field(("AAPL", "MSFT", "GOOGL", "AMZN", "TSLA"), min_length=1)
     window_configurations: Annotated[
         tuple[WindowConfiguration, ...], Field(min_length=1), AfterValidator(_distinct_names)
     ] = (

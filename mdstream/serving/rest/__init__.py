@@ -1,0 +1,5 @@
+"""The REST API: latest prices, ticks and bars over HTTP."""
+
+from mdstream.serving.rest.app import create_app
+
+__all__ = ["create_app"]

@@ -1,0 +1,58 @@
+"""Cursors: where the next page of a series begins, opaque to the client."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import datetime
+
+import orjson
+
+from mdstream.schemas.wire import from_micros, to_micros
+
+Position = tuple[datetime, *tuple[int, ...]]
+"""The place of a row in its series: its time, then what orders rows of equal time."""
+
+
+def encode_cursor(series: tuple[str, ...], position: Position) -> str:
+    """Return the cursor that stands behind the row at `position`.
+
+    Args:
+        series: What the series is, e.g. table, symbol and order; the cursor is good for no other.
+        position: The place of the page's last row.
+    """
+    time, *rest = position
+    return base64.urlsafe_b64encode(orjson.dumps([*series, to_micros(time), *rest])).rstrip(b"=").decode()
+
+
+def decode_cursor(series: tuple[str, ...], cursor: str, length: int) -> Position:
+    """Return the position a cursor stands for.
+
+    Args:
+        series: What the series is.
+        cursor: The cursor.
+        length: How many values a position of this series has.
+
+    Raises:
+        ValueError: It is no cursor of this series.
+
+    Example:
+        >>> from datetime import UTC
+        >>> cursor = encode_cursor(("bars", "AAPL"), (datetime(2013, 10, 7, tzinfo=UTC),))
+        >>> decode_cursor(("bars", "AAPL"), cursor, 1)[0].isoformat()
+        '2013-10-07T00:00:00+00:00'
+    """
+    try:
+        content = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError) as exc:
+        raise ValueError("not a cursor") from exc
+    if not isinstance(content, list) or len(content) != len(series) + length:
+        raise ValueError("not a cursor of this series")
+    position = content[len(series) :]
+    # A bool is an int to isinstance, and never was in a cursor of ours.
+    if tuple(content[: len(series)]) != series or any(type(value) is not int for value in position):
+        raise ValueError("not a cursor of this series")
+    try:
+        return (from_micros(position[0]), *position[1:])
+    except OverflowError as exc:
+        raise ValueError("not a cursor of this series") from exc

@@ -1,0 +1,31 @@
+"""The endpoints that say whether the API works."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter
+
+from mdstream.serving.rest.errors import ApiError, error_responses
+from mdstream.serving.rest.models import Alive, Ready
+from mdstream.serving.rest.stores import OpenStores
+
+router = APIRouter(prefix="/health", tags=["health"])
+
+
+@router.get("/live")
+async def live() -> Alive:
+    """Say that the process answers; it asks nobody else."""
+    return Alive()
+
+
+@router.get("/ready", responses=error_responses(503))
+async def ready(stores: OpenStores) -> Ready:
+    """Ask Redis and the database; 503 says which of them is missing and why."""
+    redis, database = await asyncio.gather(stores.prices.problem(), stores.database.problem())
+    problems = {"redis": redis, "database": database}
+    states = {server: problem or "ok" for server, problem in problems.items()}
+    if redis or database:
+        missing = "; ".join(f"{server}: {problem}" for server, problem in problems.items() if problem)
+        raise ApiError(503, "not_ready", missing, servers=states)
+    return Ready(servers=states)

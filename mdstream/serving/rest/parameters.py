@@ -1,0 +1,139 @@
+"""What a request may say: types, limits and meaning of the parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import Path
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_core.core_schema import ValidationInfo
+
+from mdstream.errors import did_you_mean
+from mdstream.schemas.limits import MIN_EVENT_TIME, SYMBOL_PATTERN
+from mdstream.schemas.wire import from_micros, to_micros
+
+MAX_PAGE = 5_000
+"""Most rows of one page."""
+
+_MAX_CURSOR_LENGTH = 512
+_SPACE_FOR_PLUS = re.compile(r"(T.*\d) (\d\d:?\d\d)$")
+
+Symbol = Annotated[
+    str,
+    Path(
+        pattern=f"^{SYMBOL_PATTERN}$",
+        description="Instrument, as the source names it. A slash belongs to the symbol: `latest/BTC/USD`.",
+        examples=["AAPL"],
+    ),
+]
+
+
+def parse_time(value: object) -> datetime:
+    """Read a point in time from a query string.
+
+    Args:
+        value: ISO 8601, in UTC unless it has an offset, or epoch microseconds.
+
+    Raises:
+        ValueError: It is neither.
+
+    Example:
+        >>> parse_time("2013-10-07T09:30:00-04:00").isoformat()
+        '2013-10-07T13:30:00+00:00'
+        >>> parse_time("1381152600000000").isoformat()
+        '2013-10-07T13:30:00+00:00'
+    """
+    text = str(value)
+    try:
+        if re.fullmatch(r"-?\d+", text, re.ASCII):
+            return _from_epoch(int(text))
+        # A "+" that was not percent-encoded arrives as a space.
+        parsed = datetime.fromisoformat(_SPACE_FOR_PLUS.sub(r"\1+\2", text))
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as exc:
+        detail = f" ({exc})" if isinstance(exc, _WrongUnitError) else ""
+        raise ValueError(
+            f"expected a time in ISO 8601, e.g. 2013-10-07T13:30:00Z, or in epoch microseconds{detail}"
+        ) from exc
+
+
+class _WrongUnitError(ValueError):
+    """A number that is a point in time in another unit."""
+
+
+def _from_epoch(micros: int) -> datetime:
+    if micros < to_micros(MIN_EVENT_TIME):
+        raise _WrongUnitError(f"as microseconds it is before {MIN_EVENT_TIME:%Y}; is it in another unit?")
+    return from_micros(micros)
+
+
+Time = Annotated[
+    datetime,
+    BeforeValidator(parse_time),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "format": "date-time"},
+                {"type": "integer", "minimum": to_micros(MIN_EVENT_TIME)},
+            ]
+        }
+    ),
+]
+
+
+class SeriesQuery(BaseModel):
+    """Which part of a series, and in which order."""
+
+    model_config = ConfigDict(frozen=True)
+
+    limit: int = Field(100, ge=1, le=MAX_PAGE, description="most rows of the page")
+    start: Time | None = Field(
+        None,
+        description="First instant, included: ISO 8601 (UTC unless it has an offset) or epoch microseconds.",
+        examples=["2013-10-07T13:30:00Z"],
+    )
+    end: Time | None = Field(
+        None,
+        description="First instant after the range, not included; written like start.",
+        examples=["2013-10-07T20:00:00Z"],
+    )
+    order: Literal["asc", "desc"] = Field("desc", description="desc: newest first; asc: oldest first")
+    cursor: str | None = Field(
+        None,
+        max_length=_MAX_CURSOR_LENGTH,
+        description="next_cursor of the page before; symbol, window and order have to stay the same.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the request held
+        if isinstance(given, Mapping):
+            for name in given:
+                if name not in cls.model_fields:
+                    hint = did_you_mean(name, cls.model_fields)
+                    raise PydanticCustomError(
+                        "unknown_parameter", "unknown parameter; {hint}", {"field": name, "hint": hint}
+                    )
+        return given
+
+    @field_validator("end")
+    @classmethod
+    def _after_start(cls, end: datetime | None, info: ValidationInfo) -> datetime | None:
+        start = info.data.get("start")
+        if start is not None and end is not None and end < start:
+            raise ValueError(f"expected a time that is not before start ({start.isoformat()})")
+        return end
+
+
+class BarQuery(SeriesQuery):
+    """Which bars, and in which order."""
+
+    window: str | None = Field(
+        None,
+        description="Name of a configured window (`symbols` lists them); the first one if left out.",
+        examples=["1min"],
+    )
