@@ -12,7 +12,8 @@ from kafka.errors import KafkaError
 
 from mdstream.local.jars import KAFKA_SERVER_PACKAGE, fetch_jars, spark_home
 from mdstream.local.java import find_java
-from mdstream.local.run import Child, RunFolder
+from mdstream.local.process import Child
+from mdstream.local.run import RunFolder
 from mdstream.local.server import HOST, LocalServer, free_port
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024

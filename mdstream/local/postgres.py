@@ -15,7 +15,9 @@ from pydantic import SecretStr
 
 from mdstream.config import TimescaleSettings
 from mdstream.errors import MissingDependencyError
-from mdstream.local.run import Account, Child, RunFolder
+from mdstream.local.account import Account
+from mdstream.local.process import Child
+from mdstream.local.run import RunFolder
 from mdstream.local.server import HOST, LocalServer
 
 logger = logging.getLogger(__name__)

@@ -11,7 +11,8 @@ from redis.retry import Retry
 
 from mdstream.config import RedisSettings
 from mdstream.errors import MissingDependencyError, ServerError
-from mdstream.local.run import Child, RunFolder
+from mdstream.local.process import Child
+from mdstream.local.run import RunFolder
 from mdstream.local.server import HOST, LocalServer
 
 

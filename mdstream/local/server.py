@@ -13,7 +13,8 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from mdstream.errors import ServerError
-from mdstream.local.run import Child, RunFolder
+from mdstream.local.process import Child
+from mdstream.local.run import RunFolder
 
 logger = logging.getLogger(__name__)
 

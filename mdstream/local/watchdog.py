@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 
-_GRACE_SECONDS = 10.0
+_GRACE_SECONDS = 5.0
 _POLL_SECONDS = 0.02
 
 
