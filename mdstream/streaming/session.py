@@ -13,6 +13,8 @@ from mdstream.config import SparkSettings
 
 _STATE_STORE = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
 
+_LOGGING = Path(__file__).with_name("log4j2.properties")
+
 
 def build_session(settings: SparkSettings, name: str = "mdstream", jars: Sequence[Path] | None = None) -> SparkSession:
     """Return the session that jobs, batch commands and notebooks run in.
@@ -32,11 +34,13 @@ def build_session(settings: SparkSettings, name: str = "mdstream", jars: Sequenc
         connectors = {"spark.jars": ",".join(str(jar) for jar in jars)} if jars else {}
     local = {}
     if settings.master.startswith("local"):
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         local = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
     conf: dict[str, bool | float | int | str | None] = {
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.memory": "2g",
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_LOGGING.as_uri()}",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.ansi.enabled": "true",
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),

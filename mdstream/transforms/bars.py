@@ -126,10 +126,10 @@ def _whole_number(value: int) -> Column:
 
 def _with_window(ticks: DataFrame, windows: Sequence[BarWindow]) -> DataFrame:
     """Give each tick a row a window; times of windows are epoch microseconds until the bar is complete."""
-    lengths = F.array(*(F.lit(window.seconds) for window in windows))
+    lengths = F.array(*(F.lit(window.seconds).cast("bigint") for window in windows))
     length = F.col("window_seconds") * _MICROSECONDS
     micros = F.unix_micros("event_time")
-    return ticks.withColumn("window_seconds", F.explode(lengths).cast("bigint")).withColumn(
+    return ticks.withColumn("window_seconds", F.explode(lengths)).withColumn(
         "window_start", micros - F.pmod(micros, length)
     )
 

@@ -1,0 +1,55 @@
+"""`mdstream run`: jobs in one Spark application."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from mdstream.cli.configuration import ConfigFile
+from mdstream.config import load_settings
+from mdstream.errors import InvalidInputError, did_you_mean
+
+if TYPE_CHECKING:
+    from mdstream.streaming import Job
+
+
+def run(
+    jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="live_bars, store_ticks, analytics")],
+    config: ConfigFile = None,
+) -> None:
+    """Run jobs in one Spark application until SIGTERM or Ctrl-C; a query that fails ends it with exit code 1.
+
+    - `live_bars`: ticks to bars within milliseconds
+    - `store_ticks`: ticks to TimescaleDB and Redis
+    - `analytics`: bars to TimescaleDB and Redis
+
+    Topics and tables must be there: `mdstream topics create` and `mdstream maintain` make them.
+
+    Example: `mdstream run live_bars store_ticks analytics`
+    """
+    starts = [_job(name) for name in dict.fromkeys(jobs)]
+    settings = load_settings(config)
+
+    # Imported here so that `mdstream --help` stays quick.
+    from mdstream.local import use_java
+    from mdstream.local.jars import fetch_jars
+    from mdstream.streaming import build_session, run_jobs
+
+    java = use_java()
+    jars = fetch_jars(settings.spark.packages, java) if settings.spark.master.startswith("local") else None
+    spark = build_session(settings.spark, " ".join(jobs), jars)
+    try:
+        run_jobs(starts, spark, settings)
+    finally:
+        spark.stop()
+
+
+def _job(name: str) -> Job:
+    package = importlib.import_module("mdstream.jobs")
+    known = [module.name for module in pkgutil.iter_modules(package.__path__)]
+    if name not in known:
+        raise InvalidInputError(f"there is no job '{name}'; {did_you_mean(name, known)}")
+    return cast("Job", importlib.import_module(f"mdstream.jobs.{name}").start)
