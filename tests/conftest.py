@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
-from mdstream.config import RedisSettings, TimescaleSettings
-from mdstream.config.settings import SPARK_KAFKA_PACKAGE
+from mdstream.config import RedisSettings, SparkSettings, TimescaleSettings
 from mdstream.local import LocalKafka, LocalPostgres, LocalRedis, use_java
 from mdstream.local.jars import fetch_jars
 
@@ -64,26 +63,12 @@ def fresh_redis(redis_server: LocalRedis) -> RedisSettings:
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """One session for all tests; no test stops it."""
-    from pyspark.sql import SparkSession
+    from mdstream.streaming import build_session
 
     folder = tmp_path_factory.mktemp("spark")
-    connector = fetch_jars([SPARK_KAFKA_PACKAGE], use_java())
-    settings: dict[str, bool | float | int | str | None] = {
-        "spark.jars": ",".join(map(str, connector)),
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.memory": "2g",
-        "spark.local.dir": str(folder / "local"),
-        "spark.sql.warehouse.dir": str(folder / "warehouse"),
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.ansi.enabled": "true",
-        "spark.sql.shuffle.partitions": "2",
-        "spark.sql.streaming.stateStore.providerClass": (
-            "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
-        ),
-    }
-    session = SparkSession.builder.master("local[32]").appName("mdstream tests").config(map=settings).getOrCreate()
+    settings = SparkSettings(
+        conf={"spark.local.dir": str(folder / "local"), "spark.sql.warehouse.dir": str(folder / "warehouse")}
+    )
+    session = build_session(settings, "mdstream tests", fetch_jars(settings.packages, use_java()))
     yield session
     session.stop()

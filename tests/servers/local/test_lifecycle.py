@@ -27,14 +27,14 @@ pytestmark = [pytest.mark.servers, pytest.mark.slow]
 _OWNER = """
 import sys
 from mdstream.local import LocalServers
-with LocalServers(packages=()) as servers:
+with LocalServers() as servers:
     print(servers.run.path, flush=True)
     sys.stdin.read()
 """
 
 _INTERRUPTED = """
 from mdstream.local import LocalServers
-servers = LocalServers(packages=())
+servers = LocalServers()
 print(servers.run.path, flush=True)
 servers.start()
 print("never seen")
@@ -79,7 +79,7 @@ def test_nothing_is_left_if_killed_while_servers_start(started: int) -> None:
 @pytest.fixture(scope="module")
 def servers() -> Iterator[LocalServers]:
     """Servers that these tests may stop."""
-    with LocalServers(packages=()) as started:
+    with LocalServers() as started:
         yield started
 
 
