@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 import mdstream
-from mdstream.cli import configuration
+from mdstream.cli import configuration, topics
 from mdstream.cli.api import api
 from mdstream.cli.bars import bars
 from mdstream.cli.console import errors
+from mdstream.cli.ingest import ingest, replay
 from mdstream.cli.maintain import maintain
 from mdstream.cli.run import run
 from mdstream.errors import MdstreamError
@@ -25,6 +26,9 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.add_typer(configuration.app, name="config")
+app.add_typer(topics.app, name="topics")
+app.command()(ingest)
+app.command()(replay)
 app.command()(run)
 app.command()(bars)
 app.command()(maintain)

@@ -9,6 +9,7 @@ from mdstream.schemas.limits import MAX_DEAD_LETTER_BYTES
 from mdstream.schemas.wire import encode
 
 _BASE64 = "base64:"
+_LONGEST = MAX_DEAD_LETTER_BYTES - 4096  # Kafka wraps a little around each message
 _CUT_CHARACTERS = MAX_DEAD_LETTER_BYTES // 8
 """Characters kept of a payload that is too long: JSON makes at most six bytes of one."""
 
@@ -52,7 +53,7 @@ def encode_dead_letter(reject: Reject, source: str, received_time: int) -> bytes
     """
     letter = {"source": source, "reason": reject.reason, "payload": as_text(reject.payload)}
     encoded = encode({**letter, "received_time": received_time})
-    if len(encoded) <= MAX_DEAD_LETTER_BYTES:
+    if len(encoded) <= _LONGEST:
         return encoded
     letter["payload"] = letter["payload"][:_CUT_CHARACTERS]
     letter["reason"] += f" (only the first {_CUT_CHARACTERS} characters are kept)"

@@ -1,0 +1,45 @@
+"""`mdstream topics`: the Kafka topics and what they hold."""
+
+from __future__ import annotations
+
+import typer
+from rich.table import Table
+
+from mdstream.cli.configuration import ConfigFile
+from mdstream.cli.console import output
+from mdstream.config import KafkaSettings, load_settings
+from mdstream.operations.topics import create_topics, describe_topics, plan_topics
+
+app = typer.Typer(help="Create and list the Kafka topics.", no_args_is_help=True)
+
+
+@app.command()
+def create(config: ConfigFile = None) -> None:
+    """Create the topics that are not there yet, with the configured partitions, replicas and retention.
+
+    Topics that exist are left as they are.
+    """
+    kafka = load_settings(config).kafka
+    created = create_topics(kafka)
+    output.print(f"created: {', '.join(created)}" if created else "all topics were there already")
+    _print_topics(kafka)
+
+
+@app.command("list")
+def list_topics(config: ConfigFile = None) -> None:
+    """Show partitions, replicas and the number of records of each topic."""
+    _print_topics(load_settings(config).kafka)
+
+
+def _print_topics(settings: KafkaSettings) -> None:
+    states = {state.name: state for state in describe_topics(settings)}
+    table = Table("topic", "partitions", "replicas", "records", "next offsets")
+    for plan in plan_topics(settings):
+        state = states.get(plan.name)
+        if state is None:
+            table.add_row(plan.name, "-", "-", "-", "missing; mdstream topics create")
+        else:
+            ends = ", ".join(str(end) for _, end in state.offsets.values())
+            numbers = (state.partitions, state.replication_factor)
+            table.add_row(state.name, *map(str, numbers), f"{state.records:,}", ends)
+    output.print(table)

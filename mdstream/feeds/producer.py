@@ -1,0 +1,179 @@
+"""Ticks and dead letters into Kafka: idempotent, acknowledged by all replicas, every failure raised."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from mdstream.config import KafkaSettings
+from mdstream.errors import DeliveryError
+from mdstream.feeds.base import FeedBatch
+from mdstream.feeds.rejects import encode_dead_letter
+from mdstream.schemas import DEAD_LETTER, TICK
+from mdstream.schemas.limits import MAX_DEAD_LETTER_BYTES, kind_of
+from mdstream.schemas.wire import encode
+
+_QUEUED_MESSAGES = 100_000
+_QUEUED_KIBIBYTES = 131_072
+_QUEUE_FULL_WAIT_SECONDS = 0.005
+_FLUSH_WAIT_SECONDS = 0.02
+_LONGEST_RECONNECT_WAIT_MS = 1_000
+
+_OnDelivery: TypeAlias = Callable[[KafkaError | None, Message], None]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Counts:
+    """What went to Kafka.
+
+    Attributes:
+        sent: Ticks handed to the producer.
+        acknowledged: Ticks that all replicas have.
+        dead_letters: Dead letters handed to the producer, by the stable part of their reason.
+        dead_letters_acknowledged: Dead letters that all replicas have.
+    """
+
+    sent: int = 0
+    acknowledged: int = 0
+    dead_letters: Counter[str] = field(default_factory=Counter)
+    dead_letters_acknowledged: int = 0
+
+    @property
+    def waiting(self) -> int:
+        """Messages that are sent and not acknowledged."""
+        return self.sent - self.acknowledged + self.dead_letters.total() - self.dead_letters_acknowledged
+
+
+class TickProducer:
+    """Sends what a feed delivers.
+
+    The queue is bounded: when Kafka is slower than the feed, `send` waits. Ticks of a symbol keep their order.
+    Not for several tasks at once.
+
+    Args:
+        settings: The broker and how to send to it.
+        source: The feed, as dead letters name it.
+        tick_topic: Where ticks go.
+        dead_letter_topic: Where input goes that cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        source: str,
+        *,
+        tick_topic: str = str(TICK.topic),
+        dead_letter_topic: str = str(DEAD_LETTER.topic),
+    ) -> None:
+        self.counts = Counts()
+        self._settings = settings
+        self._source = source
+        self._tick_topic = tick_topic
+        self._dead_letter_topic = dead_letter_topic
+        self._failure: str | None = None
+        self._producer = Producer(_configuration(settings), logger=logger)
+
+    async def send(self, batch: FeedBatch) -> None:
+        """Hand over the ticks and rejects of a batch, waiting while the queue is full.
+
+        Raises:
+            DeliveryError: Kafka did not take a message, this one or an earlier one.
+        """
+        for tick in batch.ticks:
+            value, key = encode(tick), tick["symbol"]
+            while not self._queue(self._tick_topic, value, key, self._on_tick):
+                await self._wait_for_room()
+            self.counts.sent += 1
+        for reject in batch.rejects:
+            value = encode_dead_letter(reject, self._source, time.time_ns() // 1000)
+            while not self._queue(self._dead_letter_topic, value, None, self._on_dead_letter):
+                await self._wait_for_room()
+            self.counts.dead_letters[kind_of(reject.reason)] += 1
+        self.poll()
+
+    def poll(self) -> None:
+        """Take note of what has been acknowledged. To be called often while nothing is sent.
+
+        Raises:
+            DeliveryError: Kafka did not take a message.
+        """
+        self._producer.poll(0)
+        self._raise_failure()
+
+    async def flush(self) -> None:
+        """Wait until everything is acknowledged or has failed, which takes no longer than the delivery timeout.
+
+        Raises:
+            DeliveryError: Kafka did not take a message.
+        """
+        while len(self._producer):
+            self._producer.poll(0)
+            await asyncio.sleep(_FLUSH_WAIT_SECONDS)
+        self._producer.poll(0)
+        self._raise_failure()
+
+    def _queue(self, topic: str, value: bytes, key: str | None, on_delivery: _OnDelivery) -> bool:
+        """Put a message into the queue; False if that is full."""
+        try:
+            self._producer.produce(topic, value, key, on_delivery=on_delivery)
+        except BufferError:
+            return False
+        except KafkaException as exc:
+            self._fail(topic, exc.args[0])
+            self._raise_failure()
+        return True
+
+    async def _wait_for_room(self) -> None:
+        self.poll()
+        await asyncio.sleep(_QUEUE_FULL_WAIT_SECONDS)
+
+    def _on_tick(self, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            self.counts.acknowledged += 1
+        else:
+            self._fail(message.topic(), error)
+
+    def _on_dead_letter(self, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            self.counts.dead_letters_acknowledged += 1
+        else:
+            self._fail(message.topic(), error)
+
+    def _fail(self, topic: str | None, error: KafkaError) -> None:
+        """Keep the first failure: those after it are mostly its consequences."""
+        if self._failure is None:
+            self._failure = (
+                f"Kafka at {self._settings.bootstrap_servers} did not take a record for {topic}: {error.str()}"
+            )
+            logger.error("%s", self._failure)
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise DeliveryError(self._failure)
+
+
+def _configuration(settings: KafkaSettings) -> dict[str, object]:
+    return {
+        "bootstrap.servers": settings.bootstrap_servers,
+        "client.id": "mdstream-ingest",
+        "enable.idempotence": True,
+        "acks": "all",
+        "partitioner": "murmur2_random",  # what Java's and Spark's producers use: a symbol has one partition
+        "linger.ms": settings.linger_ms,
+        "batch.size": settings.batch_size,
+        "compression.type": settings.compression,
+        "delivery.timeout.ms": settings.delivery_timeout_seconds * 1000,
+        "reconnect.backoff.max.ms": _LONGEST_RECONNECT_WAIT_MS,
+        "queue.buffering.max.messages": _QUEUED_MESSAGES,
+        "queue.buffering.max.kbytes": _QUEUED_KIBIBYTES,
+        "message.max.bytes": MAX_DEAD_LETTER_BYTES,
+    }
