@@ -10,6 +10,8 @@ import orjson
 
 from mdstream.schemas.wire import from_micros, to_micros
 
+_BIGINT = 2**63
+
 Position = tuple[datetime, *tuple[int, ...]]
 """The place of a row in its series: its time, then what orders rows of equal time."""
 
@@ -49,10 +51,14 @@ def decode_cursor(series: tuple[str, ...], cursor: str, length: int) -> Position
     if not isinstance(content, list) or len(content) != len(series) + length:
         raise ValueError("not a cursor of this series")
     position = content[len(series) :]
-    # A bool is an int to isinstance, and never was in a cursor of ours.
-    if tuple(content[: len(series)]) != series or any(type(value) is not int for value in position):
+    if tuple(content[: len(series)]) != series or not all(map(_is_bigint, position)):
         raise ValueError("not a cursor of this series")
     try:
         return (from_micros(position[0]), *position[1:])
     except OverflowError as exc:
         raise ValueError("not a cursor of this series") from exc
+
+
+def _is_bigint(value: object) -> bool:
+    # A bool is an int to isinstance, and never was in a cursor of ours.
+    return type(value) is int and -_BIGINT <= value < _BIGINT

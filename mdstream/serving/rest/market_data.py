@@ -13,7 +13,7 @@ from mdstream.schemas import BAR, STORED_TICK
 from mdstream.serving.rest.errors import ApiError, error_responses, invalid_parameter
 from mdstream.serving.rest.models import BarPage, Symbols, Tick, TickPage
 from mdstream.serving.rest.parameters import BarQuery, SeriesQuery, Symbol
-from mdstream.serving.rest.queries import Series
+from mdstream.serving.rest.queries import Series, newest_tick
 from mdstream.serving.rest.stores import OpenStores, Stores
 
 router = APIRouter(prefix="/api/v1", tags=["market data"])
@@ -33,11 +33,11 @@ async def latest(symbol: Symbol, stores: OpenStores, response: Response) -> Base
 
 
 async def _newest_stored(stores: Stores, symbol: str) -> BaseModel:
-    rows = await stores.database.run(lambda connection: Series(STORED_TICK, (symbol,)).fetch(connection, limit=1))
-    if not rows:
+    row = await stores.database.run(lambda connection: newest_tick(connection, symbol))
+    if row is None:
         await stores.symbols.refuse_unknown(symbol)
         raise ApiError(404, "no_tick", f"no tick of '{symbol}' is stored, only bars", field="symbol")
-    return Tick.model_validate(rows[0])
+    return Tick.model_validate(row)
 
 
 @router.get("/ticks/{symbol:path}", response_model=TickPage, responses=error_responses(404, 422, 503))

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import sqlalchemy as sa
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient
+
+from mdstream.config import RedisSettings, Settings, StoreSettings, TimescaleSettings
+from mdstream.local import LocalPostgres
+from mdstream.schemas import TABLE_RECORDS
+from mdstream.serving.rest import create_app
+from mdstream.sinks.postgres import create_schema
+from tests.servers.serving.direct import direct_engine
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="package")
+def database_with_tables(postgres_server: LocalPostgres) -> Iterator[TimescaleSettings]:
+    name = f"serving_{uuid.uuid4().hex}"
+    settings = postgres_server.create_database(name)
+    create_schema(settings)
+    yield settings
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture
+def database(database_with_tables: TimescaleSettings) -> TimescaleSettings:
+    """A database with empty tables."""
+    with direct_engine(database_with_tables).begin() as connection:
+        connection.execute(sa.text(f"TRUNCATE {', '.join(str(record.table) for record in TABLE_RECORDS)}"))
+    return database_with_tables
+
+
+@pytest.fixture
+def app(database: TimescaleSettings, fresh_redis: RedisSettings) -> FastAPI:
+    return create_app(Settings(stores=StoreSettings(timescaledb=database, redis=fresh_redis)))
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
+    transport = ASGITransport(app)
+    async with app.router.lifespan_context(app), AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client

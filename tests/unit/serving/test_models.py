@@ -1,0 +1,99 @@
+"""The models and the OpenAPI document say what the records declare."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from mdstream.schemas import BAR, STORED_TICK, TICK, Record
+
+NUMBER, INTEGER, TEXT = {"type": "number"}, {"type": "integer"}, {"type": "string"}
+TIME = {"type": "string", "format": "date-time"}
+TEXTS = {"type": "array", "items": TEXT}
+
+TICK_FIELDS = {
+    "symbol": TEXT,
+    "price": NUMBER,
+    "size": NUMBER,
+    "event_time": TIME,
+    "ingest_time": (TIME, None),
+    "source": (TEXT, None),
+    "exchange": (TEXT, None),
+    "trade_id": (TEXT, None),
+    "sequence": (INTEGER, None),
+    "conditions": (TEXTS, None),
+}
+EXPECTED = {
+    "Tick": (TICK, TICK_FIELDS),
+    "StoredTick": (STORED_TICK, TICK_FIELDS | {"kafka_partition": INTEGER, "kafka_offset": INTEGER}),
+    "Bar": (
+        BAR,
+        {
+            "symbol": TEXT,
+            "window": TEXT,
+            "window_start": TIME,
+            "window_end": TIME,
+            "open": NUMBER,
+            "high": NUMBER,
+            "low": NUMBER,
+            "close": NUMBER,
+            "volume": NUMBER,
+            "vwap": (NUMBER, None),
+            "trade_count": INTEGER,
+            "last_event_time": TIME,
+            "last_ingest_time": (TIME, None),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_model_has_the_records_fields(app: FastAPI, name: str) -> None:
+    record, expected = EXPECTED[name]
+    model = app.openapi()["components"]["schemas"][name]
+
+    assert {field: _kind_of(shape) for field, shape in model["properties"].items()} == expected
+    # A field without a value is null, not absent.
+    assert model["required"] == list(expected)
+    for field, shape in model["properties"].items():
+        assert shape["description"] == _comment(record, field)
+
+
+def _kind_of(shape: dict[str, Any]) -> object:
+    if "anyOf" in shape:
+        kind, nothing = shape["anyOf"]
+        assert nothing == {"type": "null"}
+        return (kind, None)
+    return {key: value for key, value in shape.items() if key not in {"title", "description"}}
+
+
+def _comment(record: Record, field: str) -> str:
+    comment: bytes = record.schema.field(field).metadata[b"comment"]
+    return comment.decode()
+
+
+def test_every_error_is_described_by_one_body(app: FastAPI) -> None:
+    described = {
+        (path, status): answer["content"]["application/json"]["schema"]["$ref"]
+        for path, methods in app.openapi()["paths"].items()
+        for status, answer in methods["get"]["responses"].items()
+        if status != "200"
+    }
+
+    assert set(described.values()) == {"#/components/schemas/ErrorBody"}
+    assert ("/api/v1/latest/{symbol}", "404") in described
+    assert ("/api/v1/ticks/{symbol}", "422") in described
+    assert ("/health/ready", "503") in described
+
+
+def test_every_parameter_is_explained(app: FastAPI) -> None:
+    parameters = [
+        parameter for methods in app.openapi()["paths"].values() for parameter in methods["get"].get("parameters", [])
+    ]
+
+    assert {parameter["name"] for parameter in parameters} == {
+        "symbol", "limit", "start", "end", "order", "cursor", "window",
+    }  # fmt: skip
+    assert all(parameter["description"] for parameter in parameters)
