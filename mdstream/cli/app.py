@@ -13,6 +13,7 @@ from mdstream.cli import configuration, topics
 from mdstream.cli.api import api
 from mdstream.cli.bars import bars
 from mdstream.cli.console import errors
+from mdstream.cli.doctor import doctor
 from mdstream.cli.ingest import ingest, replay
 from mdstream.cli.maintain import maintain
 from mdstream.cli.run import run
@@ -33,6 +34,7 @@ app.command()(run)
 app.command()(bars)
 app.command()(maintain)
 app.command()(api)
+app.command()(doctor)
 
 
 def _print_version(wanted: bool) -> None:

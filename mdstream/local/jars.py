@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mdstream.errors import MissingDependencyError, ServerError
-from mdstream.local.cache import cached
+from mdstream.local.cache import cache_folder, cached
 from mdstream.local.java import Java
 
 logger = logging.getLogger(__name__)
@@ -51,10 +51,18 @@ def fetch_jars(packages: Sequence[str], java: Java) -> list[Path]:
     Raises:
         ServerError: The registry cannot be reached or has no such package, or the cache cannot be written.
     """
-    wanted = ",".join(packages)
+    folder = cached(_cache_name(packages), lambda folder: _resolve(",".join(packages), folder, java))
+    return sorted(folder.glob("*.jar"))
+
+
+def are_cached(packages: Sequence[str]) -> bool:
+    """Say whether the jars of these packages have been fetched."""
+    return (cache_folder() / _cache_name(packages)).is_dir()
+
+
+def _cache_name(packages: Sequence[str]) -> str:
     label = "+".join(re.sub(r"[^\w.-]", "_", package.split(":", 1)[-1]) for package in packages)
-    name = f"jars-{label[:100]}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
-    return sorted(cached(name, lambda folder: _resolve(wanted, folder, java)).glob("*.jar"))
+    return f"jars-{label[:100]}-{hashlib.sha256(','.join(packages).encode()).hexdigest()[:8]}"
 
 
 def _resolve(packages: str, folder: Path, java: Java) -> None:

@@ -1,0 +1,171 @@
+"""Asks the servers that mdstream needs whether they can be used, and says what to do if not."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import redis
+import sqlalchemy as sa
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from mdstream.config import KafkaSettings, RedisSettings, Settings, TimescaleSettings
+from mdstream.errors import SinkError, SinkUnavailableError
+from mdstream.operations.findings import Finding
+from mdstream.operations.maintain import maintain_stores
+from mdstream.operations.topics import describe_topics, plan_topics
+from mdstream.schemas import TABLE_RECORDS
+from mdstream.sinks.postgres.connection import engine_of, translated
+
+TIMEOUT_SECONDS = 3
+"""How long a server may take for an answer before it counts as unreachable."""
+
+
+def check_servers(settings: Settings) -> list[Finding]:
+    """Ask Kafka, the database and Redis, at the same time.
+
+    Example:
+        >>> [finding.component for finding in check_servers(Settings())]  # doctest: +SKIP
+        ['Kafka', 'PostgreSQL', 'Redis']
+    """
+    checks: list[Callable[[], Finding]] = [
+        lambda: check_kafka(settings.kafka),
+        lambda: check_database(settings),
+        lambda: check_redis(settings.stores.redis),
+    ]
+    with ThreadPoolExecutor(len(checks)) as pool:
+        return [started.result() for started in [pool.submit(check) for check in checks]]
+
+
+def check_kafka(settings: KafkaSettings) -> Finding:
+    """Find out whether the broker answers and has the topics of all records."""
+    where = settings.bootstrap_servers
+    # Asked first: Kafka's own client waits for every address, and does not say why one is silent.
+    silent = {address: _why_silent(address.strip()) for address in where.split(",")}
+    answering = ",".join(address for address, reason in silent.items() if reason is None)
+    reasons = tuple(f"{address}: {reason}" for address, reason in silent.items() if reason)
+    fixes = _fixes("kafka.bootstrap_servers")
+    if not answering:
+        return Finding("Kafka", where, reachable=False, missing=reasons, fixes=fixes)
+    try:
+        with KafkaAdminClient(bootstrap_servers=answering, bootstrap_timeout_ms=TIMEOUT_SECONDS * 1000) as admin:
+            version = _broker_version(admin)
+        found = {
+            topic.name: topic for topic in describe_topics(settings.model_copy(update={"bootstrap_servers": answering}))
+        }
+    except (KafkaError, SinkUnavailableError) as exc:
+        return Finding("Kafka", where, reachable=False, missing=(*reasons, str(exc)), fixes=fixes)
+    sizes = tuple(f"{topic.name}: {topic.partitions} partitions, {topic.records:,} records" for topic in found.values())
+    missing = tuple(f"topic {plan.name}" for plan in plan_topics(settings) if plan.name not in found)
+    return Finding(
+        "Kafka",
+        where,
+        reachable=True,
+        version=version,
+        details=(*reasons, *sizes),
+        missing=missing,
+        fixes=("mdstream topics create",) if missing else (),
+    )
+
+
+def check_database(settings: Settings) -> Finding:
+    """Find out whether the database answers, has the tables of all records, and what upkeep would do now."""
+    stores = settings.stores.model_copy(
+        update={"timescaledb": settings.stores.timescaledb.model_copy(update={"timeout_seconds": TIMEOUT_SECONDS})}
+    )
+    database = stores.timescaledb
+    where = f"{database.host}:{database.port}/{database.database}"
+    try:
+        version, details = _database_versions(database)
+        missing = _missing_tables(database)
+    except SinkError as exc:
+        section = "stores.timescaledb.host, port, database, user or password"
+        return Finding("PostgreSQL", where, reachable=False, missing=(str(exc),), fixes=_fixes(section))
+    try:
+        steps = maintain_stores(settings.model_copy(update={"stores": stores}), dry_run=True)
+    except SinkError as exc:
+        return Finding("PostgreSQL", where, reachable=True, version=version, details=details, missing=(str(exc),))
+    due = tuple(f"{step.table}: {step.action} {step.detail}" for step in steps if step.table not in missing)
+    return Finding(
+        "PostgreSQL",
+        where,
+        reachable=True,
+        version=version,
+        details=(*details, *(f"due: {step}" for step in due)) if steps else (*details, "tables are as configured"),
+        missing=tuple(f"table {table}" for table in missing),
+        fixes=("mdstream maintain",) if steps else (),
+    )
+
+
+def check_redis(settings: RedisSettings) -> Finding:
+    """Find out whether Redis answers and takes writes."""
+    where = f"{settings.host}:{settings.port}/{settings.database}"
+    client = redis.Redis(
+        host=settings.host,
+        port=settings.port,
+        db=settings.database,
+        password=settings.password.get_secret_value() or None,
+        socket_timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+    try:
+        with client:
+            server, replication = client.info("server"), client.info("replication")
+            keys = client.dbsize()
+    except redis.RedisError as exc:
+        section = "stores.redis.host, port, database or password"
+        return Finding("Redis", where, reachable=False, missing=(str(exc),), fixes=_fixes(section))
+    valkey = server.get("valkey_version")
+    replica = replication["role"] != "master"
+    return Finding(
+        "Redis",
+        where,
+        reachable=True,
+        version=f"Valkey {valkey}" if valkey else server["redis_version"],
+        details=(f"{keys:,} keys",),
+        missing=("write access: this server is a replica",) if replica else (),
+        fixes=("point stores.redis at its primary server",) if replica else (),
+    )
+
+
+def _why_silent(address: str) -> str | None:
+    """Return why a broker's address takes no connection, None if it does."""
+    host, _, port = address.rpartition(":")
+    if not port.isdecimal():
+        return "expected HOST:PORT"
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), TIMEOUT_SECONDS).close()
+    except OSError as exc:
+        return exc.strerror or str(exc)
+    return None
+
+
+def _broker_version(admin: KafkaAdminClient) -> str:
+    broker = admin.describe_cluster()["brokers"][0]["broker_id"]
+    return ".".join(map(str, admin.get_broker_version_data(broker).broker_version))
+
+
+def _database_versions(settings: TimescaleSettings) -> tuple[str, tuple[str, ...]]:
+    with translated(settings), engine_of(settings).connect() as connection:
+        version = connection.execute(sa.text("SHOW server_version")).scalar_one()
+        extension = connection.execute(
+            sa.text("SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'")
+        ).scalar()
+    if extension:
+        return f"{version}, TimescaleDB {extension}", ()
+    return str(version), ("without TimescaleDB: tables are partitioned by day, and nothing is compressed",)
+
+
+def _missing_tables(settings: TimescaleSettings) -> list[str]:
+    with translated(settings), engine_of(settings).connect() as connection:
+        there = sa.inspect(connection)
+        return [str(record.table) for record in TABLE_RECORDS if not there.has_table(str(record.table))]
+
+
+def _fixes(setting: str) -> tuple[str, ...]:
+    return (f"start it, or set {setting} to where it runs; `mdstream demo` brings servers of its own",)

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import redis
+from typer.testing import CliRunner
+
+from mdstream.cli.app import app
+from mdstream.config import KafkaSettings
+from mdstream.local import LocalKafka, LocalRedis
+from mdstream.local.server import free_port
+from mdstream.operations.doctor import check_kafka, check_redis
+
+pytestmark = pytest.mark.servers
+
+_COMPONENTS = ["Python", "Java", "Spark", "Kafka", "PostgreSQL", "Redis"]
+
+
+@pytest.fixture(autouse=True)
+def _quiet_clients() -> Iterator[None]:
+    """The command silences the client library's logger, which belongs to the whole process."""
+    level = logging.getLogger("kafka").level
+    yield
+    logging.getLogger("kafka").setLevel(level)
+
+
+def _doctor() -> tuple[int, dict[str, dict[str, object]]]:
+    result = CliRunner().invoke(app, ["doctor", "--json"])
+    findings = json.loads(result.stdout)
+    assert [finding["component"] for finding in findings] == _COMPONENTS
+    return result.exit_code, {finding["component"]: finding for finding in findings}
+
+
+def test_says_what_is_missing_until_it_is_there(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    database = request.getfixturevalue("fresh_database")
+    cache = request.getfixturevalue("fresh_redis")
+    # Of its own: the broker of other tests has topics.
+    with LocalKafka() as kafka:
+        monkeypatch.setenv("MDSTREAM_KAFKA__BOOTSTRAP_SERVERS", kafka.bootstrap_servers)
+        monkeypatch.setenv("MDSTREAM_STORES__REDIS__PORT", str(cache.port))
+        monkeypatch.setenv("MDSTREAM_STORES__TIMESCALEDB__PORT", str(database.port))
+        monkeypatch.setenv("MDSTREAM_STORES__TIMESCALEDB__DATABASE", database.database)
+        monkeypatch.setenv("MDSTREAM_STORES__TIMESCALEDB__PASSWORD", database.password.get_secret_value())
+
+        code, found = _doctor()
+        assert code == 1
+        assert found["Kafka"]["missing"] == ["topic tick_data", "topic aggregated_data", "topic dead_letter"]
+        assert found["PostgreSQL"]["missing"] == ["table tick_data", "table aggregated_data"]
+        assert [name for name in _COMPONENTS if found[name]["ok"]] == ["Python", "Java", "Spark", "Redis"]
+        assert all(finding["reachable"] for finding in found.values())
+
+        for component in ("Kafka", "PostgreSQL"):
+            fixes = found[component]["fixes"]
+            assert isinstance(fixes, list)
+            assert [CliRunner().invoke(app, fix.split()[1:]).exit_code for fix in fixes] == [0]
+
+        code, found = _doctor()
+        assert code == 0
+        assert all(finding["ok"] for finding in found.values())
+        assert found["Kafka"]["version"] == "4.2"
+        assert str(found["PostgreSQL"]["version"]).startswith("18.")
+        assert str(found["Redis"]["version"]).startswith("Valkey 9.")
+        assert "tick_data: 2 partitions, 0 records" in found["Kafka"]["details"]  # type: ignore[operator]
+
+
+def test_servers_that_are_away_are_all_named_with_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MDSTREAM_KAFKA__BOOTSTRAP_SERVERS", f"127.0.0.1:{free_port()}")
+    for store in ("TIMESCALEDB", "REDIS"):
+        monkeypatch.setenv(f"MDSTREAM_STORES__{store}__PORT", str(free_port()))
+    code, found = _doctor()
+    assert code == 1
+    away = [finding for finding in found.values() if not finding["reachable"]]
+    assert [finding["component"] for finding in away] == ["Kafka", "PostgreSQL", "Redis"]
+    settings = ("kafka.bootstrap_servers", "stores.timescaledb.host", "stores.redis.host")
+    assert [name for name, finding in zip(settings, away, strict=True) if name in str(finding["fixes"])] == [*settings]
+
+
+def test_a_refused_password_is_not_shown(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    database = request.getfixturevalue("fresh_database")
+    monkeypatch.setenv("MDSTREAM_KAFKA__BOOTSTRAP_SERVERS", f"127.0.0.1:{free_port()}")
+    monkeypatch.setenv("MDSTREAM_STORES__REDIS__PORT", str(request.getfixturevalue("redis_server").port))
+    monkeypatch.setenv("MDSTREAM_STORES__REDIS__PASSWORD", "hunter2-for-redis")
+    monkeypatch.setenv("MDSTREAM_STORES__TIMESCALEDB__PORT", str(database.port))
+    monkeypatch.setenv("MDSTREAM_STORES__TIMESCALEDB__PASSWORD", "hunter2-for-postgres")
+    for arguments in (["doctor"], ["doctor", "--json"]):
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 1
+        assert "password" in result.output
+        assert "hunter2" not in result.output
+
+
+def test_a_replica_is_reachable_but_will_not_do(redis_server: LocalRedis) -> None:
+    with LocalRedis() as replica:
+        with redis.Redis(port=replica.port) as client:
+            client.replicaof("127.0.0.1", redis_server.port)
+        finding = check_redis(replica.settings)
+    assert (finding.reachable, finding.ok) == (True, False)
+    assert "replica" in finding.missing[0]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "reachable", "said"),
+    [
+        ("127.0.0.1:{away},127.0.0.1:{port}", True, "127.0.0.1:{away}: Connection refused"),
+        ("127.0.0.1:{away}", False, "127.0.0.1:{away}: Connection refused"),
+        ("localhost", False, "localhost: expected HOST:PORT"),
+    ],
+)
+def test_one_broker_of_several_is_enough(kafka_server: LocalKafka, addresses: str, reachable: bool, said: str) -> None:
+    away = free_port()
+    finding = check_kafka(KafkaSettings(bootstrap_servers=addresses.format(away=away, port=kafka_server.port)))
+    assert finding.reachable is reachable
+    assert said.format(away=away) in (*finding.details, *finding.missing)
