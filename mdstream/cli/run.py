@@ -39,7 +39,8 @@ def run(
     from mdstream.streaming import build_session, run_jobs
 
     java = use_java()
-    jars = fetch_jars(settings.spark.packages, java) if settings.spark.master.startswith("local") else None
+    is_local = settings.spark.master.startswith("local")
+    jars = fetch_jars(settings.spark.packages, java) if is_local and settings.spark.packages else None
     spark = build_session(settings.spark, " ".join(jobs), jars)
     try:
         run_jobs(starts, spark, settings)

@@ -58,7 +58,7 @@ def run_jobs(jobs: Sequence[Job], spark: SparkSession, settings: Settings) -> No
                     if not running.query.isActive:
                         raise QueryFailedError(f"query {running.query.name} ended: {_reason(running.query)}")
         finally:
-            _stop_all(queries)
+            _stop_all(queries, spark)
 
 
 @contextmanager
@@ -79,11 +79,12 @@ def _stop_signal() -> Iterator[threading.Event]:
 
 def _reason(query: StreamingQuery) -> str:
     error: StreamingQueryException | None = query.exception()
-    return "without an error" if error is None else str(error).strip()
+    # Behind its reason Spark's message holds the whole query plan.
+    return "without an error" if error is None else str(error).partition("=== Streaming Query ===")[0].strip()
 
 
-def _stop_all(queries: Sequence[RunningQuery]) -> None:
-    """Stop every query, micro-batches between two batches if one ends in time."""
+def _stop_all(queries: Sequence[RunningQuery], spark: SparkSession) -> None:
+    """Stop every query: micro-batches between two batches if one ends in time, then real-time queries at once."""
     deadline = time.monotonic() + _FINISH_SECONDS
     for running in queries:
         query = running.query
@@ -92,4 +93,9 @@ def _stop_all(queries: Sequence[RunningQuery]) -> None:
                 logger.warning("query %s is stopped within a batch, which comes again at the next start", query.name)
                 break
             time.sleep(_POLL_SECONDS / 10)
-        query.stop()
+        if not running.real_time:
+            query.stop()
+    # Spark reports every task of a real-time batch that is cut off as a fatal error, although nothing is lost.
+    spark.sparkContext.setLogLevel("OFF")
+    for running in queries:
+        running.query.stop()

@@ -29,9 +29,11 @@ def build_session(settings: SparkSettings, name: str = "mdstream", jars: Sequenc
     """
     # The workers must be of the same Python as the driver.
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    connectors = {"spark.jars.packages": ",".join(settings.packages)}
-    if jars is not None:
-        connectors = {"spark.jars": ",".join(str(jar) for jar in jars)} if jars else {}
+    connectors = {}
+    if jars:
+        connectors["spark.jars"] = ",".join(str(jar) for jar in jars)
+    elif jars is None and settings.packages:
+        connectors["spark.jars.packages"] = ",".join(settings.packages)
     local = {}
     if settings.master.startswith("local"):
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")

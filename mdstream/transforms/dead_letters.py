@@ -19,7 +19,8 @@ KAFKA_ENVELOPE = ("payload", "topic", "received_time")
 
 def envelope() -> list[Column]:
     """Return the columns of `KAFKA_ENVELOPE` from those of Spark's Kafka source."""
-    return [F.col("value").alias("payload"), F.col("topic"), F.col("timestamp").alias("received_time")]
+    # A Kafka record may have no value at all.
+    return [F.coalesce("value", F.lit(b"")).alias("payload"), F.col("topic"), F.col("timestamp").alias("received_time")]
 
 
 def with_dead_letter(records: DataFrame) -> DataFrame:
