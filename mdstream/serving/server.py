@@ -30,8 +30,10 @@ def listen(host: str, port: int) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address[:2], family=family)
     except OSError as exc:
+        # Python puts the address behind the system's own words.
+        reason = str(exc.strerror).partition(" (while")[0]
         raise ServerError(
-            f"cannot listen on {host}:{port}: {exc.strerror}; stop the process that uses the port, or choose another "
+            f"cannot listen on {host}:{port}: {reason}; stop the process that uses the port, or choose another "
             "address with --host and --port"
         ) from exc
 
