@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mdstream.errors import InvalidInputError
 
 _UNIT_SECONDS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "hour": 3600, "d": 86400, "day": 86400}
-_NAME = re.compile(r"(\d+)([a-z]+)")
+_NAME = re.compile(r"([0-9]{1,9})([a-z]+)")
 
 
 @dataclass(frozen=True)

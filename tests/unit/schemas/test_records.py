@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pickle
+
+import pyarrow as pa
+import pytest
+
+from mdstream.schemas import BAR, DEAD_LETTER, STORED_TICK, TABLE_RECORDS, TICK, TOPIC_RECORDS, Record
+
+RECORDS = {record.name: record for record in (*TOPIC_RECORDS, *TABLE_RECORDS)}
+
+
+@pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
+class TestEveryRecord:
+    def test_explains_every_field(self, record: Record) -> None:
+        assert all(field.metadata[b"comment"] for field in record.schema)
+
+    def test_has_its_key_among_its_fields_and_never_null(self, record: Record) -> None:
+        named = {*record.key, record.time_column, record.revision_column} - {None}
+
+        assert named <= set(record.schema.names)
+        assert not any(record.schema.field(name).nullable for name in named)
+
+    def test_has_a_key_if_it_is_stored(self, record: Record) -> None:
+        assert bool(record.table) == bool(record.key)
+        # Partitions need the time in the primary key.
+        assert record.table is None or record.time_column in record.key
+
+    def test_keeps_times_in_microseconds_utc(self, record: Record) -> None:
+        times = [field.type for field in record.schema if pa.types.is_timestamp(field.type)]
+
+        assert times
+        assert set(times) == {pa.timestamp("us", tz="UTC")}
+
+    def test_makes_an_empty_table(self, record: Record) -> None:
+        empty = record.empty()
+
+        assert (empty.num_rows, empty.schema) == (0, record.schema)
+
+    def test_travels(self, record: Record) -> None:
+        assert pickle.loads(pickle.dumps(record)) == record  # noqa: S301 - our own bytes
+
+
+def test_names_are_those_that_users_build_on() -> None:
+    assert [(record.topic, record.table) for record in (TICK, STORED_TICK, BAR, DEAD_LETTER)] == [
+        ("tick_data", None),
+        (None, "tick_data"),
+        ("aggregated_data", "aggregated_data"),
+        ("dead_letter", None),
+    ]
+
+
+def test_natural_keys() -> None:
+    assert STORED_TICK.key == ("symbol", "event_time", "kafka_partition", "kafka_offset")
+    assert BAR.key == ("symbol", "window", "window_start")
+    assert (STORED_TICK.revision_column, BAR.revision_column) == (None, "trade_count")
+
+
+def test_a_stored_tick_is_a_tick_and_its_place_in_kafka() -> None:
+    assert STORED_TICK.schema.names == [*TICK.schema.names, "kafka_partition", "kafka_offset"]
+    assert list(STORED_TICK.schema)[: len(TICK.schema)] == list(TICK.schema)

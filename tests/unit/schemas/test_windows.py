@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mdstream.errors import InvalidInputError
+from mdstream.schemas import BarWindow, nest_windows
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [
+        ("1s", 1),
+        ("30sec", 30),
+        ("1m", 60),
+        ("1min", 60),
+        ("15min", 900),
+        ("1h", 3600),
+        ("4hour", 14_400),
+        ("1d", 86_400),
+        ("2day", 172_800),
+        ("05min", 300),
+    ],
+)
+def test_a_name_says_the_length(name: str, seconds: int) -> None:
+    assert BarWindow.parse(name) == BarWindow(name, seconds)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "min", "1", "1 min", "1MIN", "-1min", "1.5min", "1week", "min1", "1min ", "1min\n", "١min", "9" * 5000 + "s"],
+)
+def test_other_names_are_refused(name: str) -> None:
+    with pytest.raises(InvalidInputError, match="is not a number and a unit"):
+        BarWindow.parse(name)
+
+
+def test_a_window_has_a_length() -> None:
+    with pytest.raises(InvalidInputError, match="window '0min' has 0 seconds; expected at least 1"):
+        BarWindow.parse("0min")
+    with pytest.raises(InvalidInputError, match="expected at least 1"):
+        BarWindow("odd", -60)
+
+
+def nests_of(*names: str) -> list[list[str]]:
+    return [[window.name for window in nest] for nest in nest_windows(map(BarWindow.parse, names))]
+
+
+@pytest.mark.parametrize(
+    ("names", "nests"),
+    [
+        (["1min"], [["1min"]]),
+        (["1min", "5min", "15min"], [["1min", "5min", "15min"]]),
+        (["15min", "1min", "5min"], [["1min", "5min", "15min"]]),
+        (["4min", "6min"], [["6min"], ["4min"]]),
+        (["4min", "6min", "12min"], [["4min", "6min", "12min"]]),
+        (["1min", "60s"], [["60s", "1min"]]),
+    ],
+)
+def test_windows_nest_in_one_that_they_divide(names: list[str], nests: list[list[str]]) -> None:
+    assert sorted(map(sorted, nests_of(*names))) == sorted(map(sorted, nests))
+
+
+def test_the_longest_is_the_last_of_its_nest() -> None:
+    assert nests_of("5min", "1h", "1min", "7min") == [["1min", "5min", "1h"], ["7min"]]
+
+
+@given(st.lists(st.integers(1, 400), min_size=1, max_size=12, unique=True))
+def test_nests_hold_every_window_and_are_as_few_as_can_be(lengths: list[int]) -> None:
+    windows = [BarWindow(f"{seconds}s", seconds) for seconds in lengths]
+
+    nests = nest_windows(windows)
+
+    assert sorted(window.seconds for nest in nests for window in nest) == sorted(lengths)
+    for nest in nests:
+        assert all(nest[-1].seconds % window.seconds == 0 for window in nest)
+        assert [window.seconds for window in nest] == sorted(window.seconds for window in nest)
+    # A window that divides no other one needs a nest of its own, and no other window does.
+    tops = [length for length in lengths if not any(other % length == 0 for other in lengths if other != length)]
+    assert len(nests) == len(tops)
+
+
+@pytest.mark.parametrize(
+    ("windows", "found"),
+    [([], "none"), ([BarWindow("a", 1), BarWindow("a", 2)], "a, a")],
+)
+def test_windows_have_different_names(windows: list[BarWindow], found: str) -> None:
+    with pytest.raises(InvalidInputError, match=f"expected windows with different names, found: {found}"):
+        nest_windows(windows)
