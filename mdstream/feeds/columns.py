@@ -33,7 +33,7 @@ def convert(array: pa.Array, kind: pa.DataType) -> tuple[pa.Array, npt.NDArray[n
         The converted column, and the rows that have a value which cannot be converted: they are null.
     """
     source = _plain(array, kind)
-    values = _CONVERTERS[kind](source)
+    values = _CONVERTERS[kind](_decoded(source) if _is_binary(source.type) else source)
     failed = pc.and_(pc.is_valid(source), pc.is_null(values))
     return values, np.flatnonzero(failed.to_numpy(zero_copy_only=False))
 
@@ -46,6 +46,18 @@ def reason_of(kind: pa.DataType) -> Reason:
         return Reason.MALFORMED
     simple = {pa.float64(): Reason.NOT_A_NUMBER, pa.int64(): Reason.NOT_AN_INTEGER, pa.string(): Reason.NOT_TEXT}
     return simple[kind]
+
+
+def found(value: pa.Scalar) -> object:
+    """Return a value as Python has it: a time that it cannot hold as number and unit, bad Unicode as bytes."""
+    if isinstance(value, pa.ListScalar) and value.is_valid:
+        return [found(item) for item in value.values]
+    try:
+        return value.as_py()
+    except UnicodeDecodeError:
+        return value.as_buffer().to_pybytes()
+    except (OverflowError, ValueError):
+        return f"{value.value} {value.type}"
 
 
 def cast_or_null(array: pa.Array, kind: pa.DataType) -> pa.Array:
@@ -67,12 +79,30 @@ def _plain(array: pa.Array, kind: pa.DataType) -> pa.Array:
     if pa.types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
     if _is_text(array.type):
-        text = pc.utf8_trim_whitespace(array.cast(pa.string()))
-        blank = pc.equal(pc.binary_length(text), 0)
-        return pc.if_else(blank, None, text) if pc.any(blank).as_py() else text
+        text = array.cast(pa.string())
+        return _trimmed(text) if _is_valid(text) else text.cast(pa.binary())
     if pa.types.is_floating(array.type) and kind in {pa.int64(), pa.string()}:
         return pc.if_else(pc.is_nan(array), None, array)
     return array
+
+
+def _trimmed(text: pa.Array) -> pa.Array:
+    text = pc.utf8_trim_whitespace(text)
+    blank = pc.equal(pc.binary_length(text), 0)
+    return pc.if_else(blank, None, text) if pc.any(blank).as_py() else text
+
+
+def _is_valid(text: pa.Array) -> bool:
+    """Check that text is Unicode: files may claim it of any bytes."""
+    try:
+        text.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _decoded(source: pa.Array) -> pa.Array:
+    return _trimmed(cast_or_null(source, pa.string()))
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -92,8 +122,15 @@ def _numbers(source: pa.Array) -> pa.Array:
 
 
 def _integers(source: pa.Array) -> pa.Array:
-    kind = source.type
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or _is_text(kind):
+    if _is_text(source.type):
+        # Writers that know no missing integer make floats of the whole column.
+        is_integer = pc.match_substring_regex(source, _INTEGER)
+        integers = cast_or_null(pc.if_else(is_integer, source, None), pa.int64())
+        if pc.all(is_integer).as_py():
+            return integers
+        floats = cast_or_null(pc.if_else(is_integer, None, source), pa.float64())
+        return pc.coalesce(integers, cast_or_null(floats, pa.int64()))
+    if pa.types.is_integer(source.type) or pa.types.is_floating(source.type) or pa.types.is_decimal(source.type):
         return cast_or_null(source, pa.int64())
     return pa.nulls(len(source), pa.int64())
 
@@ -101,8 +138,6 @@ def _integers(source: pa.Array) -> pa.Array:
 def _texts(source: pa.Array) -> pa.Array:
     if _is_text(source.type):
         return source
-    if _is_binary(source.type):
-        return cast_or_null(source, pa.string())
     # Identifiers and venue codes are often kept as numbers, in pandas even as floats.
     return _integers(source).cast(pa.string())
 
@@ -137,6 +172,8 @@ def _conditions(source: pa.Array) -> pa.Array:
         codes = pc.utf8_trim(pc.replace_substring_regex(source, r"\s*;[\s;]*", ";"), ";")
         return pc.if_else(pc.equal(codes, ""), None, pc.split_pattern(codes, ";").cast(_CONDITIONS))
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        if _is_text(kind.value_type) and not _is_valid(source.flatten()):
+            source = source.cast(pa.list_(pa.binary()))
         return cast_or_null(source, _CONDITIONS)
     return pa.nulls(len(source), _CONDITIONS)
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mdstream.errors import InvalidInputError
+from mdstream.feeds.columns import found
 from mdstream.feeds.rows import RawRows, check_columns
 from mdstream.schemas import TICK
 
@@ -47,13 +48,5 @@ def _rows_of(batch: pa.RecordBatch, first: int, total: int) -> RawRows:
 
 
 def _payload(batch: pa.RecordBatch, row: int) -> bytes:
-    fields = {name: _plain(batch.column(name)[row]) for name in batch.schema.names}
-    return json.dumps(fields, ensure_ascii=False).encode(errors="backslashreplace")
-
-
-def _plain(value: pa.Scalar) -> object:
-    if pa.types.is_temporal(value.type):
-        # Times may lie outside of what Python can hold.
-        return None if not value.is_valid else str(value)
-    plain = value.as_py()
-    return plain if isinstance(plain, str | int | float | list | None) else str(plain)
+    fields = {name: found(batch.column(name)[row]) for name in batch.schema.names}
+    return json.dumps(fields, ensure_ascii=False, default=str).encode()

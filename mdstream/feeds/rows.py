@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from mdstream.errors import InvalidInputError, did_you_mean
-from mdstream.feeds.columns import convert, reason_of
+from mdstream.feeds.columns import convert, found, reason_of
 from mdstream.feeds.rejects import Reject
 from mdstream.feeds.validation import REQUIRED, refusals, shown
 from mdstream.schemas import TICK
@@ -62,20 +62,20 @@ class FileBatch:
     fraction: float
 
 
-def check_columns(found: Sequence[str], path: object) -> None:
+def check_columns(names: Sequence[str], path: object) -> None:
     """Check that a file has the columns a tick needs.
 
     Raises:
         InvalidInputError: Some are missing, or are there twice.
     """
-    missing = [name for name in REQUIRED if name not in found]
+    missing = [name for name in REQUIRED if name not in names]
     if missing:
-        hints = "; ".join(f"'{name}': {did_you_mean(name, found)}" for name in missing)
+        hints = "; ".join(f"'{name}': {did_you_mean(name, names)}" for name in missing)
         raise InvalidInputError(
-            f"{path} has no column {', '.join(missing)}; found: {', '.join(found) or 'none'}; "
+            f"{path} has no column {', '.join(missing)}; found: {', '.join(names) or 'none'}; "
             f"needed: {', '.join(REQUIRED)}. {hints}"
         )
-    twice = sorted({name for name in found if name in TICK.schema.names and found.count(name) > 1})
+    twice = sorted({name for name in names if name in TICK.schema.names and names.count(name) > 1})
     if twice:
         raise InvalidInputError(f"{path} has more than one column {', '.join(twice)}; which one is meant is not clear")
 
@@ -100,7 +100,7 @@ def to_ticks(raw: RawRows, *, rows_before: int, received_micros: int, max_future
         arrays.append(values)
         for row in failed.tolist():
             reason = reason_of(tick_field.type)
-            reasons.setdefault(row, reason.of(tick_field.name, shown(column[row])))
+            reasons.setdefault(row, reason.of(tick_field.name, shown(found(column[row]))))
     arrays.append(pa.array(np.asarray(raw.numbers, dtype=np.int64) + rows_before))
     batch = pa.RecordBatch.from_arrays(arrays, names=FILE_TICK_SCHEMA.names)
     unusable = refusals(batch, received_micros=received_micros, max_future_skew=max_future_skew)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from mdstream.errors import InvalidInputError
 from mdstream.feeds.base import FeedBatch, WireTick
 from mdstream.feeds.pacing import Clock, Pacer, SystemClock
+from mdstream.feeds.validation import symbol_refusal
 
 NAME = "synthetic"
 
@@ -40,7 +41,7 @@ class MarketOptions:
         duplicate_share: Share of ticks that are sent twice.
 
     Raises:
-        InvalidInputError: No symbols, a rate that is not positive, or a share outside 0 to 1.
+        InvalidInputError: No usable symbols, a rate that is not positive, or a share outside 0 to 1.
     """
 
     symbols: tuple[str, ...]
@@ -52,6 +53,10 @@ class MarketOptions:
     def __post_init__(self) -> None:
         if not self.symbols or len(set(self.symbols)) < len(self.symbols):
             raise InvalidInputError(f"expected different symbols, found: {', '.join(self.symbols) or 'none'}")
+        for symbol in self.symbols:
+            reason = symbol_refusal(symbol)
+            if reason:
+                raise InvalidInputError(reason)
         if not 0 < self.rate < float("inf"):
             raise InvalidInputError(f"expected a positive number of ticks a second, found {self.rate}")
         for share in (self.late_share, self.duplicate_share):
@@ -103,7 +108,10 @@ class Market:
             When each arrives, in epoch microseconds, ascending, and the ticks, without `ingest_time`.
         """
         random = self._random
-        seconds = self._elapsed + np.cumsum(random.exponential(1 / self._options.rate, _BLOCK))
+        gaps = random.exponential(1 / self._options.rate, _BLOCK)
+        if not self._elapsed:
+            gaps[0] = 0.0
+        seconds = self._elapsed + np.cumsum(gaps)
         self._elapsed = float(seconds[-1])
         symbol = np.minimum(np.searchsorted(self._cumulative, random.random(_BLOCK)), len(self._names) - 1)
         price, sequence = self._walk(symbol)

@@ -93,16 +93,16 @@ def refusals(
 
     Args:
         batch: Columns named and typed like TICK's; values may be null everywhere.
-        received_micros: Ingest time of ticks without one, in epoch microseconds.
-        max_future_skew: How far event time may be ahead of ingest time.
+        received_micros: When they reached us, in epoch microseconds: the ingest time of ticks without one.
+        max_future_skew: How far event time may be ahead of ingest time, and that ahead of the time of receipt.
     """
     found = _Refusals()
-    for field in REQUIRED:
-        found.add(pc.is_null(batch.column(field)), Reason.MISSING, field)
     symbols = batch.column("symbol")
+    found.add(pc.is_null(symbols), Reason.MISSING, "symbol")
     found.add(_not_matching(symbols, SYMBOL_PATTERN), Reason.MALFORMED, "symbol", symbols)
     for field, (limit, too_high) in _AMOUNT_LIMITS.items():
         amounts = batch.column(field)
+        found.add(pc.is_null(amounts), Reason.MISSING, field)
         found.add(pc.invert(pc.is_finite(amounts)), Reason.NOT_FINITE, field, amounts)
         found.add(pc.less_equal(amounts, 0.0), Reason.NOT_POSITIVE, field, amounts)
         found.add(pc.greater(amounts, limit), too_high, field, amounts)
@@ -116,7 +116,10 @@ def refusals(
 def _refuse_times(found: _Refusals, batch: pa.RecordBatch, received: int, skew: int) -> None:
     event = batch.column("event_time").cast(pa.int64())
     ingest = pc.fill_null(batch.column("ingest_time").cast(pa.int64()), received)
+    found.add(pc.is_null(event), Reason.MISSING, "event_time")
     found.add(pc.less(event, _MIN_MICROS), Reason.EVENT_TIME_TOO_EARLY, "event_time", event, shown_time)
+    found.add(pc.less(ingest, _MIN_MICROS), Reason.INGEST_TIME_TOO_EARLY, "ingest_time", ingest, shown_time)
+    found.add(pc.greater(ingest, received + skew), Reason.INGEST_TIME_AHEAD, "ingest_time", ingest, shown_time)
     found.add(pc.greater(pc.subtract(event, skew), ingest), Reason.EVENT_TIME_AHEAD, "event_time", event, shown_time)
 
 
@@ -144,28 +147,41 @@ def refusal(tick: Mapping[str, object], *, max_future_skew: timedelta = MAX_FUTU
     """Return why a single tick is not usable; None if it is.
 
     Args:
-        tick: Fields of a tick as JSON holds them, of any type; `ingest_time` is set.
+        tick: Fields of a tick as JSON holds them, of any type; `ingest_time` is our own.
         max_future_skew: How far event time may be ahead of ingest time.
 
     Example:
         >>> refusal({"symbol": "AAPL", "price": -1.0, "size": 1, "event_time": 10**15, "ingest_time": 10**15})
         'price not positive: -1.0'
     """
-    for field in REQUIRED:
-        if tick.get(field) is None:
-            return Reason.MISSING.of(field)
-    symbol = tick["symbol"]
+    return (
+        symbol_refusal(tick.get("symbol"))
+        or _amounts_refusal(tick)
+        or _times_refusal(tick, max_future_skew // _MICROSECOND)
+        or _texts_refusal(tick)
+    )
+
+
+def symbol_refusal(symbol: object) -> str | None:
+    """Return why this is no symbol; None if it is.
+
+    Example:
+        >>> symbol_refusal("A B")
+        'symbol malformed: A B'
+    """
+    if symbol is None:
+        return Reason.MISSING.of("symbol")
     if not isinstance(symbol, str):
         return Reason.NOT_TEXT.of("symbol", shown(symbol))
-    if _SYMBOL.fullmatch(symbol) is None:
-        return Reason.MALFORMED.of("symbol", shown(symbol))
-    return _amounts_refusal(tick) or _times_refusal(tick, max_future_skew // _MICROSECOND) or _texts_refusal(tick)
+    return None if _SYMBOL.fullmatch(symbol) else Reason.MALFORMED.of("symbol", shown(symbol))
 
 
 def _amounts_refusal(tick: Mapping[str, object]) -> str | None:
     notional = 1.0
     for field, (limit, too_high) in _AMOUNT_LIMITS.items():
-        amount = tick[field]
+        amount = tick.get(field)
+        if amount is None:
+            return Reason.MISSING.of(field)
         if not isinstance(amount, int | float) or isinstance(amount, bool):
             return Reason.NOT_A_NUMBER.of(field, shown(amount))
         if isinstance(amount, float) and not math.isfinite(amount):
@@ -179,7 +195,9 @@ def _amounts_refusal(tick: Mapping[str, object]) -> str | None:
 
 
 def _times_refusal(tick: Mapping[str, object], skew: int) -> str | None:
-    event, ingest, sequence = tick["event_time"], tick["ingest_time"], tick.get("sequence")
+    event, ingest, sequence = tick.get("event_time"), tick.get("ingest_time"), tick.get("sequence")
+    if event is None:
+        return Reason.MISSING.of("event_time")
     if not _is_int64(event):
         return Reason.NOT_A_TIME.of("event_time", shown(event))
     if event < _MIN_MICROS:

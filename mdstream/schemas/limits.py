@@ -70,7 +70,7 @@ class Reason(StrEnum):
     EVENT_TIME_TOO_EARLY = f"event_time before {MIN_EVENT_TIME:%Y-%m-%d}"
     EVENT_TIME_AHEAD = "event_time too far ahead of ingest_time"
     INGEST_TIME_TOO_EARLY = f"ingest_time before {MIN_EVENT_TIME:%Y-%m-%d}"
-    INGEST_TIME_AHEAD = "ingest_time too far ahead of the broker's time"
+    INGEST_TIME_AHEAD = "ingest_time too far ahead of the time of receipt"
 
     def of(self, field: str = "", found: object = None) -> str:
         """Return the sentence for `field`, with the value that was found.

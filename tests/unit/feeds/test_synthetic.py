@@ -1,0 +1,185 @@
+"""The made-up market: reproducible, usable, and shaped like one."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+from collections import Counter, defaultdict
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from mdstream.errors import InvalidInputError
+from mdstream.feeds import MarketOptions, SyntheticFeed
+from mdstream.feeds.synthetic import Market, symbol_names
+from mdstream.feeds.validation import refusal
+from mdstream.schemas import TICK
+from tests.unit.feeds.clock import ManualClock
+
+NOW = 1_800_000_000_000_000
+SYMBOLS = ("AAPL", "MSFT", "SPY")
+
+
+def made(count: int, start: int = NOW, **options: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+    """Return ticks with their time of arrival."""
+    market = Market(MarketOptions(**{"symbols": SYMBOLS, **options}), start)
+    ticks: list[dict[str, Any]] = []
+    while len(ticks) < count:
+        arrivals, block = market.block()
+        ticks += [{**tick, "arrival": arrival} for arrival, tick in zip(arrivals.tolist(), block, strict=True)]
+    return ticks[:count]
+
+
+def test_the_same_seed_gives_the_same_ticks_at_any_time() -> None:
+    def without_time(start: int, seed: int) -> list[dict[str, Any]]:
+        ticks = made(5000, start, seed=seed, late_share=0.1, duplicate_share=0.1)
+        return [{**tick, "arrival": 0, "event_time": tick["event_time"] - start} for tick in ticks]
+
+    assert without_time(NOW, 7) == without_time(NOW + 12_345_678, 7)
+    assert without_time(NOW, 7) != without_time(NOW, 8)
+
+
+def test_every_tick_is_usable() -> None:
+    for tick in made(20_000, late_share=0.2, duplicate_share=0.1, symbols=symbol_names(50, SYMBOLS), rate=50_000.0):
+        arrival = tick.pop("arrival")
+        assert refusal({**tick, "ingest_time": arrival}) is None
+        assert set(tick) <= set(TICK.schema.names)
+        assert tick["event_time"] <= arrival
+
+
+def test_the_rate_is_as_asked() -> None:
+    ticks = made(20_000, rate=500.0)
+    seconds = (ticks[-1]["arrival"] - ticks[0]["arrival"]) / 1e6
+    assert 20_000 / seconds == pytest.approx(500, rel=0.05)  # the relative deviation of the sum is 0.7 %
+
+
+def test_sequences_count_the_trades_of_each_symbol() -> None:
+    by_symbol = defaultdict(list)
+    for tick in made(10_000):
+        by_symbol[tick["symbol"]].append(tick["sequence"])
+    assert set(by_symbol) == set(SYMBOLS)
+    assert all(numbers == list(range(len(numbers))) for numbers in by_symbol.values())
+
+
+def test_the_first_symbols_trade_most() -> None:
+    counts = Counter(tick["symbol"] for tick in made(20_000))
+    assert [symbol for symbol, _ in counts.most_common()] == list(SYMBOLS)
+
+
+def test_prices_walk_on_a_grid_of_a_hundredth() -> None:
+    prices = [tick["price"] for tick in made(50_000) if tick["symbol"] == "AAPL"]
+    assert all(price == round(price, 2) for price in prices)
+    changes = [abs(after / before - 1) for before, after in pairwise(prices)]
+    assert 0 < statistics.median(changes) < 0.005
+    assert max(changes) < 0.1
+
+
+def test_prices_jump_now_and_then() -> None:
+    prices = [tick["price"] for tick in made(40_000, rate=1.0, symbols=("AAPL",))]  # eleven hours
+    changes = [abs(after / before - 1) for before, after in pairwise(prices)]
+    assert 5 < sum(change > 0.01 for change in changes) < 200
+
+
+def test_volume_is_highest_at_open_and_close() -> None:
+    ticks = made(48_000, rate=2.0)
+    volume: Counter[int] = Counter()
+    for tick in ticks:
+        seconds = (tick["arrival"] - NOW) / 1e6
+        if seconds < 6.5 * 3600:
+            volume[int(seconds / (6.5 * 3600) * 5)] += tick["size"]
+    assert volume[2] < volume[1] < volume[0]
+    assert volume[2] < volume[3] < volume[4]
+
+
+def test_late_ticks_are_late_and_marked() -> None:
+    ticks = made(20_000, late_share=0.1)
+    late = [tick for tick in ticks if "Z" in tick["conditions"]]
+    assert len(late) / len(ticks) == pytest.approx(0.1, rel=0.1)
+    for tick in ticks:
+        delay = (tick["arrival"] - tick["event_time"]) / 1e6
+        assert 0 < delay <= 600.0 if tick in late else delay == 0
+
+
+def test_duplicates_are_equal_in_everything() -> None:
+    ticks = made(20_000, duplicate_share=0.1)
+    twice = [tick for tick, following in pairwise(ticks) if tick == following]
+    assert len(twice) / len(ticks) == pytest.approx(0.1 / 1.1, rel=0.1)
+    assert not [tick for tick, following in pairwise(made(5000)) if tick == following]
+
+
+def test_odd_lots_are_marked() -> None:
+    for tick in made(5000):
+        assert ("I" in tick["conditions"]) == (tick["size"] < 100)
+        assert tick["size"] >= 1
+        assert tick["size"] == int(tick["size"])
+
+
+def test_a_symbol_opens_at_the_same_price_whatever_else_is_traded() -> None:
+    def first(symbols: tuple[str, ...]) -> float:
+        return next(float(tick["price"]) for tick in made(2000, symbols=symbols) if tick["symbol"] == "MSFT")
+
+    assert first(SYMBOLS) == pytest.approx(first(("MSFT", "X")), rel=0.02)
+
+
+def test_symbols_are_the_known_ones_then_made_up_ones() -> None:
+    assert symbol_names(2, SYMBOLS) == ("AAPL", "MSFT")
+    many = symbol_names(1000, SYMBOLS)
+    assert many[:4] == (*SYMBOLS, "SYN004")
+    assert len(set(many)) == 1000
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"symbols": ()}, "expected different symbols, found: none"),
+        ({"symbols": ("A", "A")}, "expected different symbols"),
+        ({"rate": 0.0}, "positive number of ticks a second, found 0.0"),
+        ({"rate": float("nan")}, "positive number"),
+        ({"rate": float("inf")}, "positive number"),
+        ({"late_share": 1.1}, "between 0 and 1, found 1.1"),
+        ({"duplicate_share": -0.1}, "between 0 and 1, found -0.1"),
+        ({"symbols": ("no good",)}, "symbol malformed: no good"),
+    ],
+    ids=str,
+)
+def test_options_that_make_no_market(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        MarketOptions(**{"symbols": SYMBOLS, **options})
+
+
+def deliver(feed: SyntheticFeed, symbols: tuple[str, ...] = (), close_after: int | None = None) -> list[Any]:
+    async def run() -> list[Any]:
+        await feed.connect()
+        await feed.subscribe(symbols)
+        batches: list[Any] = []
+        async for batch in feed:
+            batches.append(batch)
+            if close_after is not None and sum(len(b.ticks) for b in batches) >= close_after:
+                await feed.close()
+        return batches
+
+    return asyncio.run(run())
+
+
+def test_the_feed_ends_after_its_limit_and_stamps_arrivals() -> None:
+    batches = deliver(SyntheticFeed(MarketOptions(SYMBOLS, rate=100.0), limit=2500, clock=ManualClock(NOW)))
+    ticks = [tick for batch in batches for tick in batch.ticks]
+    assert len(ticks) == 2500
+    assert batches[-1].fraction == 1.0
+    delays = [tick["ingest_time"] - tick["event_time"] for tick in ticks]
+    assert min(delays) >= -2
+    assert max(delays) <= 2000
+
+
+def test_the_feed_delivers_only_what_is_subscribed() -> None:
+    feed = SyntheticFeed(MarketOptions(SYMBOLS), limit=3000, clock=ManualClock(NOW))
+    symbols = {tick["symbol"] for batch in deliver(feed, ("SPY",)) for tick in batch.ticks}
+    assert symbols == {"SPY"}
+    with pytest.raises(InvalidInputError, match="not traded on this made-up market: TSLA"):
+        deliver(SyntheticFeed(MarketOptions(SYMBOLS)), ("TSLA",))
+
+
+def test_closing_ends_the_feed() -> None:
+    batches = deliver(SyntheticFeed(MarketOptions(SYMBOLS), clock=ManualClock(NOW)), close_after=500)
+    assert 500 <= sum(len(batch.ticks) for batch in batches) < 1500
