@@ -13,6 +13,7 @@ from mdstream.cli import configuration, topics
 from mdstream.cli.api import api
 from mdstream.cli.bars import bars
 from mdstream.cli.console import errors
+from mdstream.cli.demo import demo
 from mdstream.cli.doctor import doctor
 from mdstream.cli.ingest import ingest, replay
 from mdstream.cli.maintain import maintain
@@ -30,6 +31,7 @@ app.add_typer(configuration.app, name="config")
 app.add_typer(topics.app, name="topics")
 app.command()(ingest)
 app.command()(replay)
+app.command()(demo)
 app.command()(run)
 app.command()(bars)
 app.command()(maintain)

@@ -34,13 +34,21 @@ def free_port() -> int:
         ServerError: None was found.
     """
     for port in random.SystemRandom().sample(range(10_000, 32_768), _PORT_TRIES):
-        with socket.socket() as probe:
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
+        if is_free(port):
             return port
     raise ServerError(f"no free port found on {HOST} between 10000 and 32767")
+
+
+def is_free(port: int) -> bool:
+    """Say whether nobody uses a port on 127.0.0.1."""
+    with socket.socket() as probe:
+        # As servers do, so that connections that were closed a moment ago do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
 
 
 class LocalServer(ABC):
@@ -87,6 +95,15 @@ class LocalServer(ABC):
         self._child = self._launch(self._run)
         self._wait_until_ready(self._child)
         logger.info("%s is ready on port %d after %.1f s", self.name, self.port, time.monotonic() - began)
+
+    def check(self) -> None:
+        """See that the server, once started, still runs.
+
+        Raises:
+            ServerError: Its process has ended; the message has the end of its log.
+        """
+        if self._child is not None and self._child.exit_code is not None:
+            raise ServerError(_ended(self.name, self._child))
 
     def stop(self) -> None:
         """Stop the server as its documentation says; its data stay."""
@@ -143,9 +160,13 @@ class LocalServer(ABC):
         deadline = time.monotonic() + self.start_seconds
         while not self._answers():
             if child.exit_code is not None:
-                raise ServerError(f"{self.name} ended with code {child.exit_code}; its log ends:\n{child.log_tail()}")
+                raise ServerError(_ended(self.name, child))
             if time.monotonic() > deadline:
                 raise ServerError(
                     f"{self.name} did not answer within {self.start_seconds:g} s; its log ends:\n{child.log_tail()}"
                 )
             time.sleep(_POLL_SECONDS)
+
+
+def _ended(name: str, child: Child) -> str:
+    return f"{name} ended with code {child.exit_code}; its log ends:\n{child.log_tail()}"

@@ -7,11 +7,17 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
+from pydantic import SecretStr
+
+from mdstream.config import Settings
 from mdstream.local.kafka import LocalKafka
 from mdstream.local.postgres import LocalPostgres
 from mdstream.local.redis import LocalRedis
 from mdstream.local.run import RunFolder
 from mdstream.local.server import LocalServer
+
+_DATABASE_ADDRESS = ("host", "port", "database", "user", "password")
+_CACHE_ADDRESS = ("host", "port", "database", "password")
 
 
 class LocalServers:
@@ -52,18 +58,39 @@ class LocalServers:
             for server in self._servers():
                 steps.callback(server.close)
 
+    def check(self) -> None:
+        """See that all still run.
+
+        Raises:
+            ServerError: One has ended; the message has the end of its log.
+        """
+        for server in self._servers():
+            server.check()
+
+    def settings(self, settings: Settings) -> Settings:
+        """Return the settings with the addresses of these servers."""
+        kafka, database, cache = self._addresses().values()
+        stores = settings.stores
+        return settings.model_copy(
+            update={
+                "kafka": settings.kafka.model_copy(update=kafka),
+                "stores": stores.model_copy(
+                    update={
+                        "timescaledb": stores.timescaledb.model_copy(update=database),
+                        "redis": stores.redis.model_copy(update=cache),
+                    }
+                ),
+            }
+        )
+
     def environment(self) -> dict[str, str]:
         """Return the environment variables that point every mdstream process at these servers."""
-        database = self.postgres.settings
         return {
-            "MDSTREAM_KAFKA__BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
-            "MDSTREAM_STORES__TIMESCALEDB__HOST": database.host,
-            "MDSTREAM_STORES__TIMESCALEDB__PORT": str(database.port),
-            "MDSTREAM_STORES__TIMESCALEDB__DATABASE": database.database,
-            "MDSTREAM_STORES__TIMESCALEDB__USER": database.user,
-            "MDSTREAM_STORES__TIMESCALEDB__PASSWORD": database.password.get_secret_value(),
-            "MDSTREAM_STORES__REDIS__HOST": self.redis.settings.host,
-            "MDSTREAM_STORES__REDIS__PORT": str(self.redis.settings.port),
+            f"MDSTREAM_{section}__{name.upper()}": value.get_secret_value()
+            if isinstance(value, SecretStr)
+            else str(value)
+            for section, values in self._addresses().items()
+            for name, value in values.items()
         }
 
     def __enter__(self) -> Self:
@@ -81,3 +108,11 @@ class LocalServers:
 
     def _servers(self) -> tuple[LocalServer, ...]:
         return (self.kafka, self.postgres, self.redis)
+
+    def _addresses(self) -> dict[str, dict[str, object]]:
+        database, cache = self.postgres.settings, self.redis.settings
+        return {
+            "KAFKA": {"bootstrap_servers": self.kafka.bootstrap_servers},
+            "STORES__TIMESCALEDB": {name: getattr(database, name) for name in _DATABASE_ADDRESS},
+            "STORES__REDIS": {name: getattr(cache, name) for name in _CACHE_ADDRESS},
+        }

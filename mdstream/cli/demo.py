@@ -1,0 +1,177 @@
+"""`mdstream demo`: all of it, on servers of its own."""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from mdstream.cli.configuration import ConfigFile
+from mdstream.cli.console import errors, output
+from mdstream.config import Settings, load_settings
+
+if TYPE_CHECKING:
+    from mdstream.local.demo import Demo, Latency, Snapshot, Summary
+
+_PLAIN_LINE_SECONDS = 5.0
+_RATE_SNAPSHOTS = 6
+_INTERRUPTED = 130
+
+
+def demo(  # one parameter an option
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=1, help="End after so many seconds, with a summary; exit code 1 if no bar was served."),
+    ] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option(exists=True, help="Replay this file of ticks (see `mdstream replay`) instead of made-up ones."),
+    ] = None,
+    conditions: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="CSV code,open_close,high_low,volume: which trades shape bars."),
+    ] = None,
+    speed: Annotated[
+        str, typer.Option(help="With --replay: `max` without waiting, `1x` as it happened, `10x` ten times faster.")
+    ] = "max",
+    shift: Annotated[
+        bool, typer.Option("--shift-to-now", help="With --replay: move event times to the present, keeping gaps.")
+    ] = False,
+    rate: Annotated[float, typer.Option(min=0.1, help="Made-up ticks a second, over all symbols.")] = 1000,
+    symbols: Annotated[
+        str | None,
+        typer.Option(help="Only these, separated by commas; or how many made-up ones, e.g. 100.", show_default=False),
+    ] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Show mdstream at work: real servers, ticks, live bars, databases and the REST API, without Docker.
+
+    Starts Kafka, PostgreSQL, Redis, Spark and the API on free ports of this machine, shows rates, latencies and
+    addresses, and ends with Ctrl-C. Then nothing is left: no process, no file. The first start fetches Kafka and
+    Spark's connector, 100 MB in all.
+
+    For example:
+
+        mdstream demo --seconds 60
+
+        mdstream demo --replay trades.parquet --conditions conditions.csv
+    """
+    # Imported here so that `mdstream --help` stays quick.
+    from mdstream.local.demo import Demo, DemoOptions
+    from mdstream.streaming import load_conditions
+
+    settings = load_settings(config)
+    load_conditions(conditions)
+    options = DemoOptions(seconds, replay, speed, shift, conditions, symbols, rate, config)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    summary = None
+    try:
+        with Demo(options, settings, _say) as running:
+            try:
+                _show(running, settings)
+            except KeyboardInterrupt:
+                _say("ending: what was sent is stored yet; Ctrl-C again to end at once")
+            summary = running.finish()
+    except KeyboardInterrupt:
+        raise typer.Exit(_INTERRUPTED) from None
+    _print_summary(summary)
+    if summary.served_bar is None:
+        errors.print("[bold red]no bar was served[/]")
+        raise typer.Exit(1)
+
+
+def _say(step: str) -> None:
+    errors.print(f"[dim]{escape(step)} …[/]", soft_wrap=True)
+
+
+def _show(running: Demo, settings: Settings) -> None:
+    """Show what happens until the demo's time is over: a live table on a terminal, else a line now and then."""
+    addresses = _addresses(running, settings)
+    if not output.is_terminal:
+        output.print(addresses)
+        _print_lines(running)
+        return
+    recent: deque[Snapshot] = deque(maxlen=_RATE_SNAPSHOTS)
+    with Live(console=output, auto_refresh=False) as live:
+        for snapshot in running.watch():
+            recent.append(snapshot)
+            live.update(_dashboard(recent, addresses, running.feed_has_ended), refresh=True)
+
+
+def _print_lines(running: Demo) -> None:
+    before: Snapshot | None = None
+    for snapshot in running.watch():
+        if before is None or snapshot.time - before.time >= _PLAIN_LINE_SECONDS:
+            ticks, bars = _rates(before or snapshot, snapshot)
+            output.print(
+                f"{snapshot.ticks:,} ticks ({ticks}/s), {snapshot.bars:,} bar updates ({bars}/s), "
+                f"stored {snapshot.stored_ticks:,} ticks, {snapshot.stored_bars:,} bars; "
+                f"tick to bar {_milliseconds(snapshot.latency)}",
+                highlight=False,
+                soft_wrap=True,
+            )
+            before = snapshot
+
+
+def _dashboard(recent: deque[Snapshot], addresses: Table, feed_has_ended: bool) -> Table:
+    now = recent[-1]
+    ticks, bars = _rates(recent[0], now)
+    numbers = Table(box=None, show_header=False)
+    numbers.add_row("ticks", f"{now.ticks:,}", "the file has ended" if feed_has_ended else f"{ticks}/s")
+    numbers.add_row("bar updates", f"{now.bars:,}", f"{bars}/s")
+    numbers.add_row("tick to bar", _milliseconds(now.latency), "of the last 10 s")
+    numbers.add_row("ticks stored", f"{now.stored_ticks:,}", f"{max(0, now.ticks - now.stored_ticks):,} behind")
+    numbers.add_row("bars stored", f"{now.stored_bars:,}", "")
+    numbers.add_row("dead letters", f"{now.dead_letters:,}", "")
+    dashboard = Table("mdstream demo", caption="Ctrl-C ends it and leaves nothing behind")
+    dashboard.add_row(numbers)
+    dashboard.add_section()
+    dashboard.add_row(addresses)
+    return dashboard
+
+
+def _rates(before: Snapshot, now: Snapshot) -> tuple[str, str]:
+    seconds = now.time - before.time
+    if not seconds:
+        return "0", "0"
+    return f"{(now.ticks - before.ticks) / seconds:,.0f}", f"{(now.bars - before.bars) / seconds:,.0f}"
+
+
+def _milliseconds(latency: Latency | None) -> str:
+    if latency is None:
+        return "no bar yet, Spark is starting"
+    return f"p50 {latency.p50:.1f} ms, p95 {latency.p95:.1f} ms, p99 {latency.p99:.1f} ms"
+
+
+def _addresses(running: Demo, settings: Settings) -> Table:
+    api = f"http://127.0.0.1:{running.rest_port}"
+    window = settings.windows[0].name
+    database = running.servers.postgres.settings
+    table = Table(box=None, show_header=False)
+    table.add_row("bars", f"{api}/api/v1/aggregated/{settings.symbols[0]}?window={window}")
+    table.add_row("API", f"{api}/docs")
+    table.add_row("Kafka", running.servers.kafka.bootstrap_servers)
+    table.add_row("database", f"postgresql://{database.user}@{database.host}:{database.port}/{database.database}")
+    table.add_row("Redis", f"redis://127.0.0.1:{running.servers.redis.port}")
+    table.add_row("another terminal", f". {running.environment_file}; mdstream doctor")
+    return table
+
+
+def _print_summary(summary: Summary) -> None:
+    table = Table(box=None, show_header=False, title="what the demo saw", title_justify="left")
+    table.add_row("time", f"{summary.seconds:.0f} s")
+    table.add_row("ticks", f"{summary.ticks:,} sent, {summary.stored_ticks:,} in the database")
+    table.add_row("bars", f"{summary.bars:,} updates, {summary.stored_bars:,} in the database")
+    table.add_row("tick to bar", _milliseconds(summary.latency))
+    table.add_row("dead letters", f"{summary.dead_letters:,}")
+    table.add_row("REST API", summary.served_from)
+    for name, value in (summary.served_bar or {}).items():
+        table.add_row("", f"{name}: {value}")
+    output.print(table)

@@ -1,0 +1,142 @@
+"""The processes of mdstream that the demo runs, and what they are told."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from mdstream.config import CONFIG_VARIABLE
+from mdstream.errors import ServerError
+from mdstream.local.process import Child
+from mdstream.local.run import RunFolder
+from mdstream.local.server import HOST
+from mdstream.local.servers import LocalServers
+
+_STOP_SECONDS = 45
+_JOBS = ("live_bars", "store_ticks", "analytics")
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """What the demo shows.
+
+    Attributes:
+        seconds: It ends after this long; None: when it is told to.
+        replay: A file of ticks to replay; None for synthetic ticks.
+        speed: How fast the file is replayed.
+        shift_to_now: Whether the file's event times are moved to the present.
+        conditions: Which trades may shape a bar, as a CSV file.
+        symbols: Only these, or how many synthetic ones; None for the configured ones, or all of the file.
+        rate: Synthetic ticks a second.
+        config: The configuration file, if not the usual one.
+    """
+
+    seconds: float | None = None
+    replay: Path | None = None
+    speed: str = "max"
+    shift_to_now: bool = False
+    conditions: Path | None = None
+    symbols: str | None = None
+    rate: float = 1000
+    config: Path | None = None
+
+
+class DemoProcesses:
+    """The Spark application, the REST API and the feed, as processes of their own; the feed is started last.
+
+    Args:
+        servers: The running servers.
+        options: What the demo shows.
+        rest_port: Where the API listens.
+
+    Attributes:
+        spark: The Spark application.
+    """
+
+    def __init__(self, servers: LocalServers, options: DemoOptions, rest_port: int) -> None:
+        self._run = servers.run
+        self._options = options
+        self._environment = os.environ | demo_environment(servers, options)
+        self.spark = self._start("spark", "run", *_JOBS)
+        self._api = self._start("rest-api", "api", "--host", HOST, "--port", str(rest_port))
+        self._feed: Child | None = None
+
+    @property
+    def feed_has_ended(self) -> bool:
+        """Whether the feed came to the end of its file."""
+        return self._feed is not None and self._feed.exit_code == 0
+
+    def is_reading(self) -> bool:
+        """Say whether Spark's query for live bars has begun: then it has noted its identity in its checkpoint."""
+        return any(checkpoints_of(self._run).glob(f"{_JOBS[0]}*/metadata"))
+
+    def start_feed(self) -> None:
+        """Let ticks come."""
+        self._feed = self._start("feed", *_feed(self._options))
+
+    def check(self) -> None:
+        """See that all still run; a feed may come to its end.
+
+        Raises:
+            ServerError: One ended; the message has the end of its log.
+        """
+        for child in self._children():
+            if child.exit_code is not None and not (child is self._feed and child.exit_code == 0):
+                raise ServerError(f"{child.name} ended with code {child.exit_code}; its log ends:\n{child.log_tail()}")
+
+    def stop_feed(self) -> None:
+        """Let the feed deliver what it has begun, and end."""
+        if self._feed:
+            self._feed.ask_to_stop()
+            self._feed.end(_STOP_SECONDS)
+
+    def stop(self) -> None:
+        """Stop all at the same time, as an operator would, and return when they have ended."""
+        for child in self._children():
+            child.ask_to_stop()
+        for child in self._children():
+            child.end(_STOP_SECONDS)
+
+    def _children(self) -> list[Child]:
+        return [child for child in (self.spark, self._api, self._feed) if child is not None]
+
+    def _start(self, name: str, *arguments: str) -> Child:
+        command = [sys.executable, "-m", "mdstream", *arguments]
+        return self._run.start(name, command, environment=self._environment, cwd=Path.cwd())
+
+
+def checkpoints_of(run: RunFolder) -> Path:
+    """Return where the demo's queries keep their progress."""
+    return run.path / "checkpoints"
+
+
+def demo_environment(servers: LocalServers, options: DemoOptions) -> dict[str, str]:
+    """Return the variables that point mdstream at the servers, and keep all that it leaves behind in the run folder."""
+    temporary = servers.run.path / "temporary"
+    temporary.mkdir(exist_ok=True)
+    spark = {
+        "spark.local.dir": str(temporary),
+        "spark.sql.warehouse.dir": str(temporary / "warehouse"),
+        "spark.driver.defaultJavaOptions": f"-Djava.io.tmpdir={temporary} -XX:-UsePerfData",
+    }
+    environment = servers.environment() | {
+        "MDSTREAM_SPARK__CHECKPOINT_LOCATION": str(checkpoints_of(servers.run)),
+        "MDSTREAM_SPARK__CONF": json.dumps(spark),
+        "TMPDIR": str(temporary),
+    }
+    if options.conditions:
+        environment["MDSTREAM_TICKS__CONDITIONS_TABLE"] = str(options.conditions.absolute())
+    if options.config:
+        environment[CONFIG_VARIABLE] = str(options.config.absolute())
+    return environment
+
+
+def _feed(options: DemoOptions) -> list[str]:
+    symbols = ["--symbols", options.symbols] if options.symbols else []
+    if options.replay is None:
+        return ["ingest", "--feed", "synthetic", "--rate", str(options.rate), *symbols]
+    shift = ["--shift", "now"] if options.shift_to_now else []
+    return ["replay", str(options.replay.absolute()), "--speed", options.speed, *shift, *symbols]
