@@ -108,7 +108,7 @@ def translated(settings: TimescaleSettings) -> Iterator[None]:
 
 def _explained(settings: TimescaleSettings, error: Exception) -> SinkError:
     where = f"PostgreSQL at {settings.host}:{settings.port}, database '{settings.database}'"
-    message = str(error).strip()
+    message = _message(error)
     state = error.pgcode if isinstance(error, psycopg2.Error) else None
     if state in _SCHEMA_STATES or _no_partition(error):
         return SinkError(f"{where} has no table that fits: {message}; run `mdstream maintain`")
@@ -121,3 +121,10 @@ def _explained(settings: TimescaleSettings, error: Exception) -> SinkError:
 def _no_partition(error: Exception) -> bool:
     """Return whether no partition takes a row: PostgreSQL reports it as the violation of no constraint."""
     return isinstance(error, psycopg2.errors.CheckViolation) and not error.diag.constraint_name
+
+
+def _message(error: Exception) -> str:
+    """Return what the server said, in one line and without the statement; else what the driver said."""
+    if isinstance(error, psycopg2.Error) and error.diag.message_primary:
+        return ": ".join(filter(None, (error.diag.message_primary, error.diag.message_detail)))
+    return " ".join(str(error).split())
