@@ -63,6 +63,7 @@ def decode(record: Record, value: bytes) -> dict[str, object]:
 
     Raises:
         ValueError: The value is not a JSON object.
+        OverflowError: A time is in no year from 1 to 9999.
 
     Example:
         >>> from mdstream.schemas import TICK

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -62,6 +63,24 @@ async def test_and_then_asked_for_again(
     store_ticks(database, tick(1, symbol="MSFT"))
 
     assert await known(client) == ["AAPL", "MSFT"]
+
+
+async def test_the_old_answer_is_given_while_the_database_takes_its_time(
+    client: AsyncClient, database: TimescaleSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(symbols, "_FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(symbols, "_MOST_OF_THE_TIME", float("inf"))
+    monkeypatch.setattr(symbols, "_PATIENCE_SECONDS", 0.05)
+    store_ticks(database, tick(1, symbol="AAPL"))
+    assert await known(client) == ["AAPL"]
+    store_ticks(database, tick(1, symbol="MSFT"))
+
+    with direct_engine(database).begin() as other:
+        other.execute(sa.text("LOCK TABLE tick_data IN ACCESS EXCLUSIVE MODE"))
+        assert [await known(client), await known(client)] == [["AAPL"], ["AAPL"]]
+    async with asyncio.timeout(30):
+        while await known(client) != ["AAPL", "MSFT"]:
+            await asyncio.sleep(0.02)
 
 
 def test_rows_are_leapt_over(database: TimescaleSettings) -> None:
