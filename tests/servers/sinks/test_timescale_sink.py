@@ -255,9 +255,11 @@ def test_a_reader_never_sees_a_bar_go_back(database: TimescaleSettings) -> None:
         writer.start()
     for writer in writers:
         writer.join()
-    until(lambda: seen and seen[-1] == 199)
-    done.set()
-    watcher.join()
+    try:
+        until(lambda: seen and seen[-1] == 199)
+    finally:
+        done.set()
+        watcher.join()
     assert seen == sorted(seen)
 
 
