@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import redis
 from redis.backoff import NoBackoff
 from redis.commands.core import Script
@@ -20,17 +21,21 @@ from mdstream.schemas.wire import encode_batch
 from mdstream.sinks.base import PerProcess
 from mdstream.sinks.batches import conform, in_order, last_of_each
 
-TICK_ORDER = ("event_time", "sequence", "kafka_partition", "kafka_offset")
-"""Of two ticks of a symbol, the greater by these is the newer, as in a bar's close; a missing sequence is least."""
+TICK_ORDER = ("event_time", "sequence|kafka_offset", "kafka_partition", "kafka_offset")
+"""Of two ticks of a symbol, the greater by these is the newer, as in a bar's close: of `a|b` the first there is."""
 
 BAR_ORDER = ("window_start", "trade_count")
 """Of two bars of a symbol and window, the greater by these is the newer."""
 
 # KEYS[1] the key; ARGV[1] the new JSON, ARGV[2] its seconds to live, ARGV[3...] the integer fields to order by.
+# A text within the JSON cannot be taken for a field: its quotes are escaped.
 # Lua's numbers are doubles and a sequence may exceed 2^53: integers are compared as the digits they are written in.
 _SET_UNLESS_OLDER = """
-local function integer(json, field)
-  return string.match(json, '"' .. field .. '":%s*(-?%d+)')
+local function integer(json, fields)
+  for field in string.gmatch(fields, '[^|]+') do
+    local found = string.match(json, '"' .. field .. '":%s*(-?%d+)')
+    if found then return found end
+  end
 end
 
 local function compare(a, b)
@@ -76,7 +81,7 @@ class RedisLatestPriceSink:
             SinkError: The batch is refused.
         """
         rows = conform(batch, STORED_TICK)
-        newest = last_of_each(in_order(rows, ("symbol", *TICK_ORDER)), ("symbol",))
+        newest = _newest(rows, ("symbol",), TICK_ORDER)
         keys = [latest_price_key(symbol) for symbol in newest.column("symbol").to_pylist()]
         _set_unless_older(self.settings, keys, newest, self.settings.latest_price_ttl_seconds, TICK_ORDER)
 
@@ -101,10 +106,19 @@ class RedisBarSink:
             SinkError: The batch is refused.
         """
         rows = conform(batch, BAR)
-        newest = last_of_each(in_order(rows, ("symbol", "window", *BAR_ORDER)), ("symbol", "window"))
+        newest = _newest(rows, ("symbol", "window"), BAR_ORDER)
         names = zip(newest.column("symbol").to_pylist(), newest.column("window").to_pylist(), strict=True)
         keys = [bar_key(symbol, window) for symbol, window in names]
         _set_unless_older(self.settings, keys, newest, self.settings.aggregated_ttl_seconds, BAR_ORDER)
+
+
+def _newest(rows: pa.RecordBatch, key: Sequence[str], order: Sequence[str]) -> pa.RecordBatch:
+    """Return the newest row of each key; of equal ones the later."""
+    columns = {name: rows.column(name) for name in key}
+    columns |= {fields: pc.coalesce(*map(rows.column, fields.split("|"))) for fields in order}
+    columns["row"] = pa.array(range(rows.num_rows), pa.int64())
+    ordered = in_order(pa.RecordBatch.from_pydict(columns), (*key, *order))
+    return rows.take(last_of_each(ordered, key).column("row"))
 
 
 @dataclass(frozen=True)

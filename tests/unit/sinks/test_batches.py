@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mdstream.errors import SinkError, SinkUnavailableError
 from mdstream.schemas import BAR, STORED_TICK
-from mdstream.sinks.batches import conform, in_order, last_of_each, newest_revisions
+from mdstream.sinks.batches import conform, last_of_each, newest_revisions
 from tests.unit.sinks.rows import bar, bars, tick, ticks
 
 KEY = ("symbol", "window", "window_start")
@@ -70,11 +70,6 @@ def test_the_first_and_last_instant_of_datetime_are_taken() -> None:
     first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
     rows = conform(ticks(tick(event_time=first), tick(event_time=last)), STORED_TICK)
     assert rows.column("event_time").to_pylist() == [first, last]
-
-
-def test_a_missing_sequence_sorts_before_every_other() -> None:
-    rows = ticks(tick(sequence=0), tick(sequence=None), tick(sequence=-5))
-    assert in_order(rows, ("sequence",)).column("sequence").to_pylist() == [None, -5, 0]
 
 
 def test_last_of_each_of_nothing_is_nothing() -> None:
