@@ -13,7 +13,7 @@ from mdstream.transforms import with_bar_fields, with_dead_letter
 
 def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
     """Start the query that stores the newest revision of every bar."""
-    records = read_topic(spark, settings, BAR, limited=True).transform(with_bar_fields).transform(with_dead_letter)
+    records = read_topic(spark, settings, BAR).transform(with_bar_fields).transform(with_dead_letter)
     sink = AcceptedOrDeadLetter(
         record=BAR,
         accepted=(TimescaleSink(settings.stores.timescaledb, BAR), RedisBarSink(settings.stores.redis)),

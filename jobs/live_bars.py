@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pyspark.sql import SparkSession
+from functools import reduce
+
+from pyspark.sql import DataFrame, SparkSession
 
 from mdstream.config import Settings, load_settings
 from mdstream.schemas import BAR, TICK, nest_windows
@@ -10,7 +12,7 @@ from mdstream.streaming import (
     RunningQuery,
     build_session,
     load_conditions,
-    read_topic,
+    read_partitions,
     run_jobs,
     trigger_for,
     write_topic,
@@ -21,17 +23,23 @@ from mdstream.transforms import to_bars, to_ticks
 def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
     """Start one query for each nest of the configured windows."""
     rules = settings.ticks
-    ticks = read_topic(spark, settings, TICK).transform(to_ticks, rules.max_future_skew_seconds)
+    # A watermark for each partition: one that is behind does not lose its ticks to the others.
+    partitions = [
+        records.transform(to_ticks, rules.max_future_skew_seconds).withWatermark(
+            "event_time", f"{rules.allowed_lateness_seconds} seconds"
+        )
+        for records in read_partitions(spark, settings, TICK)
+    ]
+    ticks = reduce(DataFrame.unionByName, partitions)
     conditions = load_conditions(rules.conditions_table)
     trigger = trigger_for(spark, settings.spark)
-    lateness = f"{rules.allowed_lateness_seconds} seconds"
     return [
         write_topic(
-            ticks.transform(to_bars, nest, conditions, lateness),
+            ticks.transform(to_bars, nest, conditions),
             settings,
             BAR,
             trigger,
-            name=f"live_bars_{nest[-1].name}",
+            name=f"live_bars_{nest[-1].name}_of_{len(partitions)}_partitions",
         )
         for nest in nest_windows(settings.windows)
     ]

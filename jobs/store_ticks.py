@@ -14,7 +14,7 @@ from mdstream.transforms import with_dead_letter, with_reject_reason
 def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
     """Start the query that stores every tick once and keeps the newest of each symbol at hand."""
     records = (
-        read_topic(spark, settings, TICK, limited=True)
+        read_topic(spark, settings, TICK)
         .transform(with_reject_reason, settings.ticks.max_future_skew_seconds)
         .transform(with_dead_letter)
     )

@@ -85,7 +85,7 @@ class SparkSettings(_Section):
     network_buffer_max_wait_ms: int = Field(
         5, ge=0, description="flush wait of the streaming shuffle: low for latency, higher to save CPU"
     )
-    max_offsets_per_trigger: int = Field(200_000, ge=1, description="most records a micro-batch reads")
+    max_offsets_per_trigger: int = Field(100_000, ge=1, description="most records a micro-batch reads")
     conf: dict[str, str] = Field(default_factory=dict, repr=False, description="any other Spark setting")
 
     @field_serializer("conf", when_used="json")

@@ -2,39 +2,85 @@
 
 from __future__ import annotations
 
+import json
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import TimestampType
 
 from mdstream.config import Settings
+from mdstream.errors import QueryFailedError
 from mdstream.schemas import Record
 from mdstream.streaming.lifecycle import RunningQuery
 from mdstream.streaming.triggers import Trigger
 
+_ANSWER_SECONDS = 30
 
-def read_topic(spark: SparkSession, settings: Settings, record: Record, *, limited: bool = False) -> DataFrame:
+
+def read_topic(spark: SparkSession, settings: Settings, record: Record) -> DataFrame:
     """Stream the topic of `record` from its beginning, or from where the query's checkpoint left off.
 
     Records that Kafka dropped before they were read stop the query: nothing is lost in silence.
 
     Args:
         spark: The session.
-        settings: Broker, and the most records of a micro-batch.
+        settings: Broker, and the most records of a micro-batch, which real-time mode does not know.
         record: The record whose topic is read.
-        limited: Whether micro-batches are limited in size; real-time mode has no such limit.
 
     Returns:
         Columns value (binary), topic, partition, offset and timestamp.
     """
+    limit = str(settings.spark.max_offsets_per_trigger)
+    return _load(spark, settings, {"subscribe": topic_of(record), "maxOffsetsPerTrigger": limit})
+
+
+def read_partitions(spark: SparkSession, settings: Settings, record: Record) -> list[DataFrame]:
+    """Stream each partition of the topic of `record` on its own, as `read_topic` does the whole.
+
+    Spark takes the newest event time of a stream for its watermark: a partition that is behind the others, after an
+    outage or in a replay, would lose its records as late. Streams that each have a watermark of their own are held
+    to the oldest of them when they are united. A partition without any record holds it for good, so that the state
+    of what is there stays.
+
+    Args:
+        spark: The session.
+        settings: Broker.
+        record: The record whose topic is read.
+
+    Returns:
+        One frame a partition, with columns value (binary), topic, partition, offset and timestamp.
+
+    Raises:
+        QueryFailedError: The topic does not exist, or the broker does not answer.
+    """
+    topic = topic_of(record)
+    return [
+        _load(spark, settings, {"assign": json.dumps({topic: [partition]})})
+        for partition in range(_partition_count(settings, topic))
+    ]
+
+
+def _load(spark: SparkSession, settings: Settings, source: dict[str, str]) -> DataFrame:
     reader = (
         spark.readStream.format("kafka")
         .option("kafka.bootstrap.servers", settings.kafka.bootstrap_servers)
-        .option("subscribe", topic_of(record))
         .option("startingOffsets", "earliest")
+        .options(**source)
     )
-    if limited:
-        reader = reader.option("maxOffsetsPerTrigger", settings.spark.max_offsets_per_trigger)
     return reader.load().select("value", "topic", "partition", "offset", "timestamp")
+
+
+def _partition_count(settings: Settings, topic: str) -> int:
+    client = AdminClient({"bootstrap.servers": settings.kafka.bootstrap_servers})
+    try:
+        found = client.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic]
+    except KafkaException as exc:
+        raise QueryFailedError(f"Kafka at {settings.kafka.bootstrap_servers} does not answer: {exc}") from exc
+    if found.error is not None:
+        raise QueryFailedError(f"topic {topic} cannot be read: {found.error}; 'mdstream topics create' makes it")
+    return len(found.partitions)
 
 
 def write_topic(frame: DataFrame, settings: Settings, record: Record, trigger: Trigger, name: str) -> RunningQuery:

@@ -26,7 +26,6 @@ def to_bars(
     ticks: DataFrame,
     windows: Sequence[BarWindow],
     conditions: ConditionTable = _EVERY_TRADE,
-    allowed_lateness: str = "1 day",
 ) -> DataFrame:
     """Aggregate ticks to bars of one nest of windows.
 
@@ -39,18 +38,17 @@ def to_bars(
     grouped also by the longest window, which carries the watermark: one read and one shuffle serve them all.
 
     Args:
-        ticks: Columns of STORED_TICK, of usable ticks (see `mdstream.transforms.to_ticks`).
+        ticks: Columns of STORED_TICK, of usable ticks (see `mdstream.transforms.to_ticks`). A stream needs a
+            watermark on event_time, which says how far behind a tick may be and still revise its bar.
         windows: Windows that all divide the last one (see `mdstream.schemas.nest_windows`).
         conditions: Which trades may shape a bar.
-        allowed_lateness: How far a tick may be behind the newest one and still revise its bar, as a Spark interval.
-            Batch frames take every tick.
 
     Returns:
         Columns of BAR, one row a (symbol, window, window_start); in a stream, its newest revisions. The same ticks
         give the same bar to the last bit, whatever their order and however often the stream was restarted.
 
     Raises:
-        InvalidInputError: The windows do not nest, or are too long.
+        InvalidInputError: The windows do not nest, two are of the same length, or one is too long.
 
     Example:
         >>> bars = ticks.transform(to_bars, [BarWindow.parse("1min")])  # doctest: +SKIP
@@ -58,8 +56,7 @@ def to_bars(
     _check_nest(windows)
     longest = windows[-1].seconds
     return (
-        ticks.withWatermark("event_time", allowed_lateness)
-        .transform(_with_trade_terms, conditions, longest)
+        ticks.transform(_with_trade_terms, conditions, longest)
         .transform(_with_window, windows)
         .groupBy("symbol", "window_seconds", "window_start", F.window("event_time", f"{longest} seconds"))
         .agg(*_bar_aggregates())
@@ -76,6 +73,8 @@ def _check_nest(windows: Sequence[BarWindow]) -> None:
         raise InvalidInputError(
             f"{', '.join(strangers)} does not divide {longest.name}: give each nest a call of its own"
         )
+    if len({window.seconds for window in windows}) < len(windows):
+        raise InvalidInputError(f"two of the windows {', '.join(window.name for window in windows)} are equally long")
     if longest.seconds > MAX_WINDOW_SECONDS:
         raise InvalidInputError(f"window {longest.name} is longer than {MAX_WINDOW_SECONDS // 86_400} days")
 
@@ -158,10 +157,17 @@ def _total(name: str) -> Column:
     return F.col(f"{name}_whole") + F.col(f"{name}_rest") / _FRACTIONS
 
 
+def _vwap(trades: str) -> Column:
+    """Return the mean price of these trades by size; null if they have no size."""
+    low, high = F.col(f"{trades}_low"), F.col(f"{trades}_high")
+    mean = F.try_divide(_total(f"{trades}_notional"), _total(f"{trades}_size"))
+    # A mean lies between the extremes; by rounding alone it could leave them.
+    return F.when(mean < low, low).when(mean > high, high).otherwise(mean)
+
+
 def _to_bar_columns(aggregates: DataFrame, windows: Sequence[BarWindow]) -> DataFrame:
     names = [F.when(F.col("window_seconds") == window.seconds, window.name) for window in windows]
     start = F.col("window_start")
-    eligible_vwap = F.try_divide(_total("eligible_notional"), _total("eligible_size"))
     return aggregates.select(
         "symbol",
         F.coalesce(*names).alias("window"),
@@ -172,7 +178,7 @@ def _to_bar_columns(aggregates: DataFrame, windows: Sequence[BarWindow]) -> Data
         F.coalesce("eligible_low", "any_low").alias("low"),
         "close",
         _total("volume").alias("volume"),
-        F.coalesce(eligible_vwap, F.try_divide(_total("any_notional"), _total("any_size"))).alias("vwap"),
+        F.coalesce(_vwap("eligible"), _vwap("any")).alias("vwap"),
         "trade_count",
         "last_event_time",
         "last_ingest_time",

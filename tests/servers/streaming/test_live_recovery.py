@@ -1,0 +1,178 @@
+"""The real trades through the processes that a user starts: exact, also when Spark is killed twice on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+import sqlalchemy as sa
+
+from mdstream.config import TimescaleSettings
+from mdstream.local import LocalServers
+from tests.real_trades import TRADE_COUNT, test_data, write_conditions_table, write_ticks
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(900)]
+
+_MDSTREAM = (sys.executable, "-m", "mdstream")
+_JOBS = ("run", "live_bars", "store_ticks", "analytics")
+_KEY = ["symbol", "window", "window_start"]
+_DEADLINE_SECONDS = 600
+
+
+def wait_until(condition: Callable[[], bool], what: str, process: subprocess.Popen[bytes] | None = None) -> None:
+    deadline = time.monotonic() + _DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {_DEADLINE_SECONDS} s for {what}"
+        assert process is None or process.poll() is None, f"the jobs ended with {process.poll()} before {what}"
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[LocalServers]:
+    with LocalServers() as servers:
+        yield servers
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("real")
+    assert write_ticks(folder / "ticks.parquet") == TRADE_COUNT
+    write_conditions_table(folder / "conditions.csv")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def environment(servers: LocalServers, files: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        **servers.environment(),
+        "MDSTREAM_TICKS__CONDITIONS_TABLE": str(files / "conditions.csv"),
+        "MDSTREAM_SPARK__CHECKPOINT_LOCATION": str(files / "checkpoints"),
+        # Short, so that the kills fall behind checkpoints as well as between them.
+        "MDSTREAM_SPARK__REAL_TIME_TRIGGER": "10 seconds",
+    }
+
+
+def engine_of(settings: TimescaleSettings) -> sa.Engine:
+    password = settings.password.get_secret_value()
+    return sa.create_engine(
+        sa.URL.create("postgresql+psycopg2", settings.user, password, settings.host, settings.port, settings.database)
+    )
+
+
+def ask(engine: sa.Engine, query: str) -> int:
+    with engine.connect() as connection:
+        return int(connection.execute(sa.text(query)).scalar_one() or 0)
+
+
+@dataclass
+class RevisionWatch:
+    """Reads all bars again and again and keeps those that went back."""
+
+    engine: sa.Engine
+    reads: int = 0
+    went_back: list[str] = field(default_factory=list)
+    _newest: dict[tuple[str, str, object], int] = field(default_factory=dict)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        stop = threading.Event()
+        thread = threading.Thread(target=self._watch, args=(stop,))
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def _watch(self, stop: threading.Event) -> None:
+        query = sa.text('SELECT symbol, "window", window_start, trade_count FROM aggregated_data')
+        while not stop.wait(0.5):
+            with self.engine.connect() as connection:
+                for symbol, window, start, count in connection.execute(query):
+                    key = (symbol, window, start)
+                    if count < self._newest.get(key, 0):
+                        self.went_back.append(f"{key}: {self._newest[key]} to {count}")
+                    self._newest[key] = count
+            self.reads += 1
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGKILL)
+    process.wait(60)
+
+
+def test_every_tick_and_bar_is_exact_after_two_kills(
+    servers: LocalServers, files: Path, environment: dict[str, str]
+) -> None:
+    def mdstream(*arguments: str) -> None:
+        subprocess.run([*_MDSTREAM, *arguments], env=environment, check=True, timeout=600)
+
+    engine = engine_of(servers.postgres.settings)
+    watch = RevisionWatch(engine)
+    mdstream("topics", "create")
+    mdstream("maintain")
+    replay = subprocess.Popen([*_MDSTREAM, "replay", str(files / "ticks.parquet"), "--speed", "max"], env=environment)
+    with watch.watching():
+        for share in (0.15, 0.5):
+            jobs = subprocess.Popen([*_MDSTREAM, *_JOBS], env=environment)
+            wait_until(
+                lambda share=share: (
+                    ask(engine, "SELECT sum(trade_count) FROM aggregated_data WHERE \"window\" = '1min'")
+                    >= share * TRADE_COUNT
+                ),
+                f"{share:.0%} of the ticks in bars",
+                jobs,
+            )
+            kill(jobs)
+        assert replay.wait(60) == 0
+        jobs = subprocess.Popen([*_MDSTREAM, *_JOBS], env=environment)
+        counts = (
+            'SELECT min(trades) FROM (SELECT "window", sum(trade_count) AS trades FROM aggregated_data GROUP BY 1) AS w'
+        )
+        wait_until(lambda: ask(engine, "SELECT count(*) FROM tick_data") >= TRADE_COUNT, "all ticks", jobs)
+        wait_until(lambda: ask(engine, counts) >= TRADE_COUNT, "all bars", jobs)
+        jobs.send_signal(signal.SIGTERM)
+        assert jobs.wait(60) == 0
+
+    assert ask(engine, "SELECT count(*) FROM tick_data") == TRADE_COUNT
+    assert watch.reads > 10
+    assert watch.went_back == []
+
+    streamed = pd.read_sql('SELECT * FROM aggregated_data ORDER BY symbol, "window", window_start', engine)
+    mdstream("bars", "--input", str(files / "ticks.parquet"), "--conditions", str(files / "conditions.csv"),
+             "--output", str(files / "bars.parquet"))  # fmt: skip
+    batch = pq.read_table(files / "bars.parquet").to_pandas()
+    assert set(batch["window"]) == {"1min", "5min", "15min"}
+    # The file has no ingest times; the stream's are those of the replay.
+    compared = [name for name in batch.columns if name != "last_ingest_time"]
+    pd.testing.assert_frame_equal(
+        streamed[compared].reset_index(drop=True), batch[compared], check_exact=True, check_dtype=False
+    )
+    _compare_with_vendor(streamed)
+
+
+def _compare_with_vendor(bars: pd.DataFrame) -> None:
+    """Hold the bars to the vendor's, in the minutes and by the counts of the data's own description."""
+    vendor = pd.read_parquet(test_data("us_equity_bars_1m_vendor_20131007_08.parquet"))
+    vendor["window_start"] = pd.to_datetime(vendor["start_ms"], unit="ms", utc=True)
+    minutes = bars[bars["window"] == "1min"].copy()
+    minutes["window_start"] = minutes["window_start"].astype(vendor["window_start"].dtype)
+    both = vendor.merge(minutes, on=["symbol", "window_start"], how="left", suffixes=("_vendor", ""))
+    clock = both["window_start"].dt.tz_convert("America/New_York").dt.strftime("%H:%M")
+    both = both[(clock >= "09:31") & (clock <= "15:58")]
+    assert len(both) == 3_103
+    equal = {name: both[name] == both[f"{name}_vendor"] for name in ("open", "high", "low", "close", "volume")}
+    assert equal["volume"].sum() >= 3_100
+    assert (equal["open"] & equal["high"] & equal["low"] & equal["close"]).sum() >= 3_093
