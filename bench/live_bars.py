@@ -1,0 +1,156 @@
+"""Latency and catch-up rate of `mdstream run live_bars`, on a real Kafka, beside a plain loop in the same run.
+
+python -m bench.live_bars latency --rate 1000 --rate 10000 --seconds 660
+python -m bench.live_bars catch-up --ticks 2000000 --window 1min
+python -m bench.live_bars catch-up --ticks 2000000
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+from confluent_kafka import Consumer
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from bench.watch import LatencyWatch, end_of, percentiles
+from mdstream.config import load_settings
+from mdstream.local import LocalServers
+from mdstream.schemas import BAR, TICK, BarWindow
+from mdstream.streaming.kafka import topic_of
+
+_WARM_UP_SECONDS = 40
+_PLAIN_TOPIC = "plain_bars"
+
+
+class Stage:
+    """Servers, topics and the environment that the measured processes run in."""
+
+    def __init__(self, servers: LocalServers, windows: Sequence[str], extra: dict[str, str]) -> None:
+        lengths = [BarWindow.parse(name) for name in windows]
+        self.servers = servers.kafka.bootstrap_servers
+        self.lengths = [str(window.seconds) for window in lengths]
+        self.environment = {
+            **os.environ,
+            **servers.environment(),
+            "MDSTREAM_WINDOW_CONFIGURATIONS": json.dumps([{"name": w.name, "duration": w.seconds} for w in lengths]),
+            "MDSTREAM_SPARK__CHECKPOINT_LOCATION": tempfile.mkdtemp(prefix="mdstream-bench-"),
+            **extra,
+        }
+        subprocess.run([sys.executable, "-m", "mdstream", "topics", "create"], env=self.environment, check=True)
+
+    def contestants(self) -> list[tuple[str, tuple[str, ...], str]]:
+        """Return name, command and output topic of each process that is measured."""
+        plain = ("bench.plain_loop", self.servers, topic_of(TICK), _PLAIN_TOPIC, *self.lengths)
+        return [
+            ("mdstream live_bars", ("mdstream", "run", "live_bars"), topic_of(BAR)),
+            ("plain loop", plain, _PLAIN_TOPIC),
+        ]
+
+    @contextmanager
+    def running(self, *command: str) -> Iterator[psutil.Process]:
+        process = subprocess.Popen([sys.executable, "-m", *command], env=self.environment)
+        try:
+            yield psutil.Process(process.pid)
+        finally:
+            process.terminate()
+            process.wait(60)
+
+    def records(self, topic: str) -> int:
+        consumer = Consumer({"bootstrap.servers": self.servers, "group.id": "count"})
+        try:
+            return sum(
+                end_of(consumer, topic, n) for n in consumer.list_topics(topic, timeout=10).topics[topic].partitions
+            )
+        finally:
+            consumer.close()
+
+    def load(self, *options: str) -> None:
+        subprocess.run([sys.executable, "-m", "bench.ticks", self.servers, topic_of(TICK), *options], check=True)
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
+    return float(sum(t.user + t.system for t in times))
+
+
+def measure_latency(stage: Stage, rates: Sequence[float], seconds: float) -> None:
+    print("| what | ticks/s | p50 / p95 / p99 / p99.9 / max ms | cores | records |\n| --- | --- | --- | --- | --- |")
+    for name, command, topic in stage.contestants():
+        with stage.running(*command) as process:
+            stage.load("--rate", "10000", "--seconds", str(_WARM_UP_SECONDS))
+            for rate in rates:
+                watch = LatencyWatch(stage.servers, topic)
+                before = cpu_seconds(process)
+                stage.load("--rate", str(rate), "--seconds", str(seconds if "mdstream" in name else 30))
+                cores = (cpu_seconds(process) - before) / (seconds if "mdstream" in name else 30)
+                time.sleep(2)
+                seen, late = watch.stop()
+                print(f"| {name} | {rate:g} | {percentiles(late)} | {cores:.2f} | {len(late):,} |", flush=True)
+                _print_pauses(seen, late)
+
+
+def _print_pauses(seen: npt.NDArray[np.int64], late: npt.NDArray[np.float64]) -> None:
+    """Print the seconds with the worst latency: the batch boundaries, if anything."""
+    if not len(seen):
+        return
+    second = (seen - seen[0]) // 1_000_000
+    worst = {int(s): float(late[second == s].max()) for s in np.unique(second[late > 100])}
+    if worst:
+        print("  above 100 ms: " + ", ".join(f"{s} s: {ms:.0f} ms" for s, ms in worst.items()), flush=True)
+
+
+def measure_catch_up(stage: Stage, ticks: int) -> None:
+    stage.load("--count", str(ticks))
+    wanted = ticks * len(stage.lengths)
+    print("| what | windows | ticks/s | cores |\n| --- | --- | --- | --- |")
+    for name, command, topic in stage.contestants():
+        with stage.running(*command) as process:
+            marks: list[tuple[float, float, int]] = []
+            while not marks or marks[-1][2] < wanted * 0.999:
+                done = stage.records(topic)
+                if done > 0:
+                    marks.append((time.perf_counter(), cpu_seconds(process), done))
+                time.sleep(0.25)
+            first, last = marks[0], marks[-1]
+            middle = next(mark for mark in marks if mark[2] >= wanted / 2)
+            per_bar = len(stage.lengths)
+            whole = (last[2] - first[2]) / per_bar / (last[0] - first[0])
+            warm = (last[2] - middle[2]) / per_bar / (last[0] - middle[0])
+            cores = (last[1] - middle[1]) / (last[0] - middle[0])
+            print(f"| {name} | {per_bar} | {whole:,.0f}; second half {warm:,.0f} | {cores:.2f} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=["latency", "catch-up"])
+    parser.add_argument("--rate", type=float, action="append")
+    parser.add_argument("--seconds", type=float, default=660)
+    parser.add_argument("--ticks", type=int, default=2_000_000)
+    parser.add_argument("--window", action="append")
+    parser.add_argument("--set", action="append", default=[], help="NAME=VALUE, an environment variable of the jobs")
+    options = parser.parse_args()
+    windows = options.window or [window.name for window in load_settings().windows]
+    with LocalServers() as servers:
+        stage = Stage(servers, windows, dict(each.split("=", 1) for each in options.set))
+        new_topic = NewTopic(_PLAIN_TOPIC, 2, 1)
+        AdminClient({"bootstrap.servers": stage.servers}).create_topics([new_topic])[_PLAIN_TOPIC].result()
+        if options.what == "latency":
+            measure_latency(stage, options.rate or [1000, 10_000], options.seconds)
+        else:
+            measure_catch_up(stage, options.ticks)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Loads Kafka with ticks: at a steady rate, each stamped when it is sent, or as many as fit at once.
+
+python -m bench.ticks BOOTSTRAP_SERVERS TOPIC --rate 1000 --seconds 60
+python -m bench.ticks BOOTSTRAP_SERVERS TOPIC --count 2000000
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import orjson
+from confluent_kafka import Producer
+
+SYMBOLS = tuple(f"SYM{number:03d}" for number in range(100))
+_PACE_SECONDS = 0.002
+
+
+def _value(number: int, now: int) -> bytes:
+    tick = {
+        "symbol": SYMBOLS[number * 7919 % len(SYMBOLS)],
+        "price": 100 + number % 977 / 100,
+        "size": 1 + number % 500,
+        "event_time": now,
+        "ingest_time": now,
+        "source": "bench",
+        "exchange": "Q",
+        "trade_id": str(number),
+        "sequence": number,
+        "conditions": ["@"],
+    }
+    return orjson.dumps(tick)
+
+
+def _send(producer: Producer, topic: str, number: int, now: int) -> None:
+    key = SYMBOLS[number * 7919 % len(SYMBOLS)]
+    while True:
+        try:
+            return producer.produce(topic, _value(number, now), key)
+        except BufferError:
+            producer.poll(0.05)
+
+
+def send_steadily(producer: Producer, topic: str, rate: float, seconds: float) -> int:
+    start, sent = time.perf_counter(), 0
+    while (elapsed := time.perf_counter() - start) < seconds:
+        for number in range(sent, int(elapsed * rate)):
+            _send(producer, topic, number, time.time_ns() // 1000)
+            sent = number + 1
+        producer.poll(0)
+        time.sleep(_PACE_SECONDS if rate > 500 else 1 / rate)
+    producer.flush()
+    return sent
+
+
+def send_at_once(producer: Producer, topic: str, count: int) -> int:
+    """Send ticks whose event times end now, 50 µs apart."""
+    first = time.time_ns() // 1000 - count * 50
+    for number in range(count):
+        _send(producer, topic, number, first + number * 50)
+        if number % 10_000 == 0:
+            producer.poll(0)
+    producer.flush()
+    return count
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("servers")
+    parser.add_argument("topic")
+    parser.add_argument("--rate", type=float)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--count", type=int)
+    options = parser.parse_args()
+    producer = Producer(
+        {
+            "bootstrap.servers": options.servers,
+            "acks": "all",
+            "enable.idempotence": True,
+            "linger.ms": 20 if options.count else 0.5,
+            "compression.type": "lz4",
+        }
+    )
+    if options.count:
+        print(send_at_once(producer, options.topic, options.count))
+    else:
+        print(send_steadily(producer, options.topic, options.rate, options.seconds))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Reads bar revisions and takes the time from each tick's ingest to the record that holds it."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import numpy.typing as npt
+from confluent_kafka import Consumer, TopicPartition
+
+_FIELD = b'"last_ingest_time":'
+_POINTS = (50, 95, 99, 99.9, 100)
+
+
+class LatencyWatch:
+    """Reads a topic from its end, in a thread, until it is stopped."""
+
+    def __init__(self, servers: str, topic: str) -> None:
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": servers,
+                "group.id": f"watch-{time.time_ns()}",
+                "enable.auto.commit": False,
+                "fetch.wait.max.ms": 10,
+                "fetch.queue.backoff.ms": 10,
+            }
+        )
+        partitions = self._consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        self._consumer.assign(
+            [TopicPartition(topic, number, end_of(self._consumer, topic, number)) for number in partitions]
+        )
+        self._seen: list[int] = []
+        self._late: list[int] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def _read(self) -> None:
+        while not self._stop.is_set():
+            messages = self._consumer.consume(500, 0.02)
+            now = time.time_ns() // 1000
+            for message in messages:
+                value = message.value() or b""
+                # Cutting the number out of the JSON keeps the watcher's share of the machine small.
+                begin = value.index(_FIELD) + len(_FIELD)
+                end = begin + 16
+                self._seen.append(now)
+                self._late.append(now - int(value[begin:end]))
+
+    def stop(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Stop reading; return when records were seen, in epoch microseconds, and their latency in milliseconds."""
+        self._stop.set()
+        self._thread.join()
+        self._consumer.close()
+        return np.array(self._seen, dtype=np.int64), np.array(self._late, dtype=np.float64) / 1000
+
+
+def end_of(consumer: Consumer, topic: str, partition: int) -> int:
+    return int(consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)[1])
+
+
+def percentiles(latencies: npt.NDArray[np.float64]) -> str:
+    if not len(latencies):
+        return "nothing arrived"
+    return " / ".join(f"{value:.1f}" for value in np.percentile(latencies, _POINTS))
