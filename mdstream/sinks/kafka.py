@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import pyarrow as pa
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -70,9 +70,7 @@ class KafkaSink:
             return
         producer = _PRODUCERS.get(self.settings)
         delivery = _Delivery(producer, str(self.record.topic), self.settings.delivery_timeout_seconds)
-        for key, value in zip(_keys(rows), encode_batch(rows), strict=True):
-            if not delivery.send(key, value):
-                break
+        delivery.send(_keys(rows), encode_batch(rows))
         errors = delivery.wait()
         if errors:
             if any(error.fatal() for error in errors):
@@ -89,40 +87,48 @@ class KafkaSink:
         return SinkError(f"{where} refused {len(errors)} records: {error.str()}")
 
 
-@dataclass
 class _Delivery:
     """The records of one batch on their way."""
 
-    producer: Producer
-    topic: str
-    timeout_seconds: int
-    sent: int = 0
-    outcomes: list[KafkaError | None] = field(default_factory=list)
+    def __init__(self, producer: Producer, topic: str, timeout_seconds: int) -> None:
+        self._producer = producer
+        self._topic = topic
+        self._timeout_seconds = timeout_seconds
+        self._sent = 0
+        self._outcomes: list[KafkaError | None] = []
 
-    def send(self, key: bytes | None, value: bytes) -> bool:
-        """Queue a record, waiting while the queue is full; return whether there is sense in going on."""
-        deadline = time.monotonic() + self.timeout_seconds
-        while True:
+    def send(self, keys: Iterable[bytes | None], values: Iterable[bytes]) -> None:
+        """Queue the records, up to the first that the producer refuses; `wait` has the reason."""
+        note = self._note
+        try:
+            for key, value in zip(keys, values, strict=True):
+                try:
+                    self._producer.produce(self._topic, value, key, on_delivery=note)
+                except BufferError:
+                    self._send_when_there_is_room(key, value)
+                self._sent += 1
+        except KafkaException as exc:
+            self._sent += 1
+            self._outcomes.append(exc.args[0])
+
+    def _send_when_there_is_room(self, key: bytes | None, value: bytes) -> None:
+        deadline = time.monotonic() + self._timeout_seconds
+        while time.monotonic() < deadline:
+            self._producer.poll(_POLL_SECONDS)
             try:
-                self.producer.produce(self.topic, value, key, on_delivery=self._note)
+                return self._producer.produce(self._topic, value, key, on_delivery=self._note)
             except BufferError:
-                self.producer.poll(_POLL_SECONDS)
-                if time.monotonic() < deadline:
-                    continue
-                self.outcomes.append(KafkaError(KafkaError._QUEUE_FULL))  # noqa: SLF001 - a public name
-            except KafkaException as exc:
-                self.outcomes.append(exc.args[0])
-            self.sent += 1
-            return not any(self.outcomes[-1:])
+                continue
+        raise KafkaException(KafkaError(KafkaError._QUEUE_FULL))  # noqa: SLF001 - a public name
 
     def wait(self) -> list[KafkaError]:
         """Return the errors when all records are delivered or failed: librdkafka fails each in time."""
-        while len(self.outcomes) < self.sent:
-            self.producer.poll(_POLL_SECONDS)
-        return [error for error in self.outcomes if error is not None]
+        while len(self._outcomes) < self._sent:
+            self._producer.poll(_POLL_SECONDS)
+        return [error for error in self._outcomes if error is not None]
 
     def _note(self, error: KafkaError | None, _message: Message) -> None:
-        self.outcomes.append(error)
+        self._outcomes.append(error)
 
 
 def _keys(rows: pa.RecordBatch) -> Iterator[bytes | None]:
