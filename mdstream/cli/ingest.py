@@ -164,7 +164,7 @@ def _run(feed: Feed, settings: KafkaSettings, symbols: Sequence[str]) -> None:
         TextColumn("{task.fields[ticks]:,} ticks"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=errors, transient=True) as progress:
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
         task = progress.add_task(feed.name, total=None, ticks=0)
 
         def observe(batch: FeedBatch, counts: Counts) -> None:

@@ -28,6 +28,8 @@ def _ignore(batch: FeedBatch, counts: Counts) -> None:
 async def pump(feed: Feed, producer: TickProducer, *, symbols: Sequence[str] = (), observe: Observer = _ignore) -> None:
     """Send all that a feed delivers, until it ends or is closed, and wait until Kafka has it.
 
+    Cancelled, it does not wait.
+
     Args:
         feed: Where ticks come from.
         producer: Where they go; its counts say how many.
@@ -49,7 +51,9 @@ async def pump(feed: Feed, producer: TickProducer, *, symbols: Sequence[str] = (
     finally:
         watch.cancel()
         await feed.close()
-        await producer.flush()
+        task = asyncio.current_task()
+        if task is None or not task.cancelling():
+            await producer.flush()
 
 
 async def _close_on_failure(feed: Feed, producer: TickProducer) -> None:

@@ -154,7 +154,6 @@ class TickProducer:
             self._failure = (
                 f"Kafka at {self._settings.bootstrap_servers} did not take a record for {topic}: {error.str()}"
             )
-            logger.error("%s", self._failure)
 
     def _raise_failure(self) -> None:
         if self._failure is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -127,18 +128,35 @@ def describe_topics(settings: KafkaSettings, names: Collection[str] | None = Non
 
 @contextmanager
 def _admin(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
+    servers = _reachable(settings)
     try:
         with KafkaAdminClient(
-            bootstrap_servers=settings.bootstrap_servers,
+            bootstrap_servers=servers,
             bootstrap_timeout_ms=_CONNECT_MS,
             request_timeout_ms=_REQUEST_MS,
         ) as admin:
             yield admin
     except KafkaError as exc:
-        raise SinkUnavailableError(
-            f"Kafka at {settings.bootstrap_servers} cannot be used: {exc}; is it running, and is "
-            "kafka.bootstrap_servers (MDSTREAM_KAFKA__BOOTSTRAP_SERVERS) right?"
-        ) from exc
+        raise SinkUnavailableError(f"Kafka at {settings.bootstrap_servers} does not answer: {exc}") from exc
+
+
+def _reachable(settings: KafkaSettings) -> list[str]:
+    """Return the servers that take a connection: Kafka's client logs every refusal and leaves its socket open."""
+    reachable, reasons = [], []
+    for address in settings.bootstrap_servers.split(","):
+        host, _, port = address.strip().rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_MS / 1000).close()
+        except (OSError, ValueError, OverflowError) as exc:
+            reasons.append(f"{address.strip()}: {exc}")
+        else:
+            reachable.append(address.strip())
+    if reachable:
+        return reachable
+    raise SinkUnavailableError(
+        f"Kafka cannot be reached ({'; '.join(reasons)}); is it running, and is kafka.bootstrap_servers "
+        "(MDSTREAM_KAFKA__BOOTSTRAP_SERVERS, host:port,...) right?"
+    )
 
 
 def _describe(admin: KafkaAdminClient) -> list[dict[str, Any]]:
