@@ -107,6 +107,8 @@ def write_topic(frame: DataFrame, settings: Settings, record: Record, trigger: T
         .format("kafka")
         .option("kafka.bootstrap.servers", kafka.bootstrap_servers)
         .option("kafka.compression.type", kafka.compression)
+        .option("kafka.linger.ms", str(int(kafka.linger_ms)))
+        .option("kafka.batch.size", str(kafka.batch_size))
         .option("topic", topic_of(record))
         .option("checkpointLocation", checkpoint_of(settings, name))
     )

@@ -7,8 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +20,7 @@ import sqlalchemy as sa
 from mdstream.config import TimescaleSettings
 from mdstream.local import LocalServers
 from tests.real_trades import TRADE_COUNT, test_data, write_conditions_table, write_ticks
+from tests.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -28,14 +28,6 @@ _MDSTREAM = (sys.executable, "-m", "mdstream")
 _JOBS = ("run", "live_bars", "store_ticks", "analytics")
 _KEY = ["symbol", "window", "window_start"]
 _DEADLINE_SECONDS = 600
-
-
-def wait_until(condition: Callable[[], bool], what: str, process: subprocess.Popen[bytes] | None = None) -> None:
-    deadline = time.monotonic() + _DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {_DEADLINE_SECONDS} s for {what}"
-        assert process is None or process.poll() is None, f"the jobs ended with {process.poll()} before {what}"
-        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +100,20 @@ class RevisionWatch:
             self.reads += 1
 
 
+def wait_for_bars(engine: sa.Engine, share: float, jobs: subprocess.Popen[bytes]) -> None:
+    """Wait until the bars of every window hold this share of the trades."""
+    trades = 'SELECT "window", sum(trade_count) AS trades FROM aggregated_data GROUP BY 1'
+    wait_for(engine, f"SELECT min(trades) FROM ({trades}) AS by_window", share * TRADE_COUNT, jobs)
+
+
+def wait_for(engine: sa.Engine, query: str, count: float, jobs: subprocess.Popen[bytes]) -> None:
+    def is_reached() -> bool:
+        assert jobs.poll() is None, f"the jobs ended with {jobs.returncode} too early"
+        return ask(engine, query) >= count
+
+    until(is_reached, _DEADLINE_SECONDS)
+
+
 def kill(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGKILL)
     process.wait(60)
@@ -127,22 +133,12 @@ def test_every_tick_and_bar_is_exact_after_two_kills(
     with watch.watching():
         for share in (0.15, 0.5):
             jobs = subprocess.Popen([*_MDSTREAM, *_JOBS], env=environment)
-            wait_until(
-                lambda share=share: (
-                    ask(engine, "SELECT sum(trade_count) FROM aggregated_data WHERE \"window\" = '1min'")
-                    >= share * TRADE_COUNT
-                ),
-                f"{share:.0%} of the ticks in bars",
-                jobs,
-            )
+            wait_for_bars(engine, share, jobs)
             kill(jobs)
         assert replay.wait(60) == 0
         jobs = subprocess.Popen([*_MDSTREAM, *_JOBS], env=environment)
-        counts = (
-            'SELECT min(trades) FROM (SELECT "window", sum(trade_count) AS trades FROM aggregated_data GROUP BY 1) AS w'
-        )
-        wait_until(lambda: ask(engine, "SELECT count(*) FROM tick_data") >= TRADE_COUNT, "all ticks", jobs)
-        wait_until(lambda: ask(engine, counts) >= TRADE_COUNT, "all bars", jobs)
+        wait_for(engine, "SELECT count(*) FROM tick_data", TRADE_COUNT, jobs)
+        wait_for_bars(engine, 1, jobs)
         jobs.send_signal(signal.SIGTERM)
         assert jobs.wait(60) == 0
 
