@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from types import NoneType
@@ -111,11 +112,9 @@ def _column(objects: Sequence[dict[str, object]], field: pa.Field, refused: dict
     if not kinds <= scalars:
         values = _only(lambda value: type(value) in scalars, values, field, refused)
     if kinds <= {int, float, NoneType}:
-        try:
+        # Not so for integers beyond 64 bits, or beside floats beyond their precision.
+        with suppress(OverflowError, pa.ArrowInvalid):
             return pa.array(values)
-        except (OverflowError, pa.ArrowInvalid):
-            # integers beyond 64 bits, or beside floats beyond their precision
-            pass
     return pa.array([None if value is None else str(value) for value in values], pa.string())
 
 
