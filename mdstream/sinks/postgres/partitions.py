@@ -138,34 +138,27 @@ def _drops(record: Record, found: Partitions, settings: TimescaleSettings, cutof
 
 
 def _creation(record: Record, found: Partitions, days: Sequence[date]) -> Step:
-    table = table_of(record).name
-    creations = tuple(_create(table, day) for day in days)
-    moved = {day: found.default_days[day] for day in days if day in found.default_days}
-    if not moved or found.default is None:
-        return Step(table, "create partitions", span(days), creations)
-    detail = f"{span(days)}, and move {sum(moved.values()):,} rows of {span(moved)} into them"
-    return Step(table, "create partitions", detail, _through_parent(table, found.default, found.columns, creations))
+    """Return the step that makes partitions for `days`, into which rows of the default partition may belong.
 
-
-def _through_parent(
-    table: str, default: str, columns: Sequence[str], creations: Sequence[sa.Executable]
-) -> tuple[sa.Executable, ...]:
-    """Return the statements that make partitions for rows which the default partition holds already.
-
-    PostgreSQL refuses such a partition. So the default partition is taken off, another put in its place, and its
+    PostgreSQL refuses a partition for rows which the default partition holds, and another may write such a row at
+    any moment. So the default partition is taken off, which locks the table, a new one put in its place, and its
     rows go once more through the table, which sends each to its day: one pass, however many days.
     """
-    emptied = f"{table}_emptied"
-    source = sa.table(emptied, *(sa.column(name) for name in columns))
-    target = sa.table(table, *(sa.column(name) for name in columns))
-    return (
+    table = table_of(record).name
+    default, emptied = found.default or f"{table}_default", f"{table}_emptied"
+    source = sa.table(emptied, *(sa.column(name) for name in found.columns))
+    target = sa.table(table, *(sa.column(name) for name in found.columns))
+    moved = {day: found.default_days[day] for day in days if day in found.default_days}
+    moves = f", and move {sum(moved.values()):,} rows of {span(moved)} into them" if moved else ""
+    statements = (
         ddl(f"ALTER TABLE {table} DETACH PARTITION {default}"),
         ddl(f"ALTER TABLE {default} RENAME TO {emptied}"),
         create_default(table),
-        *creations,
-        sa.insert(target).from_select(list(columns), sa.select(source)),
+        *(_create(table, day) for day in days),
+        sa.insert(target).from_select(list(found.columns), sa.select(source)),
         ddl(f"DROP TABLE {emptied}"),
     )
+    return Step(table, "create partitions", span(days) + moves, statements)
 
 
 def _create(table: str, day: date) -> sa.Executable:

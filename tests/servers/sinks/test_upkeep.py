@@ -158,26 +158,34 @@ def test_retention_drops_by_the_time_in_the_row_and_says_so(fresh_database: Time
     assert ask(settings, "SELECT count(*) FROM tick_data") == [(0,)]
 
 
-def test_writers_go_on_while_rows_move(fresh_database: TimescaleSettings) -> None:
+def test_writers_go_on_while_partitions_are_made(fresh_database: TimescaleSettings) -> None:
+    """Rows of ten days come in all the time, while upkeep makes more and more of these days."""
     create_schema(fresh_database)
-    sink = TimescaleSink(fresh_database, STORED_TICK)
-    day = at(TODAY)
-    sink.write(ticks(*(tick(event_time=day, offset=number) for number in range(5_000))))
-    start = threading.Barrier(2)
+    settings = fresh_database.model_copy(update={"partitions_ahead_days": 1})
+    sink = TimescaleSink(settings, STORED_TICK)
+    first = at(TODAY)
+    done = threading.Event()
 
-    def write() -> None:
-        start.wait()
-        for number in range(5_000, 5_200):
-            sink.write(ticks(tick(event_time=day, offset=number)))
+    def write() -> int:
+        written = 0
+        while not done.is_set():
+            numbers = range(written, written + 50)
+            sink.write(ticks(*(tick(event_time=first + timedelta(days=n % 10), offset=n) for n in numbers)))
+            written += 50
+        return written
 
     with ThreadPoolExecutor(1) as pool:
         writing = pool.submit(write)
-        start.wait()
-        maintain(fresh_database, TODAY)
-        writing.result()
-    assert ask(fresh_database, "SELECT count(*), count(DISTINCT kafka_offset) FROM tick_data") == [(5200, 5200)]
-    maintain(fresh_database, TODAY)
-    assert rows_by_partition(fresh_database) == {"tick_data_p20240510": 5200}
+        try:
+            for number in range(8):
+                maintain(settings, TODAY + timedelta(days=number))
+        finally:
+            done.set()
+        written = writing.result()
+    assert ask(settings, "SELECT count(*), count(DISTINCT kafka_offset) FROM tick_data") == [(written, written)]
+    maintain(settings, TODAY + timedelta(days=8))
+    days = [TODAY + timedelta(days=number) for number in range(10)]
+    assert rows_by_partition(settings) == {f"tick_data_p{day:%Y%m%d}": written // 10 for day in days}
 
 
 def test_a_lock_held_by_another_is_not_waited_for_endlessly(fresh_database: TimescaleSettings) -> None:
