@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.waiting import until
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
+
+_TICKS = """\
+{"symbol":"ACME","price":10,"size":100,"event_time":"2024-03-01T14:30:00Z","sequence":1,"conditions":["regular"]}
+{"symbol":"ACME","price":99,"size":5,"event_time":"2024-03-01T14:30:10Z","sequence":2,"conditions":["odd"]}
+{"symbol":"ACME","price":12,"size":300,"event_time":"2024-03-01T14:30:20Z","sequence":3,"conditions":["regular"]}
+{"symbol":"ACME","price":9,"size":100,"event_time":"2024-03-01T14:30:59.999999Z","sequence":4,"conditions":[]}
+"""
+_CONDITIONS = "code,open_close,high_low,volume\nodd,false,false,true\n*,true,true,true\n"
+
+_SERVED = {
+    "symbol": "ACME",
+    "window": "1min",
+    "window_start": "2024-03-01T14:30:00Z",
+    "open": "10.0",
+    "high": "12.0",
+    "low": "9.0",
+    "close": "9.0",
+    "volume": "505.0",
+    "vwap": "11.0",  # (1,000 + 3,600 + 900) / 500
+    "trade_count": "4",
+}
+
+
+@contextmanager
+def _demo(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A demo whose output is no terminal; it is killed if the test leaves it running."""
+    command = [sys.executable, "-m", "mdstream", "demo", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _until_bars_flow(demo: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Return the demo's processes once it has said that there are bars."""
+    assert demo.stdout
+    line = next((line for line in demo.stdout if re.search(r"[1-9][\d,]* bar updates", line)), None)
+    assert line, demo.stderr and demo.stderr.read()
+    return psutil.Process(demo.pid).children(recursive=True)
+
+
+def _assert_nothing_is_left(processes: list[psutil.Process]) -> None:
+    names = {process.name() for process in processes if process.is_running()}
+    assert psutil.wait_procs(processes, timeout=60)[1] == [], names
+
+
+def test_real_input_is_served_as_bars_computed_by_hand(tmp_path: Path) -> None:
+    (tmp_path / "ticks.jsonl").write_text(_TICKS)
+    (tmp_path / "conditions.csv").write_text(_CONDITIONS)
+    files = ("--replay", str(tmp_path / "ticks.jsonl"), "--conditions", str(tmp_path / "conditions.csv"))
+    with _demo("--seconds", "5", *files) as demo:
+        out, err = demo.communicate()
+    assert demo.returncode == 0, err
+    assert "4 sent, 4 in the database" in out
+    served = dict(re.findall(r"^\s+(\w+): (\S+)\s*$", out, re.MULTILINE))
+    assert {name: served.get(name) for name in _SERVED} == _SERVED
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_it_with_a_summary_and_leaves_nothing(number: signal.Signals) -> None:
+    with _demo("--rate", "50") as demo:
+        processes = _until_bars_flow(demo)
+        assert {"java", "postgres", "valkey-server"} <= {process.name() for process in processes}
+        [folder] = {part for process in processes for part in _run_folders(process)}
+        demo.send_signal(number)
+        out, err = demo.communicate()
+    assert demo.returncode == 0, err
+    assert "what the demo saw" in out
+    assert not Path(folder).exists()
+    _assert_nothing_is_left(processes)
+
+
+def test_sigkill_leaves_nothing() -> None:
+    with _demo("--rate", "50") as demo:
+        processes = _until_bars_flow(demo)
+        [folder] = {part for process in processes for part in _run_folders(process)}
+        demo.kill()
+    _assert_nothing_is_left(processes)
+    until(lambda: not Path(folder).exists())
+
+
+def test_a_process_that_dies_ends_it_with_the_reason() -> None:
+    with _demo("--rate", "50") as demo:
+        processes = _until_bars_flow(demo)
+        [api] = [process for process in processes if {"mdstream", "api"} <= {*_words(process)}]
+        os.kill(api.pid, signal.SIGKILL)
+        _, err = demo.communicate()
+    assert demo.returncode == 1
+    assert "rest-api ended with code -9; its log ends:" in err
+    assert "REST API on http://127.0.0.1" in err
+    _assert_nothing_is_left(processes)
+
+
+def test_unusable_input_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    (tmp_path / "conditions.csv").write_text("code\n")
+    with _demo("--conditions", str(tmp_path / "conditions.csv")) as demo:
+        out, err = demo.communicate()
+    assert demo.returncode == 1
+    assert "code,open_close,high_low,volume" in err
+    assert "starting" not in out + err
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.NoSuchProcess:  # or a zombie
+        return []
+
+
+def _run_folders(process: psutil.Process) -> set[str]:
+    found = (re.search(rf"{tempfile.gettempdir()}/mdstream-\w+", word) for word in _words(process))
+    return {match[0] for match in found if match}
