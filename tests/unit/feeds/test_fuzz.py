@@ -20,7 +20,7 @@ from mdstream.schemas import TICK
 from mdstream.schemas.wire import encode_batch
 
 RECEIVED = 1_900_000_000_000_000
-fuzzed = settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fuzzed = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 GOOD_LINE = {
     "t.jsonl": b'{"symbol":"AAPL","price":1.5,"size":100,"event_time":1381154400464123}',
