@@ -50,7 +50,7 @@ async def test_the_answer_is_kept_for_a_time(
 
     assert await known(client) == ["AAPL"]
     # What is asked for by name is looked up nevertheless.
-    assert (await client.get("/api/v1/ticks/MSFT")).status_code == 200
+    assert (await client.get("/api/v1/aggregated/MSFT")).status_code == 200
 
 
 async def test_and_then_asked_for_again(
