@@ -7,7 +7,7 @@ import select
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import cast
 
 import psycopg2
@@ -27,6 +27,9 @@ _SCHEMA_STATES = {
     errorcodes.DATATYPE_MISMATCH,
     errorcodes.INVALID_COLUMN_REFERENCE,  # no unique index fits ON CONFLICT
 }
+
+_PASSING = (psycopg2.OperationalError, psycopg2.InterfaceError, sa.exc.TimeoutError, TimeoutError)
+"""What has nothing to do with the batch: lost connections, locks, a server that starts, stops or is full."""
 
 
 def engine_of(settings: TimescaleSettings) -> sa.Engine:
@@ -83,13 +86,28 @@ def driver_connection(connection: sa.Connection) -> psycopg2.extensions.connecti
 
 @contextmanager
 def time_limit(connection: sa.Connection, seconds: float) -> Iterator[None]:
-    """Cut the connection if the block takes longer: libpq itself waits for ever for a server that only hangs."""
+    """Cut the connection if the block takes longer: libpq itself waits for ever for a server that only hangs.
+
+    Raises:
+        TimeoutError: The connection was cut.
+    """
+    late = threading.Event()
     own = socket.socket(fileno=os.dup(driver_connection(connection).fileno()))
-    timer = threading.Timer(seconds, own.shutdown, [socket.SHUT_RDWR])
+
+    def cut() -> None:
+        late.set()
+        with suppress(OSError):  # the block ended at this very moment
+            own.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, cut)
     timer.daemon = True
     timer.start()
     try:
         yield
+    except Exception as exc:
+        if late.is_set():
+            raise TimeoutError(f"not done within timeout_seconds = {seconds:g}") from exc
+        raise
     finally:
         timer.cancel()
         own.close()
@@ -102,7 +120,7 @@ def translated(settings: TimescaleSettings) -> Iterator[None]:
         yield
     except sa.exc.DBAPIError as exc:
         raise _explained(settings, exc.orig if isinstance(exc.orig, psycopg2.Error) else exc) from exc
-    except (psycopg2.Error, sa.exc.SQLAlchemyError) as exc:
+    except (psycopg2.Error, sa.exc.TimeoutError, TimeoutError) as exc:
         raise _explained(settings, exc) from exc
 
 
@@ -112,7 +130,7 @@ def _explained(settings: TimescaleSettings, error: Exception) -> SinkError:
     state = error.pgcode if isinstance(error, psycopg2.Error) else None
     if state in _SCHEMA_STATES or _no_partition(error):
         return SinkError(f"{where} has no table that fits: {message}; run `mdstream maintain`")
-    passing = isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError | sa.exc.TimeoutError)
+    passing = isinstance(error, _PASSING)
     if passing or state == errorcodes.READ_ONLY_SQL_TRANSACTION:  # a replica, until it is promoted
         return SinkUnavailableError(f"{where} cannot be used now: {message}; check stores.timescaledb")
     return SinkError(f"{where} refused: {message}")

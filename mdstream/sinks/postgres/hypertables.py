@@ -95,16 +95,21 @@ def read(connection: sa.Connection, record: Record, cutoff: date) -> Chunks:
         ),
         named,
     ).one()
-    rows = sa.select(sa.func.count()).select_from(table).where(table.columns[str(record.time_column)] < end)
     return Chunks(
         licensed=_is_licensed(connection),
         compressible=bool(compressible),
         compress_after_days=_job_days(connection, table.name, "policy_compression", "compress_after"),
         retention_days=_job_days(connection, table.name, "policy_retention", "drop_after"),
         expired=expired,
-        expired_rows=connection.execute(rows).scalar_one() if expired else 0,
+        expired_rows=_rows_before(connection, record, end) if expired else 0,
         expired_from=start,
     )
+
+
+def _rows_before(connection: sa.Connection, record: Record, end: datetime) -> int:
+    table = table_of(record)
+    count = sa.select(sa.func.count()).select_from(table)
+    return connection.execute(count.where(table.columns[str(record.time_column)] < end)).scalar_one()
 
 
 def _is_licensed(connection: sa.Connection) -> bool:
@@ -126,28 +131,26 @@ def _job_days(connection: sa.Connection, table: str, job: str, key: str) -> floa
 def plan(record: Record, found: Chunks, settings: TimescaleSettings, cutoff: date) -> list[Step]:
     """Return what brings the hypertable from how it was found to how the settings want it.
 
-    The jobs work in the background. Chunks that are too old are also dropped here, so that the operator sees it.
+    The jobs work in the background, at once and then once or twice a day. Chunks that are too old are also dropped
+    here, before the job can do it unseen.
     """
     table = table_of(record)
     steps = []
-    if found.licensed and not found.compressible:
-        steps.append(_compression(record))
-    if found.licensed and found.compress_after_days != settings.compress_after_days:
-        steps.append(_job(table.name, "compression", settings.compress_after_days, found.compress_after_days))
-    if found.licensed and found.retention_days != settings.retention_days:
-        steps.append(_job(table.name, "retention", settings.retention_days, found.retention_days))
     if found.expired and found.expired_from:
         detail = (
             f"{found.expired_rows:,} rows in {found.expired} chunks from {found.expired_from.date()} on, "
             f"before {cutoff}, by stores.timescaledb.retention_days = {settings.retention_days}"
         )
         drop = sa.text("SELECT drop_chunks(:table, older_than => :cutoff)")
-        steps.append(Step(table.name, "drop old chunks", detail, (_with(drop, table.name, cutoff),)))
+        drop = drop.bindparams(table=table.name, cutoff=midnight(cutoff))
+        steps.append(Step(table.name, "drop old chunks", detail, (drop,)))
+    if found.licensed and not found.compressible:
+        steps.append(_compression(record))
+    if found.licensed and found.compress_after_days != settings.compress_after_days:
+        steps.append(_job(table.name, "compression", settings.compress_after_days, found.compress_after_days))
+    if found.licensed and found.retention_days != settings.retention_days:
+        steps.append(_job(table.name, "retention", settings.retention_days, found.retention_days))
     return steps
-
-
-def _with(statement: sa.TextClause, table: str, cutoff: date) -> sa.TextClause:
-    return statement.bindparams(table=table, cutoff=midnight(cutoff))
 
 
 def _compression(record: Record) -> Step:
@@ -170,6 +173,6 @@ def _quoted(names: list[str]) -> str:
 def _job(table: str, kind: str, days: int, before: float | None) -> Step:
     add = sa.text(f"SELECT add_{kind}_policy(:table, make_interval(days => :days))").bindparams(table=table, days=days)
     if before is None:
-        return Step(table, f"schedule {kind}", f"after {days} days", (add,))
+        return Step(table, f"schedule {kind}", f"of rows older than {days} days", (add,))
     remove = sa.text(f"SELECT remove_{kind}_policy(:table)").bindparams(table=table)
-    return Step(table, f"schedule {kind}", f"after {days} days instead of {before:g}", (remove, add))
+    return Step(table, f"schedule {kind}", f"of rows older than {days} days instead of {before:g}", (remove, add))

@@ -23,7 +23,8 @@ from mdstream.sinks import KafkaSink, MemorySink, RedisBarSink, RedisLatestPrice
 from mdstream.sinks.postgres import create_schema
 from mdstream.sinks.postgres.connection import engine_of
 
-TIMEOUT_SECONDS = 5
+REDIS_TIMEOUT_SECONDS = 5
+KAFKA_TIMEOUT_SECONDS = 5
 
 Row = dict[str, Any]
 
@@ -69,7 +70,7 @@ class MemoryStore(Store):
 
 class TableStore(Store):
     def __init__(self, settings: TimescaleSettings, server: LocalServer, record: Record) -> None:
-        self._settings = settings.model_copy(update={"timeout_seconds": TIMEOUT_SECONDS})
+        self._settings = settings
         self.server = server
         self.record = record
         self.revised = record.revision_column is not None  # type: ignore[misc]
@@ -87,7 +88,7 @@ class RedisStore(Store):
     revised = True
 
     def __init__(self, settings: RedisSettings, server: LocalServer, record: Record) -> None:
-        settings = settings.model_copy(update={"timeout_seconds": TIMEOUT_SECONDS})
+        settings = settings.model_copy(update={"timeout_seconds": REDIS_TIMEOUT_SECONDS})
         self.server = server
         self.record = record
         self.sink = RedisBarSink(settings) if record is BAR else RedisLatestPriceSink(settings)
@@ -109,7 +110,7 @@ class TopicStore(Store):
         self.server = server
         self.record = replace(BAR, topic=topic)
         self._servers = bootstrap_servers
-        settings = KafkaSettings(bootstrap_servers=bootstrap_servers, delivery_timeout_seconds=TIMEOUT_SECONDS)
+        settings = KafkaSettings(bootstrap_servers=bootstrap_servers, delivery_timeout_seconds=KAFKA_TIMEOUT_SECONDS)
         self.sink = KafkaSink(settings, self.record)
         create_topic(bootstrap_servers, topic)
 

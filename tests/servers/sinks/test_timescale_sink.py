@@ -173,7 +173,7 @@ class TestFailure:
         sink = TimescaleSink(database.model_copy(update={"timeout_seconds": 1}), BAR)
         with session(database) as cursor:
             cursor.execute("LOCK TABLE aggregated_data IN ACCESS EXCLUSIVE MODE")
-            with pytest.raises(SinkUnavailableError):
+            with pytest.raises(SinkUnavailableError, match="not done within timeout_seconds = 1"):
                 sink.write(bars(*self.ROWS))
         sink.write(bars(*self.ROWS))
         assert ask(database, "SELECT count(*) FROM aggregated_data") == [(1000,)]
@@ -268,5 +268,5 @@ def test_the_session_of_a_write_is_used_again(database: TimescaleSettings) -> No
     numbers = count()
     for _ in range(10):
         sink.write(ticks(tick(event_time=START, offset=next(numbers))))
-    sessions = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database.database}' AND query <> ''"  # noqa: S608
+    sessions = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database.database}' AND query <> ''"
     assert ask(database, sessions + " AND application_name = 'mdstream'") == [(1,)]

@@ -34,7 +34,7 @@ def write_ticks(database: TimescaleSettings, *times: datetime) -> None:
 
 
 def rows_by_partition(database: TimescaleSettings, table: str = "tick_data") -> dict[str, int]:
-    return dict(ask(database, f"SELECT tableoid::regclass::text, count(*) FROM {table} GROUP BY 1"))  # noqa: S608
+    return dict(ask(database, f"SELECT tableoid::regclass::text, count(*) FROM {table} GROUP BY 1"))
 
 
 def actions(steps: list[Any]) -> list[tuple[str, str]]:
