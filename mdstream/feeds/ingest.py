@@ -99,11 +99,13 @@ async def _until_stopped(feed: Feed, producer: TickProducer, symbols: Sequence[s
     for number in _STOP_SIGNALS:
         loop.add_signal_handler(number, stop, number)
     try:
-        await pumping
-    except asyncio.CancelledError as exc:
-        raise DeliveryError(
-            f"stopped before Kafka had everything: {producer.counts.waiting} records are not acknowledged"
-        ) from exc
+        await asyncio.wait([pumping])
     finally:
         for number in _STOP_SIGNALS:
             loop.remove_signal_handler(number)
+    if not pumping.cancelled():
+        pumping.result()
+    if producer.counts.waiting:
+        raise DeliveryError(
+            f"stopped before Kafka had everything: {producer.counts.waiting} records are not acknowledged"
+        )

@@ -56,7 +56,9 @@ class SystemClock:
     async def wait(self, seconds: float, wake: asyncio.Event) -> None:
         """Return after `seconds`, or when `wake` is set."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(wake.wait(), seconds)
+            # wait_for would lose a cancellation that comes with the wake-up.
+            async with asyncio.timeout(seconds):
+                await wake.wait()
 
 
 def parse_speed(text: str) -> float:
