@@ -77,7 +77,7 @@ def demo(  # one parameter an option
             try:
                 _show(running, settings)
             except KeyboardInterrupt:
-                _say("ending: what was sent is stored yet; Ctrl-C again to end at once")
+                _say("ending, when what was sent is stored; Ctrl-C again does not wait for that")
             summary = running.finish()
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None
@@ -144,9 +144,9 @@ def _rates(before: Snapshot, now: Snapshot) -> tuple[str, str]:
     return f"{(now.ticks - before.ticks) / seconds:,.0f}", f"{(now.bars - before.bars) / seconds:,.0f}"
 
 
-def _milliseconds(latency: Latency | None) -> str:
+def _milliseconds(latency: Latency | None, otherwise: str = "no bar yet") -> str:
     if latency is None:
-        return "no bar yet, Spark is starting"
+        return otherwise
     return f"p50 {latency.p50:.1f} ms, p95 {latency.p95:.1f} ms, p99 {latency.p99:.1f} ms"
 
 
@@ -169,7 +169,7 @@ def _print_summary(summary: Summary) -> None:
     table.add_row("time", f"{summary.seconds:.0f} s")
     table.add_row("ticks", f"{summary.ticks:,} sent, {summary.stored_ticks:,} in the database")
     table.add_row("bars", f"{summary.bars:,} updates, {summary.stored_bars:,} in the database")
-    table.add_row("tick to bar", _milliseconds(summary.latency))
+    table.add_row("tick to bar", _milliseconds(summary.latency, "not measured: no bar came after the first seconds"))
     table.add_row("dead letters", f"{summary.dead_letters:,}")
     table.add_row("REST API", summary.served_from)
     for name, value in (summary.served_bar or {}).items():

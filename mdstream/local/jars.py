@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mdstream.errors import MissingDependencyError, ServerError
 from mdstream.local.cache import cache_folder, cached
-from mdstream.local.java import Java
+from mdstream.local.java import WITHOUT_TRACES, Java
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +74,10 @@ def _resolve(packages: str, folder: Path, java: Java) -> None:
     program.touch()
     home = spark_home()
     environment = os.environ | {"JAVA_HOME": str(java.home), "SPARK_HOME": str(home), "PYSPARK_PYTHON": sys.executable}
+    environment["SPARK_LAUNCHER_OPTS"] = WITHOUT_TRACES
     command: list[str | Path] = [home / "bin" / "spark-submit", "--master", "local", "--packages", packages]
-    command += ["--conf", f"spark.jars.ivy={work}", program]
+    command += ["--conf", f"spark.jars.ivy={work}", "--conf", f"spark.driver.defaultJavaOptions={WITHOUT_TRACES}"]
+    command.append(program)
     try:
         done = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=_FETCH_SECONDS, check=False

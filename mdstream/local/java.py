@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 SUPPORTED_VERSIONS = (17, 21)
 """Major versions of Java that Spark and Kafka both run on."""
 
+WITHOUT_TRACES = "-XX:-UsePerfData"
+"""Option of Java: without it every Java leaves a folder among the temporary files."""
+
 _WANTED = " or ".join(map(str, SUPPORTED_VERSIONS))
 _VECTOR_MODULE = "--add-modules=jdk.incubator.vector"
 _PROBE_SECONDS = 30
@@ -75,7 +78,7 @@ def use_java() -> Java:
 
 def _ask(executable: Path) -> Java | None:
     """Ask a Java what it is; None if its version will not do, or it lacks the module that Spark always asks for."""
-    command = [str(executable), _VECTOR_MODULE, "-XshowSettings:properties", "-version"]
+    command = [str(executable), _VECTOR_MODULE, WITHOUT_TRACES, "-XshowSettings:properties", "-version"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=_PROBE_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as exc:

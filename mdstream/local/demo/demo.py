@@ -18,7 +18,7 @@ from mdstream.config import Settings
 from mdstream.errors import ServerError
 from mdstream.local.demo.meter import Latency, Meter, Snapshot
 from mdstream.local.demo.processes import DemoOptions, DemoProcesses
-from mdstream.local.jars import are_cached, fetch_jars
+from mdstream.local.jars import KAFKA_SERVER_PACKAGE, are_cached, fetch_jars
 from mdstream.local.java import find_java
 from mdstream.local.server import HOST, free_port, is_free
 from mdstream.local.servers import LocalServers
@@ -29,7 +29,7 @@ from mdstream.schemas import BAR, STORED_TICK
 _LOOK_SECONDS = 0.2
 _SNAPSHOT_SECONDS = 1.0
 _FIRST_BAR_SECONDS = 300.0
-_DRAIN_SECONDS = 30.0
+_DRAIN_SECONDS = 60.0
 _REST_SECONDS = 10.0
 # Ticks of the first seconds are left out of the summary's latency: the Java machine compiles meanwhile.
 _WARM_UP_SECONDS = 10.0
@@ -95,10 +95,11 @@ class Demo:
         self._end.close()
 
     def _start(self, steps: ExitStack) -> None:
-        packages = self._settings.spark.packages
-        if not are_cached(packages):
-            self._say(f"fetching {', '.join(packages)}; this happens once")
-        fetch_jars(packages, find_java())
+        java = find_java()
+        for packages in ((KAFKA_SERVER_PACKAGE,), self._settings.spark.packages):
+            if packages and not are_cached(packages):
+                self._say(f"fetching {', '.join(packages)}; this happens once")
+                fetch_jars(packages, java)
         self._say("starting Kafka, PostgreSQL and Redis")
         self.servers = steps.enter_context(LocalServers())
         settings = self.servers.settings(self._settings)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mdstream.config import CONFIG_VARIABLE
 from mdstream.errors import ServerError
+from mdstream.local.java import WITHOUT_TRACES
 from mdstream.local.process import Child
 from mdstream.local.run import RunFolder
 from mdstream.local.server import HOST
@@ -75,7 +76,7 @@ class DemoProcesses:
 
     def start_feed(self) -> None:
         """Let ticks come."""
-        self._feed = self._start("feed", *_feed(self._options))
+        self._feed = self._start("feed", *feed_arguments(self._options))
 
     def check(self) -> None:
         """See that all still run; a feed may come to its end.
@@ -120,11 +121,12 @@ def demo_environment(servers: LocalServers, options: DemoOptions) -> dict[str, s
     spark = {
         "spark.local.dir": str(temporary),
         "spark.sql.warehouse.dir": str(temporary / "warehouse"),
-        "spark.driver.defaultJavaOptions": f"-Djava.io.tmpdir={temporary} -XX:-UsePerfData",
+        "spark.driver.defaultJavaOptions": f"-Djava.io.tmpdir={temporary} {WITHOUT_TRACES}",
     }
     environment = servers.environment() | {
         "MDSTREAM_SPARK__CHECKPOINT_LOCATION": str(checkpoints_of(servers.run)),
         "MDSTREAM_SPARK__CONF": json.dumps(spark),
+        "SPARK_LAUNCHER_OPTS": WITHOUT_TRACES,
         "TMPDIR": str(temporary),
     }
     if options.conditions:
@@ -134,7 +136,8 @@ def demo_environment(servers: LocalServers, options: DemoOptions) -> dict[str, s
     return environment
 
 
-def _feed(options: DemoOptions) -> list[str]:
+def feed_arguments(options: DemoOptions) -> list[str]:
+    """Return the arguments of `mdstream` that make it the feed."""
     symbols = ["--symbols", options.symbols] if options.symbols else []
     if options.replay is None:
         return ["ingest", "--feed", "synthetic", "--rate", str(options.rate), *symbols]
