@@ -1,0 +1,178 @@
+"""The sink and the upkeep on a real TimescaleDB, which no package registry has: it is used where there is one."""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+
+import psycopg2
+import pytest
+import sqlalchemy as sa
+from pydantic import SecretStr
+
+from mdstream.config import TimescaleSettings
+from mdstream.schemas import BAR, STORED_TICK
+from mdstream.sinks import TimescaleSink
+from mdstream.sinks.postgres import create_schema, maintain
+from mdstream.sinks.postgres.connection import engine_of
+from tests.servers.sinks.test_timescale_sink import ask
+from tests.unit.sinks.rows import bar, bars, tick, ticks
+
+pytestmark = pytest.mark.servers
+
+VARIABLE = "TIMESCALEDB_TEST_URL"
+"""Environment variable with the URL of a role that may create databases and the extension."""
+
+
+@contextmanager
+def _administrator(url: sa.URL, database: str | None = None) -> Iterator[psycopg2.extensions.cursor]:
+    connection = psycopg2.connect(
+        host=url.host,
+        port=url.port or 5432,
+        user=url.username,
+        password=url.password,
+        dbname=database or url.database or "postgres",
+    )
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            yield cursor
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def database() -> Iterator[TimescaleSettings]:
+    """An empty database with the extension."""
+    if not os.environ.get(VARIABLE):
+        pytest.skip(
+            f"TimescaleDB: set {VARIABLE} to the URL of one, e.g. postgresql://postgres@127.0.0.1:5432/postgres"
+        )
+    url = sa.make_url(os.environ[VARIABLE])
+    name = f"test_{uuid.uuid4().hex}"
+    with _administrator(url) as cursor:
+        cursor.execute(f"CREATE DATABASE {name}")
+    with _administrator(url, name) as cursor:
+        cursor.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
+    # The retention job starts on its own at once: it must find nothing to do unless a test wants it.
+    yield TimescaleSettings(
+        retention_days=36_500,
+        host=str(url.host),
+        port=url.port or 5432,
+        database=name,
+        user=str(url.username),
+        password=SecretStr(str(url.password or "")),
+    )
+    with _administrator(url) as cursor:
+        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def today() -> date:
+    """The real one: the jobs of TimescaleDB go by its own clock."""
+    return datetime.now(UTC).date()
+
+
+def days_ago(days: int) -> datetime:
+    return datetime.now(UTC).replace(microsecond=0) - timedelta(days=days)
+
+
+def compress_all(database: TimescaleSettings, table: str) -> int:
+    return len(ask(database, f"SELECT compress_chunk(chunk, true) FROM show_chunks('{table}') chunk"))
+
+
+def test_tables_become_hypertables_once(database: TimescaleSettings) -> None:
+    promised = maintain(database, today(), dry_run=True)
+    assert ask(database, "SELECT count(*) FROM timescaledb_information.hypertables") == [(0,)]
+    assert [str(step) for step in maintain(database, today())] == [str(step) for step in promised]
+    assert maintain(database, today()) == []
+    assert create_schema(database) == []
+    tables = "SELECT hypertable_name::text, compression_enabled FROM timescaledb_information.hypertables ORDER BY 1"
+    assert ask(database, tables) == [("aggregated_data", True), ("tick_data", True)]
+
+
+def test_jobs_follow_the_settings(database: TimescaleSettings) -> None:
+    maintain(database, today())
+    maintain(database.model_copy(update={"compress_after_days": 2, "retention_days": 90}), today())
+    jobs = ask(
+        database,
+        "SELECT hypertable_name::text, proc_name::text, coalesce(config->>'compress_after', config->>'drop_after')"
+        " FROM timescaledb_information.jobs WHERE hypertable_name IS NOT NULL ORDER BY 1, 2",
+    )
+    assert jobs == [
+        (table, job, days)
+        for table in ("aggregated_data", "tick_data")
+        for job, days in (("policy_compression", "2 days"), ("policy_retention", "90 days"))
+    ]
+
+
+def test_many_may_create_at_the_same_time(database: TimescaleSettings) -> None:
+    start = threading.Barrier(4)
+
+    def create(_: int) -> int:
+        start.wait()
+        return len(maintain(database, today()))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(create, range(4))) == [0, 0, 0, 8]
+
+
+def test_compressed_rows_are_still_unique_and_revised(database: TimescaleSettings) -> None:
+    maintain(database, today())
+    bar_sink, tick_sink = TimescaleSink(database, BAR), TimescaleSink(database, STORED_TICK)
+    printed = ticks(*(tick(symbol, offset=number) for number in range(500) for symbol in ("A", "B")))
+    bar_sink.write(bars(*(bar(minute=minute, trade_count=5, close=5.0) for minute in range(300))))
+    tick_sink.write(printed)
+    assert compress_all(database, "aggregated_data") + compress_all(database, "tick_data") == 2
+    tick_sink.write(printed)
+    assert ask(database, "SELECT count(*) FROM tick_data") == [(1000,)]
+    for trade_count in (4, 6):
+        close = float(trade_count)
+        bar_sink.write(bars(*(bar(minute=minute, trade_count=trade_count, close=close) for minute in range(300))))
+    assert ask(database, "SELECT count(*), min(close), max(close) FROM aggregated_data") == [(300, 6.0, 6.0)]
+
+
+def test_retention_drops_by_the_time_in_the_row_and_says_so(database: TimescaleSettings) -> None:
+    create_schema(database)
+    rows = [tick(event_time=days_ago(days), offset=days) for days in (0, 10, 400, 401, 4000)]
+    TimescaleSink(database, STORED_TICK).write(ticks(*rows))
+    first = maintain(database.model_copy(update={"retention_days": 365}), today())[0]
+    assert (first.action, first.detail.partition(",")[0]) == (
+        "drop old chunks",
+        f"3 rows in 3 chunks from {days_ago(4000):%Y-%m-%d} on",
+    )
+    assert ask(database, "SELECT kafka_offset FROM tick_data ORDER BY 1") == [(0,), (10,)]
+
+
+def test_a_missing_column_is_added_to_compressed_tables_too(database: TimescaleSettings) -> None:
+    maintain(database, today())
+    sink = TimescaleSink(database, STORED_TICK)
+    sink.write(ticks(tick()))
+    with engine_of(database).begin() as connection:
+        connection.execute(sa.text("ALTER TABLE tick_data DROP COLUMN conditions"))
+    compress_all(database, "tick_data")
+    assert [step.action for step in maintain(database, today())] == ["add column"]
+    sink.write(ticks(tick(offset=1, conditions=["@"])))
+    assert ask(database, "SELECT conditions FROM tick_data ORDER BY kafka_offset") == [(None,), (["@"],)]
+
+
+def test_parallel_writers_make_new_days(database: TimescaleSettings) -> None:
+    maintain(database, today())
+    start = threading.Barrier(4)
+
+    def write(thread: int) -> None:
+        sink = TimescaleSink(database, STORED_TICK)
+        start.wait()
+        for days in range(20) if thread % 2 else reversed(range(20)):
+            rows = [
+                tick(f"S{n}", event_time=days_ago(days), partition=thread, offset=days * 100 + n) for n in range(100)
+            ]
+            sink.write(ticks(*rows))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    assert ask(database, "SELECT count(*) FROM tick_data") == [(8000,)]
