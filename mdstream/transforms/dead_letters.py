@@ -35,10 +35,12 @@ def with_dead_letter(records: DataFrame) -> DataFrame:
         >>> records.transform(with_reject_reason, 300).transform(with_dead_letter)  # doctest: +SKIP
     """
     text = F.col("payload").cast("string")
+    is_text = F.is_valid_utf8(text)
     fields = {
         "source": F.col("topic"),
         "reason": F.col(REJECT_REASON),
-        "payload": F.when(F.is_valid_utf8(text), text).otherwise(F.concat(F.lit("base64:"), F.base64("payload"))),
+        # Not with `otherwise`: a field that cannot be null within a letter that can be is refused by Arrow.
+        "payload": F.when(is_text, text).when(~is_text, F.concat(F.lit("base64:"), F.base64("payload"))),
         "received_time": F.col("received_time"),
     }
     letter = F.struct(*(fields[name].alias(name) for name in DEAD_LETTER.schema.names))

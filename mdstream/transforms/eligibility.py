@@ -64,9 +64,15 @@ other=Eligibility(open_close=True, high_low=True, volume=True))
             )
         codes: dict[str, Eligibility] = {}
         for row in reader:
-            if row["code"] in codes:
-                raise InvalidInputError(f"condition table, line {reader.line_num}: code '{row['code']}' stands twice")
-            codes[row["code"]] = Eligibility(*(_flag(row, name, reader.line_num) for name in _COLUMNS[1:]))
+            code = row["code"].strip()
+            if code in codes:
+                raise InvalidInputError(f"condition table, line {reader.line_num}: code '{code}' stands twice")
+            if not code or None in row:
+                raise InvalidInputError(
+                    f"condition table, line {reader.line_num}: expected {','.join(_COLUMNS)}, found "
+                    f"{'no code' if not code else 'more values'}"
+                )
+            codes[code] = Eligibility(*(_flag(row, name, reader.line_num) for name in _COLUMNS[1:]))
         other = codes.pop(ANY_OTHER_CODE, Eligibility())
         return cls(codes, other)
 
@@ -93,5 +99,5 @@ def is_eligible(conditions: Column, table: ConditionTable, purpose: str) -> Colu
             return F.lit(True)
         verdict = ~F.exists(conditions, lambda code: code.isin(barred))
     else:
-        verdict = F.forall(conditions, lambda code: code.isin(agreed)) if agreed else F.size(conditions) == 0
+        verdict = F.forall(conditions, lambda code: code.isNull() | code.isin(agreed))
     return F.coalesce(verdict, F.lit(True))

@@ -10,6 +10,7 @@ from pyspark.sql.types import StringType
 
 from mdstream.schemas import STORED_TICK, TICK
 from mdstream.schemas.limits import (
+    MAX_CONDITIONS,
     MAX_NOTIONAL,
     MAX_PAYLOAD_BYTES,
     MAX_PRICE,
@@ -72,7 +73,9 @@ def with_reject_reason(records: DataFrame, max_future_skew_seconds: int) -> Data
         "kafka_offset",
         *KAFKA_ENVELOPE,
         F.col("tick").isNull().alias("is_not_an_object"),
-        F.col(f"tick.{_UNREADABLE}").isNotNull().alias("is_unreadable"),
+        (F.col(f"tick.{_UNREADABLE}").isNotNull() | ~F.is_valid_utf8(_text()) | _goes_on_behind_the_object()).alias(
+            "is_unreadable"
+        ),
     )
     return fields.select(
         *STORED_TICK.schema.names,
@@ -135,22 +138,35 @@ def _found_time(sentence: str, field: str) -> Column:
     return F.concat(F.lit(f"{sentence}: "), F.unix_micros(field).cast("string"))
 
 
+def _text() -> Column:
+    return F.col("payload").cast("string")
+
+
+def _goes_on_behind_the_object() -> Column:
+    """Tell whether more follows the JSON object, e.g. a second tick: from_json reads the first value and no further."""
+    ends_with_first_brace = F.octet_length(F.substring_index(_text(), "}", 1)) + 1 == F.octet_length("payload")
+    values = F.from_json(F.concat(F.lit("["), _text(), F.lit("]")), "array<struct<symbol:string>>")
+    return ~ends_with_first_brace & (F.coalesce(F.size(values), F.lit(0)) != 1)
+
+
 def _why_unreadable() -> Column:
     """Say which field of a record that from_json refused is at fault, or that it is no JSON object at all."""
-    text = F.col("payload").cast("string")
+    text = _text()
     raw = {name: F.get_json_object(text, f"$.{name}") for name in TICK.schema.names}
     wrong_kind = {
         "price": Reason.NOT_A_NUMBER,
         "size": Reason.NOT_A_NUMBER,
         "event_time": Reason.NOT_A_TIME,
-        "ingest_time": Reason.NOT_A_TIME,
         "sequence": Reason.NOT_AN_INTEGER,
         "conditions": Reason.MALFORMED,
+        # The last, since its column is never null: it is at fault if no other is.
+        "ingest_time": Reason.NOT_A_TIME,
     }
     why = F.when(F.octet_length("payload") > MAX_PAYLOAD_BYTES, Reason.PAYLOAD_TOO_LONG.of())
     why = why.when(~F.is_valid_utf8(text), Reason.NOT_UTF8.of())
     why = why.when(F.try_parse_json(text).isNull(), Reason.NOT_JSON.of())
     why = why.when(F.json_object_keys(text).isNull(), Reason.NOT_AN_OBJECT.of())
+    why = why.when(_goes_on_behind_the_object(), Reason.NOT_JSON.of())
     for name, reason in wrong_kind.items():
         # from_json keeps what it could read: a field that is there but came out null is the one at fault.
         is_lost = F.col(name).isNull() if name != "ingest_time" else F.lit(True)
@@ -163,15 +179,17 @@ def _why_unreadable() -> Column:
 
 def _has_malformed_text() -> Column:
     """Check all texts of a tick at once; only a tick that fails that is looked at field by field."""
-    everything = F.concat_ws("", *TEXT_FIELDS, "conditions")
-    return ~_matches(everything, TEXT_PATTERN) & _why_text().isNotNull()
+    # A code that is null becomes a control character, which no text may hold.
+    everything = F.concat_ws("", *TEXT_FIELDS, F.array_join("conditions", "", "\x00"))
+    is_suspect = ~_matches(everything, TEXT_PATTERN) | (F.size("conditions") > MAX_CONDITIONS)
+    return is_suspect & _why_text().isNotNull()
 
 
 def _why_text() -> Column:
-    why = F.when(F.exists("conditions", lambda code: ~_matches(code, TEXT_PATTERN)), Reason.MALFORMED.of("conditions"))
-    for name in TEXT_FIELDS:
-        why = why.when(~_matches(F.col(name), TEXT_PATTERN), Reason.MALFORMED.of(name))
-    return why
+    texts = [F.when(~_matches(F.col(name), TEXT_PATTERN), Reason.MALFORMED.of(name)) for name in TEXT_FIELDS]
+    bad_code = F.exists("conditions", lambda code: code.isNull() | ~_matches(code, TEXT_PATTERN))
+    too_many = F.size("conditions") > MAX_CONDITIONS
+    return F.coalesce(*texts, F.when(too_many | bad_code, Reason.MALFORMED.of("conditions")))
 
 
 def _matches(value: Column, pattern: str) -> Column:

@@ -1,0 +1,76 @@
+"""Kafka records that are bar revisions, and those that are not."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from chispa import assert_df_equality
+from pyspark.sql import SparkSession
+
+from mdstream.schemas import BAR
+from mdstream.schemas.spark import spark_schema
+from mdstream.transforms import DEAD_LETTER_COLUMN, with_bar_fields, with_dead_letter
+from tests.unit.transforms.frames import at, bar, bars_frame
+from tests.unit.transforms.records import RECEIVED, RECEIVED_MICROS, SECOND, original, records_frame
+
+WIRE: dict[str, Any] = {
+    "symbol": "AAPL",
+    "window": "1min",
+    "window_start": RECEIVED_MICROS,
+    "window_end": RECEIVED_MICROS + 60 * SECOND,
+    "open": 1.5,
+    "high": 3,
+    "low": 1.25,
+    "close": 2.0,
+    "volume": 0.1 + 0.2,
+    "vwap": 1.75,
+    "trade_count": 4,
+    "last_event_time": RECEIVED_MICROS + 59_999_999,
+    "last_ingest_time": RECEIVED_MICROS + 60_000_001,
+}
+COLUMNS = bar("AAPL", (1.5, 3.0, 1.25, 2.0), 0.30000000000000004, 1.75, 4, 59.999999, last_ingest_time=at(60.000001))
+
+
+def encoded(**changes: object) -> bytes:
+    return json.dumps({**WIRE, **changes}).encode()
+
+
+def test_a_revision_comes_through_unchanged_to_the_microsecond(spark: SparkSession) -> None:
+    optional = {name: value for name, value in WIRE.items() if name not in {"vwap", "last_ingest_time"}}
+    values = [encoded(), json.dumps(optional).encode(), encoded(vwap=None, last_ingest_time=None, further={"a": []})]
+    parsed = records_frame(spark, values, topic="aggregated_data").transform(with_bar_fields)
+    bars = parsed.transform(with_dead_letter)
+    without = {**COLUMNS, "vwap": None, "last_ingest_time": None}
+    assert bars.where(f"{DEAD_LETTER_COLUMN} IS NOT NULL").count() == 0
+    assert_df_equality(
+        bars.drop(DEAD_LETTER_COLUMN),
+        bars_frame(spark, [COLUMNS, without, without]),
+        ignore_nullable=True,
+        ignore_metadata=True,
+        ignore_row_order=True,
+    )
+
+
+def test_what_is_no_bar_is_a_dead_letter(spark: SparkSession) -> None:
+    required = [field.name for field in BAR.schema if not field.nullable]
+    values = [
+        None,
+        b"",
+        b"bar",
+        b"null",
+        b"[1]",
+        b"{}",
+        b"\xff{",
+        encoded()[:-1],
+        encoded(window_start="2026-01-02"),
+        encoded(trade_count=1.5),
+        *(encoded(**{name: None}) for name in required),
+    ]
+    bars = records_frame(spark, values, topic="aggregated_data").transform(with_bar_fields).transform(with_dead_letter)
+    assert [field.name for field in bars.schema] == [*(field.name for field in spark_schema(BAR)), DEAD_LETTER_COLUMN]
+    letters = [row[DEAD_LETTER_COLUMN] for row in bars.toArrow().to_pylist()]
+    assert len(letters) == len(values)
+    assert {letter["reason"] for letter in letters} == {"not a bar"}
+    assert {(letter["source"], letter["received_time"]) for letter in letters} == {("aggregated_data", RECEIVED)}
+    assert sorted(original(letter) for letter in letters) == sorted(value or b"" for value in values)
