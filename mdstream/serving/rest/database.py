@@ -20,7 +20,7 @@ from mdstream.serving.rest.queries import missing_tables
 
 _LOGGER = logging.getLogger(__name__)
 
-CONNECT_SECONDS = 2
+CONNECT_SECONDS = 5
 """Longest wait for a connection to open."""
 
 STATEMENT_SECONDS = 5
@@ -55,6 +55,7 @@ class Database:
         self._connections = connections
         self._free = asyncio.Semaphore(connections)
         self._probe: asyncio.Task[str | None] | None = None
+        self._failing = False
 
     async def run(self, work: Callable[[sa.Connection], T]) -> T:
         """Return what `work` makes of a connection.
@@ -85,12 +86,24 @@ class Database:
         deadline = asyncio.get_running_loop().call_later(seconds + _GRACE_SECONDS, call.break_off)
         self._calls.add(call)
         try:
-            return await anyio.to_thread.run_sync(call.execute, limiter=anyio.CapacityLimiter(1))
+            answer = await anyio.to_thread.run_sync(call.execute, limiter=anyio.CapacityLimiter(1))
         except sa.exc.DBAPIError as exc:
+            self._note(_reason(exc))
             raise _explain(exc, seconds) from exc
+        else:
+            self._note(None)
+            return answer
         finally:
             self._calls.discard(call)
             deadline.cancel()
+
+    def _note(self, failure: str | None) -> None:
+        """Log when queries begin to fail and when they no longer do, not every one of thousands."""
+        if failure and not self._failing:
+            _LOGGER.warning("a query failed, %s: %s", self._address, failure)
+        elif self._failing and not failure:
+            _LOGGER.warning("queries succeed again, %s", self._address)
+        self._failing = bool(failure)
 
     async def problem(self) -> str | None:
         """Return why the database cannot be used now, None if it can; asks it over a new connection."""
@@ -190,5 +203,4 @@ def _explain(error: sa.exc.DBAPIError, seconds: float) -> ApiError:
         return ApiError(503, "tables_missing", "the database has no tables yet; create them with: mdstream maintain")
     if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError):
         return ApiError(503, "database_unavailable", "the database cannot be reached; try again later")
-    _LOGGER.error("the database refused a query: %s", _reason(error))
-    return ApiError(503, "database_refused", "the database refused the query; the server's log says why")
+    return ApiError(503, "database_refused", "the database refused the query; the API's log says why")

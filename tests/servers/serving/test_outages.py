@@ -113,7 +113,9 @@ async def test_redis_that_restarted_between_two_requests_is_asked(client: AsyncC
     assert (await client.get("/api/v1/latest/AAPL")).headers["X-Source"] == "redis"
 
 
-async def test_without_the_database_redis_answers(client: AsyncClient, postgres: LocalPostgres) -> None:
+async def test_without_the_database_redis_answers(
+    client: AsyncClient, postgres: LocalPostgres, caplog: pytest.LogCaptureFixture
+) -> None:
     assert (await client.get("/api/v1/ticks/AAPL")).status_code == 200
     postgres.kill()
 
@@ -126,12 +128,16 @@ async def test_without_the_database_redis_answers(client: AsyncClient, postgres:
     assert ready.json()["error"]["servers"]["redis"] == "ok"
     assert "refused" in ready.json()["error"]["servers"]["database"]
     assert postgres.settings.password.get_secret_value() not in ready.text
+    # Five failures, and one line about them.
+    assert [record.message.split(",")[0] for record in caplog.records] == ["a query failed"]
+    assert postgres.settings.password.get_secret_value() not in caplog.text
 
     postgres.start()
     # At once: the pool's dead connections are nobody's error.
     assert (await client.get("/api/v1/ticks/AAPL")).status_code == 200
     assert (await client.get("/api/v1/symbols")).json()["symbols"] == ["AAPL"]
     assert (await client.get("/health/ready")).status_code == 200
+    assert [record.message.split(",")[0] for record in caplog.records][1:] == ["queries succeed again"]
 
 
 async def test_a_database_that_restarted_between_two_requests(client: AsyncClient, postgres: LocalPostgres) -> None:
