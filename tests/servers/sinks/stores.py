@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import kafka
 import redis
 import sqlalchemy as sa
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from kafka.admin import NewTopic
 
 from mdstream.config import KafkaSettings, RedisSettings, TimescaleSettings
@@ -22,9 +22,13 @@ from mdstream.schemas.wire import decode
 from mdstream.sinks import KafkaSink, MemorySink, RedisBarSink, RedisLatestPriceSink, Sink, TimescaleSink
 from mdstream.sinks.postgres import create_schema
 from mdstream.sinks.postgres.connection import engine_of
+from tests.waiting import until
 
 REDIS_TIMEOUT_SECONDS = 5
 KAFKA_TIMEOUT_SECONDS = 5
+
+_NOT_YET = ("UNKNOWN_TOPIC_OR_PART", "LEADER_NOT_AVAILABLE", "NOT_LEADER_FOR_PARTITION")
+"""What a broker says of a topic that was created a moment ago."""
 
 Row = dict[str, Any]
 
@@ -48,6 +52,10 @@ class Store(ABC):
     @abstractmethod
     def rows(self) -> list[Row]:
         """Return what a reader of the store finds, sorted."""
+
+    def count(self) -> int:
+        """Return how many rows the store holds."""
+        return len(self.rows())
 
 
 def _sorted(rows: list[Row]) -> list[Row]:
@@ -82,6 +90,10 @@ class TableStore(Store):
             connection.execute(sa.text("SET timezone = 'UTC'"))
             found = connection.execute(sa.select(table_of(self.record))).mappings().all()
         return _sorted([dict(row) for row in found])
+
+    def count(self) -> int:
+        with engine_of(self._settings).connect() as connection:
+            return connection.execute(sa.select(sa.func.count()).select_from(table_of(self.record))).scalar_one()
 
 
 class RedisStore(Store):
@@ -123,10 +135,24 @@ class TopicStore(Store):
                 newest[key] = row
         return _sorted(list(newest.values()))
 
+    def count(self) -> int:
+        return len(read_topic(self._servers, str(self.record.topic)))
+
 
 def create_topic(bootstrap_servers: str, topic: str, partitions: int = 2) -> None:
+    """Create a topic and return when its partitions can be read."""
     with kafka.KafkaAdminClient(bootstrap_servers=bootstrap_servers) as admin:
         admin.create_topics([NewTopic(topic, partitions, 1)])
+
+    def can_be_read() -> bool:
+        try:
+            return read_topic(bootstrap_servers, topic) == []
+        except KafkaException as exc:
+            if exc.args[0].name() not in _NOT_YET:
+                raise
+            return False
+
+    until(can_be_read)
 
 
 @dataclass(frozen=True)
@@ -140,9 +166,10 @@ def read_topic(bootstrap_servers: str, topic: str) -> list[Found]:
     """Return all that is in the topic now, each partition in its order."""
     consumer = Consumer({"bootstrap.servers": bootstrap_servers, "group.id": "reader", "enable.auto.commit": False})
     try:
-        partitions = [
-            TopicPartition(topic, number, 0) for number in consumer.list_topics(topic).topics[topic].partitions
-        ]
+        found_topic = consumer.list_topics(topic).topics[topic]
+        if found_topic.error:
+            raise KafkaException(found_topic.error)
+        partitions = [TopicPartition(topic, number, 0) for number in found_topic.partitions]
         wanted = sum(consumer.get_watermark_offsets(partition)[1] for partition in partitions)
         consumer.assign(partitions)
         found: list[Found] = []
