@@ -14,7 +14,7 @@ from rich.table import Table
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, output
-from mdstream.config import Settings, load_settings
+from mdstream.config import load_settings
 
 if TYPE_CHECKING:
     from mdstream.local.demo import Demo, Latency, Snapshot, Summary
@@ -75,7 +75,7 @@ def demo(  # one parameter an option
     try:
         with Demo(options, settings, _say) as running:
             try:
-                _show(running, settings)
+                _show(running)
             except KeyboardInterrupt:
                 _say("ending, when what was sent is stored; Ctrl-C again does not wait for that")
             summary = running.finish()
@@ -91,9 +91,9 @@ def _say(step: str) -> None:
     errors.print(f"[dim]{escape(step)} …[/]", soft_wrap=True)
 
 
-def _show(running: Demo, settings: Settings) -> None:
+def _show(running: Demo) -> None:
     """Show what happens until the demo's time is over: a live table on a terminal, else a line now and then."""
-    addresses = _addresses(running, settings)
+    addresses = _addresses(running)
     if not output.is_terminal:
         output.print(addresses)
         _print_lines(running)
@@ -112,7 +112,8 @@ def _print_lines(running: Demo) -> None:
             ticks, bars = _rates(before or snapshot, snapshot)
             output.print(
                 f"{snapshot.ticks:,} ticks ({ticks}/s), {snapshot.bars:,} bar updates ({bars}/s), "
-                f"stored {snapshot.stored_ticks:,} ticks, {snapshot.stored_bars:,} bars; "
+                f"stored {snapshot.stored_ticks:,} ticks, {snapshot.stored_bars:,} bars, "
+                f"{snapshot.ticks_behind:,} and {snapshot.bars_behind:,} behind; "
                 f"tick to bar {_milliseconds(snapshot.latency)}",
                 highlight=False,
                 soft_wrap=True,
@@ -127,8 +128,8 @@ def _dashboard(recent: deque[Snapshot], addresses: Table, feed_has_ended: bool) 
     numbers.add_row("ticks", f"{now.ticks:,}", "the file has ended" if feed_has_ended else f"{ticks}/s")
     numbers.add_row("bar updates", f"{now.bars:,}", f"{bars}/s")
     numbers.add_row("tick to bar", _milliseconds(now.latency), "of the last 10 s")
-    numbers.add_row("ticks stored", f"{now.stored_ticks:,}", f"{max(0, now.ticks - now.stored_ticks):,} behind")
-    numbers.add_row("bars stored", f"{now.stored_bars:,}", "")
+    numbers.add_row("ticks stored", f"{now.stored_ticks:,}", f"{now.ticks_behind:,} behind")
+    numbers.add_row("bars stored", f"{now.stored_bars:,}", f"{now.bars_behind:,} updates behind")
     numbers.add_row("dead letters", f"{now.dead_letters:,}", "")
     dashboard = Table("mdstream demo", caption="Ctrl-C ends it and leaves nothing behind")
     dashboard.add_row(numbers)
@@ -150,13 +151,11 @@ def _milliseconds(latency: Latency | None, otherwise: str = "no bar yet") -> str
     return f"p50 {latency.p50:.1f} ms, p95 {latency.p95:.1f} ms, p99 {latency.p99:.1f} ms"
 
 
-def _addresses(running: Demo, settings: Settings) -> Table:
-    api = f"http://127.0.0.1:{running.rest_port}"
-    window = settings.windows[0].name
+def _addresses(running: Demo) -> Table:
     database = running.servers.postgres.settings
     table = Table(box=None, show_header=False)
-    table.add_row("bars", f"{api}/api/v1/aggregated/{settings.symbols[0]}?window={window}")
-    table.add_row("API", f"{api}/docs")
+    table.add_row("bars", running.bars_url)
+    table.add_row("API", f"http://127.0.0.1:{running.rest_port}/docs")
     table.add_row("Kafka", running.servers.kafka.bootstrap_servers)
     table.add_row("database", f"postgresql://{database.user}@{database.host}:{database.port}/{database.database}")
     table.add_row("Redis", f"redis://127.0.0.1:{running.servers.redis.port}")
@@ -169,7 +168,7 @@ def _print_summary(summary: Summary) -> None:
     table.add_row("time", f"{summary.seconds:.0f} s")
     table.add_row("ticks", f"{summary.ticks:,} sent, {summary.stored_ticks:,} in the database")
     table.add_row("bars", f"{summary.bars:,} updates, {summary.stored_bars:,} in the database")
-    table.add_row("tick to bar", _milliseconds(summary.latency, "not measured: no bar came after the first seconds"))
+    table.add_row("tick to bar", _milliseconds(summary.latency, "not measured: all ticks came at once"))
     table.add_row("dead letters", f"{summary.dead_letters:,}")
     table.add_row("REST API", summary.served_from)
     for name, value in (summary.served_bar or {}).items():

@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 from mdstream.config import Settings
 from mdstream.errors import ServerError
 from mdstream.local.demo.meter import Latency, Meter, Snapshot
-from mdstream.local.demo.processes import DemoOptions, DemoProcesses
+from mdstream.local.demo.processes import DemoOptions, DemoProcesses, example_symbol, with_checkpoints
 from mdstream.local.jars import KAFKA_SERVER_PACKAGE, are_cached, fetch_jars
 from mdstream.local.java import find_java
 from mdstream.local.server import HOST, free_port, is_free
@@ -73,6 +73,10 @@ class Demo:
     Attributes:
         servers: Its servers.
         rest_port: Where its REST API listens.
+        symbol: A symbol of which there will be bars.
+
+    Raises:
+        InvalidInputError: The file to replay cannot be read as ticks.
     """
 
     def __init__(self, options: DemoOptions, settings: Settings, say: Callable[[str], None]) -> None:
@@ -80,6 +84,7 @@ class Demo:
         self._say = say
         self._settings = settings
         self._end = ExitStack()
+        self.symbol = example_symbol(options, settings)
         self.rest_port = settings.serving.rest_port if is_free(settings.serving.rest_port) else free_port()
 
     def __enter__(self) -> Self:
@@ -102,7 +107,7 @@ class Demo:
                 fetch_jars(packages, java)
         self._say("starting Kafka, PostgreSQL and Redis")
         self.servers = steps.enter_context(LocalServers())
-        settings = self.servers.settings(self._settings)
+        settings = with_checkpoints(self.servers.settings(self._settings), self.servers.run)
         self._say("making topics and tables")
         create_topics(settings.kafka)
         maintain_stores(settings)
@@ -118,6 +123,16 @@ class Demo:
         self._say("starting the feed")
         self._processes.start_feed()
         self._began = time.monotonic()
+
+    @property
+    def bars_url(self) -> str:
+        """Where the REST API has the bars of a symbol."""
+        return f"http://{HOST}:{self.rest_port}{self._bars_path}"
+
+    @property
+    def _bars_path(self) -> str:
+        window = urlencode({"window": self._settings.windows[0].name})
+        return f"/api/v1/aggregated/{quote(self.symbol)}?{window}"
 
     @property
     def environment_file(self) -> Path:
@@ -186,22 +201,22 @@ class Demo:
             raise ServerError(f"no bar came within {_FIRST_BAR_SECONDS:g} s; the log of Spark ends:\n{log}")
 
     def _wait_until_stored(self) -> None:
+        """Return when everything is in the database and nothing comes any more, or when that takes too long."""
         deadline = time.monotonic() + _DRAIN_SECONDS
+        before = None
         while time.monotonic() < deadline:
             self._check()
             now = self._meter.snapshot()
-            if now.stored_ticks >= now.ticks:
+            if now.ticks_behind == now.bars_behind == 0 and before == (now.ticks, now.bars):
                 return
-            time.sleep(_LOOK_SECONDS)
+            before = now.ticks, now.bars
+            time.sleep(_SNAPSHOT_SECONDS)
 
     def _serve_a_bar(self) -> tuple[dict[str, Any] | None, str]:
-        """Ask the REST API for the newest bar of the first symbol it has."""
-        window = self._settings.windows[0].name
-        symbols = (self._get("/api/v1/symbols") or {}).get("symbols") or ["…"]
-        address = f"/api/v1/aggregated/{quote(symbols[0])}?{urlencode({'window': window, 'limit': 1})}"
-        page = self._get(address) or {}
+        """Ask the REST API for the newest bar of a symbol."""
+        page = self._get(f"{self._bars_path}&limit=1") or {}
         bars = page.get("items") or [None]
-        return bars[0], f"http://{HOST}:{self.rest_port}{address}"
+        return bars[0], f"{self.bars_url}&limit=1"
 
     def _get(self, path: str) -> dict[str, Any] | None:
         connection = http.client.HTTPConnection(HOST, self.rest_port, timeout=_REST_SECONDS)

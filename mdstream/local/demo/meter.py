@@ -8,6 +8,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import orjson
@@ -15,6 +16,7 @@ import psycopg2
 from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
 from mdstream.config import Settings, TimescaleSettings
+from mdstream.local.demo.progress import records_behind
 from mdstream.schemas import BAR, DEAD_LETTER, STORED_TICK, TICK, Record
 
 _ANSWER_SECONDS = 10.0
@@ -56,6 +58,8 @@ class Snapshot:
         dead_letters: Refused inputs in Kafka.
         stored_ticks: Rows of ticks in the database, by its own statistics, which are a second behind.
         stored_bars: Likewise of bars.
+        ticks_behind: Ticks that are not yet in the database.
+        bars_behind: Bar revisions that are not yet in the database.
         latency: Over the last ten seconds; None if there was no bar.
     """
 
@@ -65,6 +69,8 @@ class Snapshot:
     dead_letters: int
     stored_ticks: int
     stored_bars: int
+    ticks_behind: int
+    bars_behind: int
     latency: Latency | None
 
 
@@ -142,10 +148,11 @@ class Meter:
     """Counts what is in the demo's Kafka and database.
 
     Args:
-        settings: Where they are.
+        settings: Where they are, and the checkpoints of the queries.
     """
 
     def __init__(self, settings: Settings) -> None:
+        self._checkpoints = Path(settings.spark.checkpoint_location)
         self._consumer = _consumer(settings)
         self._partitions = {record: _partitions_of(self._consumer, record) for record in (TICK, BAR, DEAD_LETTER)}
         self._database = settings.stores.timescaledb
@@ -155,13 +162,16 @@ class Meter:
     def snapshot(self) -> Snapshot:
         """Return what there is now."""
         now = time.monotonic()
+        ticks, bars, dead_letters = (self._ends(record) for record in (TICK, BAR, DEAD_LETTER))
         return Snapshot(
             time=now,
-            ticks=self._records(TICK),
-            bars=self._records(BAR),
-            dead_letters=self._records(DEAD_LETTER),
+            ticks=sum(ticks.values()),
+            bars=sum(bars.values()),
+            dead_letters=sum(dead_letters.values()),
             stored_ticks=self._ask(_ROWS, STORED_TICK.table),
             stored_bars=self._ask(_ROWS, BAR.table),
+            ticks_behind=records_behind(self._checkpoints / "store_ticks", str(TICK.topic), ticks),
+            bars_behind=records_behind(self._checkpoints / "store_bars", str(BAR.topic), bars),
             latency=self.latency.of_bars_since(now - _RECENT_SECONDS),
         )
 
@@ -175,13 +185,10 @@ class Meter:
         self._consumer.close()
         self._connection.close()
 
-    def _records(self, record: Record) -> int:
-        """Return the number of records in a topic, from the offsets of its partitions."""
-        total = 0
-        for partition in self._partitions[record]:
-            first, following = self._consumer.get_watermark_offsets(partition, timeout=_ANSWER_SECONDS)
-            total += following - first
-        return total
+    def _ends(self, record: Record) -> dict[int, int]:
+        """Return the next offset of each partition: the demo's topics are new, so it is also how many there are."""
+        watermarks = self._consumer.get_watermark_offsets
+        return {part.partition: watermarks(part, timeout=_ANSWER_SECONDS)[1] for part in self._partitions[record]}
 
     def _ask(self, question: str, *parameters: object) -> int:
         with self._connection.cursor() as cursor:

@@ -8,8 +8,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from mdstream.config import CONFIG_VARIABLE
-from mdstream.errors import ServerError
+from mdstream.config import CONFIG_VARIABLE, Settings
+from mdstream.errors import InvalidInputError, ServerError
+from mdstream.feeds.files import read_ticks
 from mdstream.local.java import WITHOUT_TRACES
 from mdstream.local.process import Child
 from mdstream.local.run import RunFolder
@@ -72,7 +73,7 @@ class DemoProcesses:
 
     def is_reading(self) -> bool:
         """Say whether Spark's query for live bars has begun: then it has noted its identity in its checkpoint."""
-        return any(checkpoints_of(self._run).glob(f"{_JOBS[0]}*/metadata"))
+        return any(_checkpoints(self._run).glob(f"{_JOBS[0]}*/metadata"))
 
     def start_feed(self) -> None:
         """Let ticks come."""
@@ -109,8 +110,30 @@ class DemoProcesses:
         return self._run.start(name, command, environment=self._environment, cwd=Path.cwd())
 
 
-def checkpoints_of(run: RunFolder) -> Path:
-    """Return where the demo's queries keep their progress."""
+def example_symbol(options: DemoOptions, settings: Settings) -> str:
+    """Return a symbol of which there will be ticks.
+
+    Raises:
+        InvalidInputError: The file to replay has none in its beginning, or cannot be read as ticks.
+    """
+    if options.symbols and not options.symbols.strip().isdecimal():
+        return options.symbols.split(",")[0].strip()
+    if options.replay is None:
+        return settings.symbols[0]
+    for batch in read_ticks(options.replay):
+        if batch.ticks.num_rows:
+            return str(batch.ticks["symbol"][0])
+    raise InvalidInputError(f"{options.replay} has no usable tick; `mdstream replay` says what is wrong with its rows")
+
+
+def with_checkpoints(settings: Settings, run: RunFolder) -> Settings:
+    """Return the settings with the checkpoints of the queries in the run folder."""
+    return settings.model_copy(
+        update={"spark": settings.spark.model_copy(update={"checkpoint_location": str(_checkpoints(run))})}
+    )
+
+
+def _checkpoints(run: RunFolder) -> Path:
     return run.path / "checkpoints"
 
 
@@ -124,7 +147,7 @@ def demo_environment(servers: LocalServers, options: DemoOptions) -> dict[str, s
         "spark.driver.defaultJavaOptions": f"-Djava.io.tmpdir={temporary} {WITHOUT_TRACES}",
     }
     environment = servers.environment() | {
-        "MDSTREAM_SPARK__CHECKPOINT_LOCATION": str(checkpoints_of(servers.run)),
+        "MDSTREAM_SPARK__CHECKPOINT_LOCATION": str(_checkpoints(servers.run)),
         "MDSTREAM_SPARK__CONF": json.dumps(spark),
         "SPARK_LAUNCHER_OPTS": WITHOUT_TRACES,
         "TMPDIR": str(temporary),

@@ -111,12 +111,20 @@ def test_a_process_that_dies_ends_it_with_the_reason() -> None:
     _assert_nothing_is_left(processes)
 
 
-def test_unusable_input_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    (tmp_path / "conditions.csv").write_text("code\n")
-    with _demo("--conditions", str(tmp_path / "conditions.csv")) as demo:
+@pytest.mark.parametrize(
+    ("option", "content", "said"),
+    [
+        ("--conditions", "code\n", "code,open_close,high_low,volume"),
+        ("--replay", "symbol,price,size,event_time\n", "no usable tick"),
+        ("--replay", "symbol,price\n", "event_time"),
+    ],
+)
+def test_unusable_input_is_refused_before_anything_starts(tmp_path: Path, option: str, content: str, said: str) -> None:
+    (tmp_path / "input.csv").write_text(content)
+    with _demo(option, str(tmp_path / "input.csv")) as demo:
         out, err = demo.communicate()
     assert demo.returncode == 1
-    assert "code,open_close,high_low,volume" in err
+    assert said in err
     assert "starting" not in out + err
 
 

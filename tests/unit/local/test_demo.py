@@ -35,7 +35,17 @@ def test_relative_file_is_found_from_any_folder(monkeypatch: pytest.MonkeyPatch,
 
 
 def _snapshot(time: float, ticks: int, bars: int, latency: Latency | None = None) -> Snapshot:
-    return Snapshot(time, ticks, bars, dead_letters=7, stored_ticks=ticks - 250, stored_bars=5, latency=latency)
+    return Snapshot(
+        time,
+        ticks,
+        bars,
+        dead_letters=7,
+        stored_ticks=ticks - 250,
+        stored_bars=5,
+        ticks_behind=250,
+        bars_behind=0,
+        latency=latency,
+    )
 
 
 def _printed(monkeypatch: pytest.MonkeyPatch, summary: Summary) -> str:
