@@ -14,10 +14,11 @@ from rich.table import Table
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, output
-from mdstream.config import load_settings
+from mdstream.cli.ingest import Shift
+from mdstream.config import Settings, load_settings
 
 if TYPE_CHECKING:
-    from mdstream.local.demo import Demo, Latency, Snapshot, Summary
+    from mdstream.local.demo import Demo, DemoOptions, Latency, Snapshot, Summary
 
 _PLAIN_LINE_SECONDS = 5.0
 _RATE_SNAPSHOTS = 6
@@ -41,8 +42,9 @@ def demo(  # one parameter an option
         str, typer.Option(help="With --replay: `max` without waiting, `1x` as it happened, `10x` ten times faster.")
     ] = "max",
     shift: Annotated[
-        bool, typer.Option("--shift-to-now", help="With --replay: move event times to the present, keeping gaps.")
-    ] = False,
+        Shift | None,
+        typer.Option(help="With --replay: `now` moves event times to the present, keeping gaps.", show_default=False),
+    ] = None,
     rate: Annotated[float, typer.Option(min=0.1, help="Made-up ticks a second, over all symbols.")] = 1000,
     symbols: Annotated[
         str | None,
@@ -63,28 +65,34 @@ def demo(  # one parameter an option
         mdstream demo --replay trades.parquet --conditions conditions.csv
     """
     # Imported here so that `mdstream --help` stays quick.
-    from mdstream.local.demo import Demo, DemoOptions
+    from mdstream.local.demo import DemoOptions
     from mdstream.streaming import load_conditions
 
     settings = load_settings(config)
     load_conditions(conditions)
-    options = DemoOptions(seconds, replay, speed, shift, conditions, symbols, rate, config)
+    options = DemoOptions(seconds, replay, speed, shift is Shift.NOW, conditions, symbols, rate, config)
+    summary = _run(options, settings)
+    _print_summary(summary)
+    if summary.served_bar is None:
+        errors.print("[bold red]no bar was served[/]")
+        raise typer.Exit(1)
+
+
+def _run(options: DemoOptions, settings: Settings) -> Summary:
+    """Run the demo to its end; a signal while bars are shown is its end, at any other time it breaks off."""
+    from mdstream.local.demo import Demo
+
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    summary = None
     try:
         with Demo(options, settings, _say) as running:
             try:
                 _show(running)
             except KeyboardInterrupt:
                 _say("ending, when what was sent is stored; Ctrl-C again does not wait for that")
-            summary = running.finish()
+            return running.finish()
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None
-    _print_summary(summary)
-    if summary.served_bar is None:
-        errors.print("[bold red]no bar was served[/]")
-        raise typer.Exit(1)
 
 
 def _say(step: str) -> None:

@@ -52,6 +52,8 @@ def cached(name: str, build: Callable[[Path], None]) -> Path:
 
 
 def _build_beside(target: Path, build: Callable[[Path], None]) -> None:
+    for abandoned in target.parent.glob(f".{target.name}-*"):
+        shutil.rmtree(abandoned)
     unfinished = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         build(unfinished)

@@ -51,6 +51,14 @@ def test_failed_build_leaves_nothing_and_is_tried_again() -> None:
     assert [path.name for path in cached("thing", lambda folder: (folder / "whole").touch()).iterdir()] == ["whole"]
 
 
+def test_what_a_killed_build_left_goes_with_the_next_one() -> None:
+    left = cache_folder() / ".thing-abc123"
+    left.mkdir(parents=True)
+    (left / "half").touch()
+    cached("thing", lambda folder: (folder / "whole").touch())
+    assert sorted(path.name for path in cache_folder().iterdir()) == ["thing", "thing.lock"]
+
+
 def test_unwritable_cache_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file where a folder is needed")
     with pytest.raises(ServerError, match="XDG_CACHE_HOME"):
