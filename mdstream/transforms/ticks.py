@@ -29,13 +29,15 @@ _UNREADABLE = "unreadable"
 _WIRE = wire_schema(TICK).add(_UNREADABLE, StringType())
 _JSON_OPTIONS = {"columnNameOfCorruptRecord": _UNREADABLE, "allowSingleQuotes": "false"}
 _SHOWN_CHARACTERS = 80
+_REPLACEMENT = "\ufffd"
+"""What from_json makes of bytes that are not UTF-8."""
 
 
 def to_ticks(records: DataFrame, max_future_skew_seconds: int) -> DataFrame:
     """Keep the Kafka records that are usable ticks.
 
     Args:
-        records: Columns value (binary), partition, offset and timestamp of Spark's Kafka source.
+        records: Columns value (binary), topic, partition, offset and timestamp of Spark's Kafka source.
         max_future_skew_seconds: A tick further ahead of its ingest time is refused, because one bad clock would move
             the watermark and close every window.
 
@@ -73,9 +75,7 @@ def with_reject_reason(records: DataFrame, max_future_skew_seconds: int) -> Data
         "kafka_offset",
         *KAFKA_ENVELOPE,
         F.col("tick").isNull().alias("is_not_an_object"),
-        (F.col(f"tick.{_UNREADABLE}").isNotNull() | ~F.is_valid_utf8(_text()) | _goes_on_behind_the_object()).alias(
-            "is_unreadable"
-        ),
+        (F.col(f"tick.{_UNREADABLE}").isNotNull() | _goes_on_behind_the_object()).alias("is_unreadable"),
     )
     return fields.select(
         *STORED_TICK.schema.names,
@@ -144,9 +144,12 @@ def _text() -> Column:
 
 def _goes_on_behind_the_object() -> Column:
     """Tell whether more follows the JSON object, e.g. a second tick: from_json reads the first value and no further."""
-    ends_with_first_brace = F.octet_length(F.substring_index(_text(), "}", 1)) + 1 == F.octet_length("payload")
+    brace = F.lit("}")
+    all_but_last = F.substring("payload", 1, F.octet_length("payload") - 1).cast("string")
+    # Nothing follows the only brace that ends a tick as we write it: the others are parsed a second time.
+    is_suspect = F.contains(all_but_last, brace) | ~F.endswith(_text(), brace)
     values = F.from_json(F.concat(F.lit("["), _text(), F.lit("]")), "array<struct<symbol:string>>")
-    return ~ends_with_first_brace & (F.coalesce(F.size(values), F.lit(0)) != 1)
+    return is_suspect & (F.coalesce(F.size(values), F.lit(0)) != 1)
 
 
 def _why_unreadable() -> Column:
@@ -181,15 +184,20 @@ def _has_malformed_text() -> Column:
     """Check all texts of a tick at once; only a tick that fails that is looked at field by field."""
     # A code that is null becomes a control character, which no text may hold.
     everything = F.concat_ws("", *TEXT_FIELDS, F.array_join("conditions", "", "\x00"))
-    is_suspect = ~_matches(everything, TEXT_PATTERN) | (F.size("conditions") > MAX_CONDITIONS)
+    is_suspect = (
+        ~_matches(everything, TEXT_PATTERN)
+        | F.contains(everything, F.lit(_REPLACEMENT))
+        | (F.size("conditions") > MAX_CONDITIONS)
+    )
     return is_suspect & _why_text().isNotNull()
 
 
 def _why_text() -> Column:
+    not_utf8 = F.when(~F.is_valid_utf8(_text()), Reason.NOT_UTF8.of())
     texts = [F.when(~_matches(F.col(name), TEXT_PATTERN), Reason.MALFORMED.of(name)) for name in TEXT_FIELDS]
     bad_code = F.exists("conditions", lambda code: code.isNull() | ~_matches(code, TEXT_PATTERN))
     too_many = F.size("conditions") > MAX_CONDITIONS
-    return F.coalesce(*texts, F.when(too_many | bad_code, Reason.MALFORMED.of("conditions")))
+    return F.coalesce(not_utf8, *texts, F.when(too_many | bad_code, Reason.MALFORMED.of("conditions")))
 
 
 def _matches(value: Column, pattern: str) -> Column:
