@@ -30,7 +30,7 @@ from mdstream.local import LocalServers
 from mdstream.schemas import BAR, TICK, BarWindow
 from mdstream.streaming.kafka import topic_of
 
-_WARM_UP_SECONDS = 40
+_WARM_UP_SECONDS = 30
 _PLAIN_TOPIC = "plain_bars"
 
 
@@ -76,6 +76,12 @@ class Stage:
         finally:
             consumer.close()
 
+    def wait_until_idle(self, topic: str) -> None:
+        before = -1
+        while (now := self.records(topic)) != before:
+            before = now
+            time.sleep(2)
+
     def load(self, *options: str) -> None:
         subprocess.run([sys.executable, "-m", "bench.ticks", self.servers, topic_of(TICK), *options], check=True)
 
@@ -90,6 +96,7 @@ def measure_latency(stage: Stage, rates: Sequence[float], seconds: float) -> Non
     for name, command, topic in stage.contestants():
         with stage.running(*command) as process:
             stage.load("--rate", "10000", "--seconds", str(_WARM_UP_SECONDS))
+            stage.wait_until_idle(topic)
             for rate in rates:
                 watch = LatencyWatch(stage.servers, topic)
                 before = cpu_seconds(process)
@@ -145,7 +152,8 @@ def main() -> None:
     with LocalServers() as servers:
         stage = Stage(servers, windows, dict(each.split("=", 1) for each in options.set))
         new_topic = NewTopic(_PLAIN_TOPIC, 2, 1)
-        AdminClient({"bootstrap.servers": stage.servers}).create_topics([new_topic])[_PLAIN_TOPIC].result()
+        admin = AdminClient({"bootstrap.servers": stage.servers})
+        admin.create_topics([new_topic])[_PLAIN_TOPIC].result()
         if options.what == "latency":
             measure_latency(stage, options.rate or [1000, 10_000], options.seconds)
         else:

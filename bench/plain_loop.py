@@ -14,6 +14,8 @@ from typing import Any
 import orjson
 from confluent_kafka import Consumer, Producer
 
+from bench.watch import arrived
+
 
 def revise(bars: dict[tuple[str, int, int], dict[str, Any]], tick: dict[str, Any], seconds: int) -> dict[str, Any]:
     length = seconds * 1_000_000
@@ -61,7 +63,7 @@ def main() -> None:
     bars: dict[tuple[str, int, int], dict[str, Any]] = {}
     lengths = [int(window) for window in windows]
     while running:
-        for message in consumer.consume(500, 0.05):
+        for message in arrived(consumer):
             tick = orjson.loads(message.value() or b"{}")
             for seconds in lengths:
                 bar = revise(bars, tick, seconds)

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import numpy.typing as npt
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 
 _FIELD = b'"last_ingest_time":'
 _POINTS = (50, 95, 99, 99.9, 100)
@@ -38,7 +38,7 @@ class LatencyWatch:
 
     def _read(self) -> None:
         while not self._stop.is_set():
-            messages = self._consumer.consume(500, 0.02)
+            messages = arrived(self._consumer)
             now = time.time_ns() // 1000
             for message in messages:
                 value = message.value() or b""
@@ -54,6 +54,12 @@ class LatencyWatch:
         self._thread.join()
         self._consumer.close()
         return np.array(self._seen, dtype=np.int64), np.array(self._late, dtype=np.float64) / 1000
+
+
+def arrived(consumer: Consumer) -> list[Message]:
+    """Return what is there as soon as one message is: `consume` alone would wait to fill its batch."""
+    first = consumer.poll(0.05)
+    return [] if first is None else [first, *consumer.consume(500, 0)]
 
 
 def end_of(consumer: Consumer, topic: str, partition: int) -> int:
