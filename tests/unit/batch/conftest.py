@@ -1,0 +1,45 @@
+"""The command line, on the tests' own Spark session."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from pyspark.sql import DataFrameReader, SparkSession
+
+from mdstream.cli import main
+
+Command = Callable[..., tuple[int, str]]
+"""Runs the command line with arguments; gives the exit code and what it wrote on standard error."""
+
+
+@dataclass(frozen=True)
+class KeptSession:
+    """The tests' session, which a command may not stop."""
+
+    session: SparkSession
+
+    @property
+    def read(self) -> DataFrameReader:
+        return self.session.read
+
+    def stop(self) -> None:
+        """Leave it to the other tests."""
+
+
+@pytest.fixture
+def bars_command(spark: SparkSession, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    monkeypatch.setattr("mdstream.streaming.build_session", lambda *_, **__: KeptSession(spark))
+    monkeypatch.setenv("COLUMNS", "300")
+
+    def run(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["mdstream", "bars", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        return int(ended.value.code or 0), captured.err
+
+    return run
