@@ -13,6 +13,7 @@ import redis
 from mdstream.config import RedisSettings, SparkSettings, TimescaleSettings
 from mdstream.local import LocalKafka, LocalPostgres, LocalRedis, use_java
 from mdstream.local.jars import fetch_jars
+from mdstream.local.java import QUICK_COMPILING, WITHOUT_TRACES
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -67,7 +68,11 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
     folder = tmp_path_factory.mktemp("spark")
     settings = SparkSettings(
-        conf={"spark.local.dir": str(folder / "local"), "spark.sql.warehouse.dir": str(folder / "warehouse")}
+        conf={
+            "spark.local.dir": str(folder / "local"),
+            "spark.sql.warehouse.dir": str(folder / "warehouse"),
+            "spark.driver.defaultJavaOptions": f"-Djava.io.tmpdir={folder} {WITHOUT_TRACES} {QUICK_COMPILING}",
+        }
     )
     session = build_session(settings, "mdstream tests", fetch_jars(settings.packages, use_java()))
     yield session

@@ -11,7 +11,7 @@ import kafka
 from kafka.errors import KafkaError
 
 from mdstream.local.jars import KAFKA_SERVER_PACKAGE, fetch_jars, spark_home
-from mdstream.local.java import WITHOUT_TRACES, find_java
+from mdstream.local.java import QUICK_COMPILING, WITHOUT_TRACES, find_java
 from mdstream.local.process import Child
 from mdstream.local.run import RunFolder
 from mdstream.local.server import HOST, LocalServer, free_port
@@ -23,7 +23,7 @@ _FORMAT_SECONDS = 120
 _ANSWER_MS = 2_000
 # Spark's copies: the packages of Kafka leave out Scala and what writes its log.
 _FROM_SPARK = ("scala-library", "slf4j-api", "log4j-slf4j2-impl", "log4j-api", "log4j-core")
-_JVM_OPTIONS = ("-Xmx512m", "-XX:TieredStopAtLevel=1", WITHOUT_TRACES, "-Djava.awt.headless=true")
+_JVM_OPTIONS = ("-Xmx512m", QUICK_COMPILING, WITHOUT_TRACES, "-Djava.awt.headless=true")
 _LOG_SETTINGS = """\
 rootLogger.level = INFO
 rootLogger.appenderRef.stdout.ref = stdout

@@ -11,7 +11,7 @@ from pathlib import Path
 from mdstream.config import CONFIG_VARIABLE, Settings
 from mdstream.errors import InvalidInputError, ServerError
 from mdstream.feeds.files import read_ticks
-from mdstream.local.java import WITHOUT_TRACES
+from mdstream.local.java import QUICK_COMPILING, WITHOUT_TRACES
 from mdstream.local.process import Child
 from mdstream.local.run import RunFolder
 from mdstream.local.server import HOST
@@ -141,10 +141,14 @@ def demo_environment(servers: LocalServers, options: DemoOptions) -> dict[str, s
     """Return the variables that point mdstream at the servers, and keep all that it leaves behind in the run folder."""
     temporary = servers.run.path / "temporary"
     temporary.mkdir(exist_ok=True)
+    options_of_java = [f"-Djava.io.tmpdir={temporary}", WITHOUT_TRACES]
+    if options.replay is None:
+        # At a rate that leaves time, the first minutes are shorter with quick compiling than with the best code.
+        options_of_java.append(QUICK_COMPILING)
     spark = {
         "spark.local.dir": str(temporary),
         "spark.sql.warehouse.dir": str(temporary / "warehouse"),
-        "spark.driver.defaultJavaOptions": f"-Djava.io.tmpdir={temporary} {WITHOUT_TRACES}",
+        "spark.driver.defaultJavaOptions": " ".join(options_of_java),
     }
     environment = servers.environment() | {
         "MDSTREAM_SPARK__CHECKPOINT_LOCATION": str(_checkpoints(servers.run)),
