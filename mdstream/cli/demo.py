@@ -82,8 +82,10 @@ def _run(options: DemoOptions, settings: Settings) -> Summary:
     """Run the demo to its end; a signal while bars are shown is its end, at any other time it breaks off."""
     from mdstream.local.demo import Demo
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    # A shell lets what it runs in the background ignore SIGINT, and Python leaves it so. SIGHUP stays as nohup set it.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     try:
         with Demo(options, settings, _say) as running:
             try:

@@ -25,8 +25,9 @@ from tests.waiting import until
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 _OWNER = """
-import sys
+import signal, sys
 from mdstream.local import LocalServers
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 with LocalServers() as servers:
     print(servers.run.path, flush=True)
     sys.stdin.read()

@@ -18,6 +18,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
 _OWNER = """
 import os, signal, sys
 from mdstream.local.run import RunFolder
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 run = RunFolder()
 children = [
     run.start("sleeper", ["sh", "-c", "sleep 1000 & sleep 1000"]),
