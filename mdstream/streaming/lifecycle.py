@@ -49,10 +49,14 @@ def run_jobs(jobs: Sequence[Job], spark: SparkSession, settings: Settings) -> No
 
     Raises:
         QueryFailedError: A query ended with an error; all others have been stopped.
+
+    Whatever else a job raises at its start comes through, when the jobs before it have been stopped.
     """
+    queries: list[RunningQuery] = []
     with _stop_signal() as stop:
-        queries = [query for job in jobs for query in job(spark, settings)]
         try:
+            for job in jobs:
+                queries.extend(job(spark, settings))
             while not stop.wait(_POLL_SECONDS):
                 for running in queries:
                     if not running.query.isActive:
@@ -84,18 +88,26 @@ def _reason(query: StreamingQuery) -> str:
 
 
 def _stop_all(queries: Sequence[RunningQuery], spark: SparkSession) -> None:
-    """Stop every query: micro-batches between two batches if one ends in time, then real-time queries at once."""
+    """Stop every query: micro-batches when the batch under way has ended, if it does in time; then real-time ones."""
     deadline = time.monotonic() + _FINISH_SECONDS
-    for running in queries:
-        query = running.query
-        while query.isActive and query.status["isTriggerActive"] and not running.real_time:
-            if time.monotonic() > deadline:
-                logger.warning("query %s is stopped within a batch, which comes again at the next start", query.name)
-                break
-            time.sleep(_POLL_SECONDS / 10)
+    for running in sorted(queries, key=lambda running: running.real_time):
         if not running.real_time:
-            query.stop()
-    # Spark reports every task of a real-time batch that is cut off as a fatal error, although nothing is lost.
-    spark.sparkContext.setLogLevel("OFF")
-    for running in queries:
+            _await_batch(running.query, deadline)
+        # Spark reports whatever of a batch is cut off as a failure, although nothing is lost.
+        spark.sparkContext.setLogLevel("OFF")
         running.query.stop()
+
+
+def _await_batch(query: StreamingQuery, deadline: float) -> None:
+    """Wait for the end of the batch under way. The next may follow at once: of that only the beginning is lost."""
+    done = _last_batch(query)
+    while query.isActive and query.status["isTriggerActive"] and _last_batch(query) == done:
+        if time.monotonic() > deadline:
+            logger.warning("query %s is stopped within a batch, which comes again at the next start", query.name)
+            return
+        time.sleep(_POLL_SECONDS / 10)
+
+
+def _last_batch(query: StreamingQuery) -> int | None:
+    progress = query.lastProgress
+    return None if progress is None else int(progress["batchId"])

@@ -1,0 +1,147 @@
+"""The life of jobs: together until one fails or all are told to stop."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from mdstream.config import Settings, SparkSettings
+from mdstream.errors import ConfigError, QueryFailedError, SinkError
+from mdstream.streaming import RunningQuery, run_jobs, store_stream
+from tests.streaming.sinks import AilingSink, FolderSink
+from tests.streaming.streams import add_file, ticks_stream
+from tests.unit.transforms.frames import tick
+from tests.waiting import until
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+@pytest.fixture(autouse=True)
+def _spark_speaks_again(spark: SparkSession) -> Iterator[None]:
+    yield
+    spark.sparkContext.setLogLevel("WARN")
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(spark=SparkSettings(checkpoint_location=f"{tmp_path}/checkpoints", micro_batch_trigger="0 seconds"))
+
+
+class Jobs:
+    """Two jobs that store the same ticks, and the queries that they have started."""
+
+    def __init__(self, folder: Path, refuse: str = "") -> None:
+        self.folder = folder
+        self.refuse = refuse
+        self.started: list[RunningQuery] = []
+        add_file(folder / "ticks", [tick("A", 1, 1.0)])
+
+    def good(self, spark: SparkSession, settings: Settings) -> list[RunningQuery]:
+        return self._start(spark, settings, "good")
+
+    def bad(self, spark: SparkSession, settings: Settings) -> list[RunningQuery]:
+        return self._start(spark, settings, "bad")
+
+    def _start(self, spark: SparkSession, settings: Settings, name: str) -> list[RunningQuery]:
+        well = FolderSink(self.folder / name)
+        failures = int(name == self.refuse)
+        sink = AilingSink(self.folder / f"{name}-attempts", failures, SinkError("no table tick_data"), well)
+        running = store_stream(ticks_stream(spark, self.folder / "ticks"), [sink], settings, name)
+        self.started.append(running)
+        return [running]
+
+    def active(self) -> list[bool]:
+        return [running.query.isActive for running in self.started]
+
+
+def test_a_query_that_fails_ends_all_with_its_name_and_reason(
+    spark: SparkSession, settings: Settings, tmp_path: Path
+) -> None:
+    jobs = Jobs(tmp_path, refuse="bad")
+    before = [signal.getsignal(number) for number in SIGNALS]
+    with pytest.raises(QueryFailedError, match=r"^query bad ended: (.|\n)*no table tick_data") as failed:
+        run_jobs([jobs.good, jobs.bad], spark, settings)
+    assert "== Parsed Logical Plan ==" not in str(failed.value)
+    assert jobs.active() == [False, False]
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+def test_a_query_that_ends_by_itself_is_a_failure_too(spark: SparkSession, settings: Settings, tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path)
+
+    def ends(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
+        (running,) = jobs.good(spark, settings)
+        running.query.stop()
+        return [running]
+
+    with pytest.raises(QueryFailedError, match=r"^query good ended: without an error$"):
+        run_jobs([ends, jobs.bad], spark, settings)
+    assert jobs.active() == [False, False]
+
+
+def test_a_job_that_does_not_start_ends_those_before_it(
+    spark: SparkSession, settings: Settings, tmp_path: Path
+) -> None:
+    jobs = Jobs(tmp_path)
+
+    def unable(_spark: SparkSession, _settings: Settings) -> list[RunningQuery]:
+        raise ConfigError("no table of conditions")
+
+    with pytest.raises(ConfigError, match=r"^no table of conditions$"):
+        run_jobs([jobs.good, unable, jobs.bad], spark, settings)
+    assert jobs.active() == [False]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_ends_all_without_an_error(
+    spark: SparkSession, settings: Settings, tmp_path: Path, number: signal.Signals
+) -> None:
+    jobs = Jobs(tmp_path)
+
+    def signalled(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
+        running = jobs.bad(spark, settings)
+        until(lambda: len(jobs_rows(tmp_path)) == 2, 120)
+        signal.raise_signal(number)
+        return running
+
+    run_jobs([jobs.good, signalled], spark, settings)
+    assert jobs.active() == [False, False]
+    assert [running.query.exception() for running in jobs.started] == [None, None]
+
+
+def jobs_rows(folder: Path) -> list[object]:
+    return [row for name in ("good", "bad") for row in FolderSink(folder / name).rows()]
+
+
+def test_a_process_that_is_told_to_stop_finishes_its_batch_and_ends_well(tmp_path: Path) -> None:
+    # From the project's folder, where Spark's workers find the sink.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.streaming.stopping_process", str(tmp_path)],
+        cwd=Path(__file__).parents[2],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        until(lambda: (tmp_path / "writing").exists() or process.poll() is not None, 240)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=240)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0, said
+    assert "stopping on SIGTERM" in said
+    assert "ERROR" not in said
+    # Batches follow each other without a pause: it is the end of one that counts.
+    assert "stopped within a batch" not in said
+    commits = sorted(file.name for file in (tmp_path / "checkpoints" / "numbers" / "commits").glob("[0-9]*"))
+    assert commits
+    written = FolderSink(tmp_path / "written").writes()
+    assert len(written) - len(commits) in {0, 1}
+    assert [len(batch) for batch in written] == [10] * len(written)
+    assert len({row["value"] for batch in written for row in batch}) == 10 * len(written)
