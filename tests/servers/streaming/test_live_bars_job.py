@@ -1,0 +1,183 @@
+"""The job `live_bars` in real-time mode on a real broker."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from jobs import live_bars
+from mdstream.config import KafkaSettings, Settings, SparkSettings, TickSettings
+from mdstream.errors import QueryFailedError
+from mdstream.local import LocalKafka
+from mdstream.local.server import free_port
+from mdstream.operations.topics import TopicPlan, create_topics
+from mdstream.schemas import BAR, TICK
+from mdstream.schemas.wire import to_micros
+from mdstream.streaming import kafka
+from mdstream.transforms import to_bars
+from tests.servers.streaming.topics import Row, TestTopics, trades
+from tests.unit.transforms.frames import at, tick, ticks_frame
+from tests.waiting import until
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
+
+_SECONDS = 180
+_HOUR = 3600.0
+
+
+@pytest.fixture
+def topics(kafka_server: LocalKafka, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestTopics]:
+    """Topics of the test's own, which the job takes for those of ticks and bars."""
+    settings = KafkaSettings(bootstrap_servers=kafka_server.bootstrap_servers)
+    suffix = uuid.uuid4().hex[:8]
+    topics = TestTopics(settings, f"tick_data-{suffix}", f"aggregated_data-{suffix}")
+    create_topics(settings, [TopicPlan(name, 2, 1) for name in (topics.ticks, topics.bars)])
+    monkeypatch.setattr(live_bars, "TICK", replace(TICK, topic=topics.ticks))
+    monkeypatch.setattr(live_bars, "BAR", replace(BAR, topic=topics.bars))
+    yield topics
+    topics.close()
+
+
+def settings_of(topics: TestTopics, folder: Path, trigger: str, lateness_seconds: int = 86_400) -> Settings:
+    return Settings(
+        kafka=topics.settings,
+        spark=SparkSettings(checkpoint_location=str(folder), real_time_trigger=trigger),
+        ticks=TickSettings(allowed_lateness_seconds=lateness_seconds),
+    )
+
+
+@contextmanager
+def live(spark: SparkSession, settings: Settings) -> Iterator[StreamingQuery]:
+    """Run the job until the end of the block, then cut it off as a signal does."""
+    (running,) = live_bars.start(spark, settings)
+    assert running.real_time
+    try:
+        yield running.query
+        assert running.query.isActive, running.query.exception()
+    finally:
+        running.query.stop()
+
+
+def wire(row: Row) -> Row:
+    """A tick as JSON holds it, stamped a millisecond after the trade."""
+    micros = to_micros(row["event_time"])
+    fields = {name: row[name] for name in TICK.schema.names}
+    return {**fields, "event_time": micros, "ingest_time": micros + 1000}
+
+
+def expected_bars(spark: SparkSession, settings: Settings, ticks: list[Row]) -> dict[tuple[object, ...], Row]:
+    """The bars of these ticks by the same transforms in batch, which tests of their own hold to hand-made values."""
+    stamped = [{**row, "ingest_time": row["event_time"] + (at(0.001) - at(0))} for row in ticks]
+    bars = ticks_frame(spark, stamped).transform(to_bars, settings.windows).toArrow().to_pylist()
+    return {tuple(bar[name] for name in BAR.key): bar for bar in bars}
+
+
+def market(symbol: str, seed: int, count: int, start: float = 0.0) -> list[Row]:
+    """Ticks of twenty minutes, out of order, no two at one time."""
+    random = Random(seed)
+    seconds = random.sample(range(1200 * 1000), count)
+    return [
+        tick(symbol, start + time / 1000, round(random.uniform(10, 20), 2), round(random.uniform(0.1, 99), 4))
+        for time in seconds
+    ]
+
+
+def test_bars_arrive_while_the_batch_is_under_way_and_bad_records_stop_nothing(
+    spark: SparkSession, topics: TestTopics, tmp_path: Path
+) -> None:
+    settings = settings_of(topics, tmp_path, "5 minutes")
+    ticks = [tick("A", 1, 10.0, 2.0), tick("B", 61, 20.0, 0.5)]
+    with live(spark, settings) as query:
+        topics.put(0, wire(ticks[0]), b"no tick", b"\xff", wire(tick("A", 2, -1.0)))
+        topics.put(1, b"", wire(ticks[1]))
+        topics.await_bars(expected_bars(spark, settings, ticks))
+        assert {bar["window"] for bar in topics.newest().values()} == {"1min", "5min", "15min"}
+        ticks += [tick("A", 0.5, 12.0, 1.0), tick("A", 59.999999, 11.0, 1.0), tick("A", 60, 13.0, 3.0)]
+        topics.put(0, *(wire(row) for row in ticks[2:]))
+        topics.await_bars(expected_bars(spark, settings, ticks))
+        assert query.lastProgress is None, "the batch has ended"
+    first = next(bar for bar in topics.newest().values() if (bar["symbol"], bar["window"]) == ("A", "1min"))
+    assert [first[name] for name in ("open", "high", "low", "close", "volume", "trade_count")] == [
+        12.0,
+        12.0,
+        10.0,
+        11.0,
+        4.0,
+        3,
+    ]
+    # (12 x 1 + 10 x 2 + 11 x 1) / 4
+    assert first["vwap"] == 10.75
+
+
+def test_a_job_cut_off_behind_a_checkpoint_and_started_again_gives_the_same_bars(
+    spark: SparkSession, topics: TestTopics, tmp_path: Path
+) -> None:
+    settings = settings_of(topics, tmp_path, "5 seconds")
+    ticks = {partition: market(symbol, partition, 300) for partition, symbol in enumerate("AB")}
+
+    def put(first: int, last: int) -> None:
+        for partition, rows in ticks.items():
+            topics.put(partition, *(wire(row) for row in rows[first:last]))
+
+    put(0, 100)
+    with live(spark, settings) as query:
+        topics.await_trades(200)
+        until(lambda: query.lastProgress is not None, _SECONDS)
+        # These are in bars, and behind the last checkpoint.
+        put(100, 200)
+        topics.await_trades(400)
+    put(200, 250)
+    with live(spark, settings):
+        put(250, 300)
+        topics.await_bars(expected_bars(spark, settings, [row for rows in ticks.values() for row in rows]))
+
+
+def test_a_partition_hours_behind_loses_nothing_to_the_others(
+    spark: SparkSession, topics: TestTopics, tmp_path: Path
+) -> None:
+    # An hour would be late by far: it is the partitions' own watermarks that keep it.
+    settings = settings_of(topics, tmp_path, "5 seconds", lateness_seconds=60)
+    ahead = [tick("A", 6 * _HOUR + minute * 60.0, 10.0 + minute) for minute in range(4)]
+    behind = [tick("B", minute * 60.0, 20.0 + minute) for minute in range(4)]
+    with live(spark, settings) as query:
+
+        def await_batch() -> None:
+            done = None if query.lastProgress is None else query.lastProgress["batchId"]
+            until(lambda: query.lastProgress is not None and query.lastProgress["batchId"] != done, _SECONDS)
+
+        for number in range(4):
+            topics.put(0, wire(ahead[number]))
+            topics.put(1, wire(behind[number]))
+            topics.await_trades(2 * (number + 1))
+            await_batch()
+        topics.await_bars(expected_bars(spark, settings, ahead + behind))
+        assert trades(topics.newest().values(), "15min") == 8
+        watermarks = [progress["eventTime"]["watermark"] for progress in query.recentProgress]
+    # The watermark did move, with the partition that is behind: 14:30 and 60 s less.
+    assert "2026-01-02T14:29:00.000Z" in watermarks
+
+
+def test_a_missing_topic_is_named(spark: SparkSession, topics: TestTopics, tmp_path: Path) -> None:
+    missing = replace(TICK, topic=f"{topics.ticks}-missing")
+    with pytest.raises(
+        QueryFailedError, match=rf"topic {missing.topic} cannot be read: .*; 'mdstream topics create' makes it"
+    ):
+        kafka.read_partitions(spark, settings_of(topics, tmp_path, "5 seconds"), missing)
+
+
+def test_a_broker_that_does_not_answer_is_named(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka, "_ANSWER_SECONDS", 1)
+    address = f"127.0.0.1:{free_port()}"
+    settings = Settings(kafka=KafkaSettings(bootstrap_servers=address))
+    with pytest.raises(QueryFailedError, match=f"Kafka at {address} does not answer"):
+        live_bars.start(spark, settings)
