@@ -20,7 +20,7 @@ from mdstream.local.demo.meter import Latency, Meter, Snapshot
 from mdstream.local.demo.processes import DemoOptions, DemoProcesses, example_symbol, with_checkpoints
 from mdstream.local.jars import KAFKA_SERVER_PACKAGE, are_cached, fetch_jars
 from mdstream.local.java import find_java
-from mdstream.local.server import HOST, free_port, is_free
+from mdstream.local.server import HOST
 from mdstream.local.servers import LocalServers
 from mdstream.operations.maintain import maintain_stores
 from mdstream.operations.topics import create_topics
@@ -72,7 +72,6 @@ class Demo:
 
     Attributes:
         servers: Its servers.
-        rest_port: Where its REST API listens.
         symbol: A symbol of which there will be bars.
 
     Raises:
@@ -85,7 +84,6 @@ class Demo:
         self._settings = settings
         self._end = ExitStack()
         self.symbol = example_symbol(options, settings)
-        self.rest_port = settings.serving.rest_port if is_free(settings.serving.rest_port) else free_port()
 
     def __enter__(self) -> Self:
         with ExitStack() as steps:
@@ -114,7 +112,7 @@ class Demo:
         self._meter = Meter(settings)
         steps.callback(self._meter.close)
         self._say("starting Spark and the REST API")
-        self._processes = DemoProcesses(self.servers, self._options, self.rest_port)
+        self._processes = DemoProcesses(self.servers, self._options, self._settings.serving.rest_port)
         steps.callback(self._processes.stop)
         self._began = time.monotonic()
         while not self._processes.is_reading():
@@ -123,6 +121,11 @@ class Demo:
         self._say("starting the feed")
         self._processes.start_feed()
         self._began = time.monotonic()
+
+    @property
+    def rest_port(self) -> int:
+        """Where its REST API listens."""
+        return self._processes.rest_port
 
     @property
     def bars_url(self) -> str:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from mdstream.config import CONFIG_VARIABLE, Settings
 from mdstream.errors import InvalidInputError, ServerError
@@ -14,10 +18,11 @@ from mdstream.feeds.files import read_ticks
 from mdstream.local.java import QUICK_COMPILING, WITHOUT_TRACES
 from mdstream.local.process import Child
 from mdstream.local.run import RunFolder
-from mdstream.local.server import HOST
+from mdstream.local.server import HOST, free_port, is_free
 from mdstream.local.servers import LocalServers
 
 _STOP_SECONDS = 45
+_LOOK_SECONDS = 0.1
 _JOBS = ("live_bars", "store_ticks", "analytics")
 
 
@@ -52,10 +57,14 @@ class DemoProcesses:
     Args:
         servers: The running servers.
         options: What the demo shows.
-        rest_port: Where the API listens.
+        rest_port: Where the API listens, if that port is free.
 
     Attributes:
         spark: The Spark application.
+        rest_port: Where the API listens.
+
+    Raises:
+        ServerError: The API does not start; the message has the end of its log.
     """
 
     def __init__(self, servers: LocalServers, options: DemoOptions, rest_port: int) -> None:
@@ -63,8 +72,8 @@ class DemoProcesses:
         self._options = options
         self._environment = os.environ | demo_environment(servers, options)
         self.spark = self._start("spark", "run", *_JOBS)
-        self._api = self._start("rest-api", "api", "--host", HOST, "--port", str(rest_port))
         self._feed: Child | None = None
+        self.rest_port, self._api = self._start_api(rest_port)
 
     @property
     def feed_has_ended(self) -> bool:
@@ -102,12 +111,29 @@ class DemoProcesses:
         for child in self._children():
             child.end(_STOP_SECONDS)
 
+    def _start_api(self, preferred: int) -> tuple[int, Child]:
+        for port in (preferred if is_free(preferred) else free_port(), free_port()):
+            api = self._start("rest-api", "api", "--host", HOST, "--port", str(port))
+            if _listens(api, port):
+                return port, api
+        raise ServerError(f"the REST API does not start; its log ends:\n{api.log_tail()}")
+
     def _children(self) -> list[Child]:
         return [child for child in (self.spark, self._api, self._feed) if child is not None]
 
     def _start(self, name: str, *arguments: str) -> Child:
         command = [sys.executable, "-m", "mdstream", *arguments]
         return self._run.start(name, command, environment=self._environment, cwd=Path.cwd())
+
+
+def _listens(child: Child, port: int) -> bool:
+    """Wait until a process listens on a port; False if it ends before, as when another one was quicker."""
+    while child.exit_code is None:
+        with suppress(psutil.Error):
+            if any(socket.laddr.port == port for socket in psutil.Process(child.pid).net_connections("tcp")):
+                return True
+        time.sleep(_LOOK_SECONDS)
+    return False
 
 
 def example_symbol(options: DemoOptions, settings: Settings) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from mdstream.local import LocalServers
+from mdstream.local.demo import DemoOptions, processes
 from tests.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -109,6 +112,17 @@ def test_a_process_that_dies_ends_it_with_the_reason() -> None:
     assert "rest-api ended with code -9; its log ends:" in err
     assert "REST API on http://127.0.0.1" in err
     _assert_nothing_is_left(processes)
+
+
+def test_api_takes_another_port_if_someone_else_was_quicker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when two demos start at once: the port is free when it is chosen, and taken when the API wants it."""
+    monkeypatch.setattr(processes, "is_free", lambda port: port > 0)
+    with LocalServers() as servers, socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        running = processes.DemoProcesses(servers, DemoOptions(), taken)
+        assert running.rest_port != taken
+        socket.create_connection(("127.0.0.1", running.rest_port)).close()
+        running.stop()
 
 
 @pytest.mark.parametrize(
