@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +38,7 @@ _PLAIN_TOPIC = "plain_bars"
 class Stage:
     """Servers, topics and the environment that the measured processes run in."""
 
-    def __init__(self, servers: LocalServers, windows: Sequence[str], extra: dict[str, str]) -> None:
+    def __init__(self, servers: LocalServers, windows: Sequence[str], extra: dict[str, str], folder: Path) -> None:
         lengths = [BarWindow.parse(name) for name in windows]
         self.servers = servers.kafka.bootstrap_servers
         self.lengths = [str(window.seconds) for window in lengths]
@@ -45,7 +46,7 @@ class Stage:
             **os.environ,
             **servers.environment(),
             "MDSTREAM_WINDOW_CONFIGURATIONS": json.dumps([{"name": w.name, "duration": w.seconds} for w in lengths]),
-            "MDSTREAM_SPARK__CHECKPOINT_LOCATION": tempfile.mkdtemp(prefix="mdstream-bench-"),
+            "MDSTREAM_SPARK__CHECKPOINT_LOCATION": str(folder),
             **extra,
         }
         subprocess.run([sys.executable, "-m", "mdstream", "topics", "create"], env=self.environment, check=True)
@@ -149,8 +150,8 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], help="NAME=VALUE, an environment variable of the jobs")
     options = parser.parse_args()
     windows = options.window or [window.name for window in load_settings().windows]
-    with LocalServers() as servers:
-        stage = Stage(servers, windows, dict(each.split("=", 1) for each in options.set))
+    with LocalServers() as servers, tempfile.TemporaryDirectory(prefix="mdstream-bench-") as folder:
+        stage = Stage(servers, windows, dict(each.split("=", 1) for each in options.set), Path(folder))
         new_topic = NewTopic(_PLAIN_TOPIC, 2, 1)
         admin = AdminClient({"bootstrap.servers": stage.servers})
         admin.create_topics([new_topic])[_PLAIN_TOPIC].result()
