@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from functools import reduce
-from operator import or_
+from operator import and_
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from mdstream.schemas import BAR
-from mdstream.schemas.limits import Reason
+from mdstream.schemas.limits import SYMBOL_PATTERN, TEXT_PATTERN, Reason
 from mdstream.schemas.spark import wire_schema
 from mdstream.transforms.dead_letters import KAFKA_ENVELOPE, REJECT_REASON, envelope
+from mdstream.transforms.ticks import matches
+
+_LAST_MICROSECOND = 253_402_300_799_999_999
+"""9999-12-31 23:59:59.999999 UTC: no store holds a later time."""
 
 
 def with_bar_fields(records: DataFrame) -> DataFrame:
@@ -22,7 +27,7 @@ def with_bar_fields(records: DataFrame) -> DataFrame:
         records: Columns value (binary), topic and timestamp of Spark's Kafka source.
 
     Returns:
-        Columns of BAR and of the envelope, and `reject_reason`: null for a bar.
+        Columns of BAR and of the envelope, and `reject_reason`: null for a bar that every store can hold.
 
     Example:
         >>> records.transform(with_bar_fields)  # doctest: +SKIP
@@ -34,7 +39,19 @@ def with_bar_fields(records: DataFrame) -> DataFrame:
         ).alias(field.name)
         for field in BAR.schema
     ]
-    required = [F.col(field.name).isNull() for field in BAR.schema if not field.nullable]
-    return parsed.select(*fields, *KAFKA_ENVELOPE).withColumn(
-        REJECT_REASON, F.when(reduce(or_, required), Reason.NOT_A_BAR.of())
-    )
+    is_bar = reduce(and_, map(_is_usable, BAR.schema))
+    return parsed.select(*fields, *KAFKA_ENVELOPE, F.when(~is_bar, Reason.NOT_A_BAR.of()).alias(REJECT_REASON))
+
+
+def _is_usable(field: pa.Field) -> Column:
+    """Return whether a field of a parsed bar can be stored; never null."""
+    value = F.col(f"bar.{field.name}")
+    if pa.types.is_timestamp(field.type):
+        verdict = value.between(0, _LAST_MICROSECOND)
+    elif pa.types.is_floating(field.type):
+        verdict = value.between(0, sys.float_info.max)
+    elif pa.types.is_integer(field.type):
+        verdict = value >= 1
+    else:
+        verdict = matches(value, SYMBOL_PATTERN if field.name == "symbol" else TEXT_PATTERN)
+    return F.coalesce(verdict, F.lit(field.nullable))

@@ -99,7 +99,7 @@ def _reject_reason(max_future_skew_seconds: int) -> Column:
     return (
         F.when(F.col("is_not_an_object") | F.col("is_unreadable"), _why_unreadable())
         .when(F.col("symbol").isNull(), Reason.MISSING.of("symbol"))
-        .when(~_matches(F.col("symbol"), SYMBOL_PATTERN), _found(Reason.MALFORMED.of("symbol"), "symbol"))
+        .when(~matches(F.col("symbol"), SYMBOL_PATTERN), _found(Reason.MALFORMED.of("symbol"), "symbol"))
         .when(price.isNull(), Reason.MISSING.of("price"))
         .when(_is_not_finite(price), _found(Reason.NOT_FINITE.of("price"), "price"))
         .when(price <= 0, _found(Reason.NOT_POSITIVE.of("price"), "price"))
@@ -185,7 +185,7 @@ def _has_malformed_text() -> Column:
     # A code that is null becomes a control character, which no text may hold.
     everything = F.concat_ws("", *TEXT_FIELDS, F.array_join("conditions", "", "\x00"))
     is_suspect = (
-        ~_matches(everything, TEXT_PATTERN)
+        ~matches(everything, TEXT_PATTERN)
         | F.contains(everything, F.lit(_REPLACEMENT))
         | (F.size("conditions") > MAX_CONDITIONS)
     )
@@ -194,11 +194,12 @@ def _has_malformed_text() -> Column:
 
 def _why_text() -> Column:
     not_utf8 = F.when(~F.is_valid_utf8(_text()), Reason.NOT_UTF8.of())
-    texts = [F.when(~_matches(F.col(name), TEXT_PATTERN), Reason.MALFORMED.of(name)) for name in TEXT_FIELDS]
-    bad_code = F.exists("conditions", lambda code: code.isNull() | ~_matches(code, TEXT_PATTERN))
+    texts = [F.when(~matches(F.col(name), TEXT_PATTERN), Reason.MALFORMED.of(name)) for name in TEXT_FIELDS]
+    bad_code = F.exists("conditions", lambda code: code.isNull() | ~matches(code, TEXT_PATTERN))
     too_many = F.size("conditions") > MAX_CONDITIONS
     return F.coalesce(not_utf8, *texts, F.when(too_many | bad_code, Reason.MALFORMED.of("conditions")))
 
 
-def _matches(value: Column, pattern: str) -> Column:
+def matches(value: Column, pattern: str) -> Column:
+    """Return whether the whole value matches a pattern of `mdstream.schemas.limits`."""
     return value.rlike(f"^(?:{pattern})\\z")

@@ -64,12 +64,24 @@ def test_what_is_no_bar_is_a_dead_letter(spark: SparkSession) -> None:
         b"\xff{",
         encoded()[:-1],
         encoded(window_start="2026-01-02"),
+        encoded(window_start=-1),
+        encoded(window_end=253_402_300_800_000_000),
+        encoded(last_event_time=2**63 - 1),
+        encoded(last_ingest_time=2**63 - 1),
         encoded(trade_count=1.5),
+        encoded(trade_count=0),
+        encoded(close=-1.0),
+        encoded(open=float("nan")),
+        encoded(high=float("inf")),
+        encoded(vwap=float("nan")),
+        encoded(symbol="A\x00"),
+        encoded(symbol=""),
+        encoded(window="1min\x00"),
         *(encoded(**{name: None}) for name in required),
     ]
     bars = records_frame(spark, values, topic="aggregated_data").transform(with_bar_fields).transform(with_dead_letter)
     assert [field.name for field in bars.schema] == [*(field.name for field in spark_schema(BAR)), DEAD_LETTER_COLUMN]
-    letters = [row[DEAD_LETTER_COLUMN] for row in bars.toArrow().to_pylist()]
+    letters = [row[DEAD_LETTER_COLUMN] for row in bars.select(DEAD_LETTER_COLUMN).toArrow().to_pylist()]
     assert len(letters) == len(values)
     assert {letter["reason"] for letter in letters} == {"not a bar"}
     assert {(letter["source"], letter["received_time"]) for letter in letters} == {("aggregated_data", RECEIVED)}
