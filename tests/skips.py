@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-EXPECTED_SKIPS = ("real market data:", "TimescaleDB:")
+EXPECTED_SKIPS = ("all tests skipped by +SKIP option", "real market data:", "TimescaleDB:")
 """How the reasons of expected skips begin."""
 
 
