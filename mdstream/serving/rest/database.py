@@ -15,6 +15,7 @@ import psycopg2.errors
 import sqlalchemy as sa
 
 from mdstream.config import TimescaleSettings
+from mdstream.config.database_url import database_url
 from mdstream.serving.rest.errors import ApiError
 from mdstream.serving.rest.queries import missing_tables
 
@@ -40,14 +41,7 @@ class Database:
     """Runs queries in threads, at most as many at once as there are connections."""
 
     def __init__(self, settings: TimescaleSettings, connections: int) -> None:
-        url = sa.URL.create(
-            "postgresql+psycopg2",
-            username=settings.user,
-            password=settings.password.get_secret_value() or None,
-            host=settings.host,
-            port=settings.port,
-            database=settings.database,
-        )
+        url = database_url(settings)
         self._address = f"{settings.host}:{settings.port}/{settings.database}"
         self._pool = _engine(url, STATEMENT_SECONDS, sa.QueuePool, pool_size=connections, max_overflow=0)
         self._single = _engine(url, SCAN_SECONDS, sa.NullPool)

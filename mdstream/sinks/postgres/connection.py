@@ -16,6 +16,7 @@ from psycopg2 import errorcodes
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from mdstream.config import TimescaleSettings
+from mdstream.config.database_url import database_url
 from mdstream.errors import SinkError, SinkUnavailableError
 from mdstream.sinks.base import PerProcess
 
@@ -38,14 +39,7 @@ def engine_of(settings: TimescaleSettings) -> sa.Engine:
 
 
 def _open_engine(settings: TimescaleSettings) -> sa.Engine:
-    url = sa.URL.create(
-        "postgresql+psycopg2",
-        username=settings.user,
-        password=settings.password.get_secret_value() or None,
-        host=settings.host,
-        port=settings.port,
-        database=settings.database,
-    )
+    url = database_url(settings)
     timeout = settings.timeout_seconds
     engine = sa.create_engine(
         url,

@@ -5,15 +5,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from mdstream.config import TimescaleSettings
+from mdstream.config.database_url import database_url
 
 
 def direct_engine(settings: TimescaleSettings) -> sa.Engine:
-    url = sa.URL.create(
-        "postgresql+psycopg2",
-        settings.user,
-        settings.password.get_secret_value(),
-        settings.host,
-        settings.port,
-        settings.database,
-    )
+    url = database_url(settings)
     return sa.create_engine(url, poolclass=sa.NullPool)

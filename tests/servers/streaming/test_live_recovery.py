@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from mdstream.config import TimescaleSettings
+from mdstream.config.database_url import database_url
 from mdstream.local import LocalServers
 from tests.real_trades import TRADE_COUNT, test_data, write_conditions_table, write_ticks
 from tests.waiting import until
@@ -54,13 +54,6 @@ def environment(servers: LocalServers, files: Path) -> dict[str, str]:
         # Short, so that the kills fall behind checkpoints as well as between them.
         "MDSTREAM_SPARK__REAL_TIME_TRIGGER": "10 seconds",
     }
-
-
-def engine_of(settings: TimescaleSettings) -> sa.Engine:
-    password = settings.password.get_secret_value()
-    return sa.create_engine(
-        sa.URL.create("postgresql+psycopg2", settings.user, password, settings.host, settings.port, settings.database)
-    )
 
 
 def ask(engine: sa.Engine, query: str) -> int:
@@ -125,7 +118,7 @@ def test_every_tick_and_bar_is_exact_after_two_kills(
     def mdstream(*arguments: str) -> None:
         subprocess.run([*_MDSTREAM, *arguments], env=environment, check=True, timeout=600)
 
-    engine = engine_of(servers.postgres.settings)
+    engine = sa.create_engine(database_url(servers.postgres.settings))
     watch = RevisionWatch(engine)
     mdstream("topics", "create")
     mdstream("maintain")
