@@ -1,6 +1,7 @@
 """Latency and catch-up rate of `mdstream run live_bars`, on a real Kafka, beside a plain loop in the same run.
 
 python -m bench.live_bars latency --rate 1000 --rate 10000 --seconds 660
+python -m bench.live_bars latency --rate 1000 --seconds 150 --day --set MDSTREAM_SPARK__REAL_TIME_TRIGGER="1 minute"
 python -m bench.live_bars catch-up --ticks 2000000 --window 1min
 python -m bench.live_bars catch-up --ticks 2000000
 """
@@ -31,7 +32,9 @@ from mdstream.local import LocalServers
 from mdstream.schemas import BAR, TICK, BarWindow
 from mdstream.streaming.kafka import topic_of
 
-_WARM_UP_SECONDS = 30
+_WARM_UP_SECONDS = 90
+_DAY_OF_TICKS = ("--count", "144000", "--span", "86400")
+"""A tick a minute for each symbol: the state of a day, which is how late a tick may be."""
 _PLAIN_TOPIC = "plain_bars"
 
 
@@ -92,10 +95,12 @@ def cpu_seconds(process: psutil.Process) -> float:
     return float(sum(t.user + t.system for t in times))
 
 
-def measure_latency(stage: Stage, rates: Sequence[float], seconds: float) -> None:
+def measure_latency(stage: Stage, rates: Sequence[float], seconds: float, first: Sequence[str]) -> None:
     print("| what | ticks/s | p50 / p95 / p99 / p99.9 / max ms | cores | records |\n| --- | --- | --- | --- | --- |")
     for name, command, topic in stage.contestants():
         with stage.running(*command) as process:
+            if first:
+                stage.load(*first)
             stage.load("--rate", "10000", "--seconds", str(_WARM_UP_SECONDS))
             stage.wait_until_idle(topic)
             for rate in rates:
@@ -145,6 +150,7 @@ def main() -> None:
     parser.add_argument("what", choices=["latency", "catch-up"])
     parser.add_argument("--rate", type=float, action="append")
     parser.add_argument("--seconds", type=float, default=660)
+    parser.add_argument("--day", action="store_true", help="fill the state with a day of bars before")
     parser.add_argument("--ticks", type=int, default=2_000_000)
     parser.add_argument("--window", action="append")
     parser.add_argument("--set", action="append", default=[], help="NAME=VALUE, an environment variable of the jobs")
@@ -156,7 +162,7 @@ def main() -> None:
         admin = AdminClient({"bootstrap.servers": stage.servers})
         admin.create_topics([new_topic])[_PLAIN_TOPIC].result()
         if options.what == "latency":
-            measure_latency(stage, options.rate or [1000, 10_000], options.seconds)
+            measure_latency(stage, options.rate or [1000, 10_000], options.seconds, _DAY_OF_TICKS if options.day else ())
         else:
             measure_catch_up(stage, options.ticks)
 

@@ -2,6 +2,7 @@
 
 python -m bench.ticks BOOTSTRAP_SERVERS TOPIC --rate 1000 --seconds 60
 python -m bench.ticks BOOTSTRAP_SERVERS TOPIC --count 2000000
+python -m bench.ticks BOOTSTRAP_SERVERS TOPIC --count 144000 --span 86400
 """
 
 from __future__ import annotations
@@ -53,11 +54,12 @@ def send_steadily(producer: Producer, topic: str, rate: float, seconds: float) -
     return sent
 
 
-def send_at_once(producer: Producer, topic: str, count: int) -> int:
-    """Send ticks whose event times end now, 50 µs apart."""
-    first = time.time_ns() // 1000 - count * 50
+def send_at_once(producer: Producer, topic: str, count: int, span: float) -> int:
+    """Send ticks whose event times fill the last `span` seconds."""
+    step = round(span * 1_000_000 / count)
+    first = time.time_ns() // 1000 - count * step
     for number in range(count):
-        _send(producer, topic, number, first + number * 50)
+        _send(producer, topic, number, first + number * step)
         if number % 10_000 == 0:
             producer.poll(0)
     producer.flush()
@@ -71,6 +73,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--count", type=int)
+    parser.add_argument("--span", type=float, help="seconds of event time that --count ticks cover")
     options = parser.parse_args()
     producer = Producer(
         {
@@ -82,7 +85,7 @@ def main() -> None:
         }
     )
     if options.count:
-        print(send_at_once(producer, options.topic, options.count))
+        print(send_at_once(producer, options.topic, options.count, options.span or options.count / 20_000))
     else:
         print(send_steadily(producer, options.topic, options.rate, options.seconds))
 

@@ -83,7 +83,7 @@ class SparkSettings(_Section):
     real_time_trigger: str = Field("5 minutes", description="length of a real-time batch, between checkpoints")
     micro_batch_trigger: str = Field("1 second", description="interval of the micro-batch queries")
     network_buffer_max_wait_ms: int = Field(
-        5, ge=0, description="flush wait of the streaming shuffle: low for latency, higher to save CPU"
+        1, ge=0, description="flush wait of the streaming shuffle: low for latency, higher to save CPU"
     )
     max_offsets_per_trigger: int = Field(100_000, ge=1, description="most records a micro-batch reads")
     conf: dict[str, str] = Field(default_factory=dict, repr=False, description="any other Spark setting")

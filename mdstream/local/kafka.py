@@ -11,7 +11,7 @@ import kafka
 from kafka.errors import KafkaError
 
 from mdstream.local.jars import KAFKA_SERVER_PACKAGE, fetch_jars, spark_home
-from mdstream.local.java import QUICK_COMPILING, WITHOUT_TRACES, find_java
+from mdstream.local.java import WITHOUT_TRACES, find_java
 from mdstream.local.process import Child
 from mdstream.local.run import RunFolder
 from mdstream.local.server import HOST, LocalServer, free_port
@@ -23,7 +23,8 @@ _FORMAT_SECONDS = 120
 _ANSWER_MS = 2_000
 # Spark's copies: the packages of Kafka leave out Scala and what writes its log.
 _FROM_SPARK = ("scala-library", "slf4j-api", "log4j-slf4j2-impl", "log4j-api", "log4j-core")
-_JVM_OPTIONS = ("-Xmx512m", QUICK_COMPILING, WITHOUT_TRACES, "-Djava.awt.headless=true")
+# Collectors with several threads stop for 100 ms where the clients keep every core busy; this one takes 5.
+_JVM_OPTIONS = ("-Xmx512m", "-Xmn256m", "-XX:+UseSerialGC", WITHOUT_TRACES, "-Djava.awt.headless=true")
 _LOG_SETTINGS = """\
 rootLogger.level = INFO
 rootLogger.appenderRef.stdout.ref = stdout
@@ -47,6 +48,7 @@ broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 replica.fetch.max.bytes={max_message_bytes}
 group.initial.rebalance.delay.ms=0
+log.cleaner.dedupe.buffer.size=4194304
 offsets.topic.num.partitions=1
 offsets.topic.replication.factor=1
 transaction.state.log.num.partitions=1

@@ -6,12 +6,16 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pyspark.sql import SparkSession
 
 from mdstream.config import SparkSettings
 
 _STATE_STORE = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
+
+# Spark's default starts a process for each rename in a local folder: 200 ms at the end of every batch.
+_LOCAL_CHECKPOINTS = "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
 
 _LOGGING = Path(__file__).with_name("log4j2.properties")
 
@@ -38,6 +42,8 @@ def build_session(settings: SparkSettings, name: str = "mdstream", jars: Sequenc
     if settings.master.startswith("local"):
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         local = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+        if urlsplit(settings.checkpoint_location).scheme in ("", "file"):
+            local["spark.sql.streaming.checkpointFileManagerClass"] = _LOCAL_CHECKPOINTS
     conf: dict[str, bool | float | int | str | None] = {
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
