@@ -96,6 +96,7 @@ class SparkSettings(_Section):
 class TimescaleSettings(_Section):
     """TimescaleDB, or a PostgreSQL without the extension."""
 
+    enabled: bool = True
     host: str = "127.0.0.1"
     port: Port = 5432
     database: str = "mdstream"
@@ -112,13 +113,32 @@ class TimescaleSettings(_Section):
 class RedisSettings(_Section):
     """Redis, or Valkey."""
 
+    enabled: bool = True
     host: str = "127.0.0.1"
     port: Port = 6379
     database: int = Field(0, ge=0)
     password: SecretStr = SecretStr("")
     latest_price_ttl_seconds: Seconds = 60
     aggregated_ttl_seconds: Seconds = 300
+    indicators_ttl_seconds: Seconds = 300
     timeout_seconds: Seconds = Field(10, description="longest wait for connecting, or for one answer")
+
+
+class InfluxSettings(_Section):
+    """InfluxDB 2."""
+
+    enabled: bool = False
+    url: str = Field("http://127.0.0.1:8086", min_length=1)
+    organisation: str = Field("mdstream", min_length=1)
+    bucket: str = Field("mdstream", min_length=1, description="must exist; its retention is InfluxDB's own")
+    token: SecretStr = SecretStr("")
+    timeout_seconds: Seconds = Field(30, description="longest that writing one batch may take")
+
+
+class KafkaResultSettings(_Section):
+    """Results as topics of the broker under `kafka`."""
+
+    enabled: bool = True
 
 
 class StoreSettings(_Section):
@@ -126,6 +146,8 @@ class StoreSettings(_Section):
 
     timescaledb: TimescaleSettings = TimescaleSettings()
     redis: RedisSettings = RedisSettings()
+    influxdb: InfluxSettings = InfluxSettings()
+    kafka: KafkaResultSettings = KafkaResultSettings()
     patience_seconds: Seconds = Field(300, description="how long a job waits for a store that is away before it fails")
 
 

@@ -101,6 +101,33 @@ BAR = Record(
 )
 """The newest revision of one bar."""
 
+ANOMALY = Record(
+    name="anomaly",
+    schema=pa.schema(
+        (
+            _field("symbol", pa.string(), "instrument"),
+            _field("window", pa.string(), "name of the bar's window, e.g. 1min"),
+            _field("window_start", TIME, "first instant of the bar's window"),
+            _field("rule", pa.string(), "name of the rule that found it"),
+            _field("severity", pa.string(), "low, medium, high or critical"),
+            _field("value", pa.float64(), "what the rule looked at, in the rule's unit", null=True),
+            _field("threshold", pa.float64(), "what the value was held against, in the same unit", null=True),
+            _field("message", pa.string(), "what happened, for people"),
+            _field("detected_time", TIME, "when the rule was evaluated"),
+            _field("trade_count", pa.int64(), "revision of the bar in which it was found last"),
+        )
+    ),
+    topic="anomalies",
+    table="anomalies",
+    key=("symbol", "window", "window_start", "rule"),
+    time_column="window_start",
+    revision_column="trade_count",
+)
+"""A bar that a rule found remarkable; a later revision of the bar may change its severity and value."""
+
+SEVERITIES = ("low", "medium", "high", "critical")
+"""How grave an anomaly is, from least to most."""
+
 DEAD_LETTER = Record(
     name="dead letter",
     schema=pa.schema(

@@ -1,0 +1,1 @@
+"""Sends what the rules found to people: channels, the quiet time between two alerts, and retries."""
