@@ -35,5 +35,12 @@ lint: setup-dev
 test: lint
 	$(BIN)/python -m pytest $(ARGS)
 
+# About 20 minutes on an idle machine; bench/RESULTS.md says which longer runs its figures are of.
+bench: setup-dev
+	$(BIN)/python -m bench.live_bars latency --seconds 60
+	$(BIN)/python -m bench.live_bars catch-up
+	$(BIN)/python -m bench.store_ticks
+	$(BIN)/python -m bench.sinks
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -2,6 +2,7 @@
 
 python -m bench.live_bars latency --rate 1000 --rate 10000 --seconds 660
 python -m bench.live_bars latency --rate 1000 --seconds 150 --day --set MDSTREAM_SPARK__REAL_TIME_TRIGGER="1 minute"
+python -m bench.live_bars copies --rate 1000 --seconds 180 --set MDSTREAM_SPARK__REAL_TIME_TRIGGER="1 minute"
 python -m bench.live_bars catch-up --ticks 2000000 --window 1min
 python -m bench.live_bars catch-up --ticks 2000000
 """
@@ -36,6 +37,7 @@ _WARM_UP_SECONDS = 90
 _DAY_OF_TICKS = ("--count", "144000", "--span", "86400")
 """A tick a minute for each symbol: the state of a day, which is how late a tick may be."""
 _PLAIN_TOPIC = "plain_bars"
+_CHECKPOINT = "MDSTREAM_SPARK__CHECKPOINT_LOCATION"
 
 
 class Stage:
@@ -49,7 +51,7 @@ class Stage:
             **os.environ,
             **servers.environment(),
             "MDSTREAM_WINDOW_CONFIGURATIONS": json.dumps([{"name": w.name, "duration": w.seconds} for w in lengths]),
-            "MDSTREAM_SPARK__CHECKPOINT_LOCATION": str(folder),
+            _CHECKPOINT: str(folder),
             **extra,
         }
         subprocess.run([sys.executable, "-m", "mdstream", "topics", "create"], env=self.environment, check=True)
@@ -63,8 +65,8 @@ class Stage:
         ]
 
     @contextmanager
-    def running(self, *command: str) -> Iterator[psutil.Process]:
-        process = subprocess.Popen([sys.executable, "-m", *command], env=self.environment)
+    def running(self, *command: str, **environment: str) -> Iterator[psutil.Process]:
+        process = subprocess.Popen([sys.executable, "-m", *command], env={**self.environment, **environment})
         try:
             yield psutil.Process(process.pid)
         finally:
@@ -114,6 +116,28 @@ def measure_latency(stage: Stage, rates: Sequence[float], seconds: float, first:
                 _print_pauses(seen, late)
 
 
+def measure_copies(stage: Stage, rates: Sequence[float], seconds: float, apart: float) -> None:
+    """Measure two copies of the job whose batches end at different times: whichever is first counts."""
+    name, command, topic = stage.contestants()[0]
+    own_checkpoint = {_CHECKPOINT: f"{stage.environment[_CHECKPOINT]}/copy"}
+    print("| what | ticks/s | p50 / p95 / p99 / p99.9 / max ms | cores |\n| --- | --- | --- | --- |")
+    with stage.running(*command) as one:
+        time.sleep(apart)
+        with stage.running(*command, **own_checkpoint) as other:
+            stage.load("--rate", "5000", "--seconds", str(_WARM_UP_SECONDS))
+            stage.wait_until_idle(topic)
+            for rate in rates:
+                watch = LatencyWatch(stage.servers, topic)
+                before = cpu_seconds(one) + cpu_seconds(other)
+                stage.load("--rate", str(rate), "--seconds", str(seconds))
+                cores = (cpu_seconds(one) + cpu_seconds(other) - before) / seconds
+                time.sleep(2)
+                seen, late = watch.stop()
+                first = watch.first_of_each()
+                print(f"| {name}, two copies | {rate:g} | {percentiles(late[first])} | {cores:.2f} |", flush=True)
+                _print_pauses(seen[first], late[first])
+
+
 def _print_pauses(seen: npt.NDArray[np.int64], late: npt.NDArray[np.float64]) -> None:
     """Print the seconds with the worst latency: the batch boundaries, if anything."""
     if not len(seen):
@@ -147,10 +171,11 @@ def measure_catch_up(stage: Stage, ticks: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["latency", "catch-up"])
+    parser.add_argument("what", choices=["latency", "copies", "catch-up"])
     parser.add_argument("--rate", type=float, action="append")
     parser.add_argument("--seconds", type=float, default=660)
     parser.add_argument("--day", action="store_true", help="fill the state with a day of bars before")
+    parser.add_argument("--apart", type=float, default=30, help="seconds between the starts of two copies")
     parser.add_argument("--ticks", type=int, default=2_000_000)
     parser.add_argument("--window", action="append")
     parser.add_argument("--set", action="append", default=[], help="NAME=VALUE, an environment variable of the jobs")
@@ -161,8 +186,11 @@ def main() -> None:
         new_topic = NewTopic(_PLAIN_TOPIC, 2, 1)
         admin = AdminClient({"bootstrap.servers": stage.servers})
         admin.create_topics([new_topic])[_PLAIN_TOPIC].result()
-        if options.what == "latency":
-            measure_latency(stage, options.rate or [1000, 10_000], options.seconds, _DAY_OF_TICKS if options.day else ())
+        if options.what == "copies":
+            measure_copies(stage, options.rate or [1000], options.seconds, options.apart)
+        elif options.what == "latency":
+            first = _DAY_OF_TICKS if options.day else ()
+            measure_latency(stage, options.rate or [1000, 10_000], options.seconds, first)
         else:
             measure_catch_up(stage, options.ticks)
 

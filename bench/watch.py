@@ -10,6 +10,7 @@ import numpy.typing as npt
 from confluent_kafka import Consumer, Message, TopicPartition
 
 _FIELD = b'"last_ingest_time":'
+_WINDOW = b'"window":"'
 _POINTS = (50, 95, 99, 99.9, 100)
 
 
@@ -32,6 +33,7 @@ class LatencyWatch:
         )
         self._seen: list[int] = []
         self._late: list[int] = []
+        self._windows: list[bytes] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
@@ -47,6 +49,8 @@ class LatencyWatch:
                 end = begin + 16
                 self._seen.append(now)
                 self._late.append(now - int(value[begin:end]))
+                window = value.index(_WINDOW) + len(_WINDOW)
+                self._windows.append(value[window : window + 2])
 
     def stop(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
         """Stop reading; return when records were seen, in epoch microseconds, and their latency in milliseconds."""
@@ -54,6 +58,16 @@ class LatencyWatch:
         self._thread.join()
         self._consumer.close()
         return np.array(self._seen, dtype=np.int64), np.array(self._late, dtype=np.float64) / 1000
+
+    def first_of_each(self) -> npt.NDArray[np.int64]:
+        """Return the positions of the records that were the first to hold their tick in their window.
+
+        Where several copies of a query send the same revisions, the others are those that came second.
+        """
+        ingest = np.array(self._seen, dtype=np.int64) - np.array(self._late, dtype=np.int64)
+        window = np.frombuffer(b"".join(self._windows), dtype=np.uint16).astype(np.int64)
+        _, first = np.unique(ingest * 65_536 + window, return_index=True)
+        return np.sort(first)
 
 
 def arrived(consumer: Consumer) -> list[Message]:
