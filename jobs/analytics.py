@@ -1,4 +1,4 @@
-"""Bars to their stores: `aggregated_data` in, TimescaleDB and Redis out."""
+"""Bars to their stores: `aggregated_data` in, the configured stores out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pyspark.sql import SparkSession
 
 from mdstream.config import Settings, load_settings
 from mdstream.schemas import BAR, DEAD_LETTER
-from mdstream.sinks import KafkaSink, RedisBarSink, TimescaleSink
+from mdstream.sinks import KafkaSink, configured_sinks
 from mdstream.streaming import AcceptedOrDeadLetter, RunningQuery, build_session, read_topic, run_jobs, store_stream
 from mdstream.transforms import with_bar_fields, with_dead_letter
 
@@ -16,7 +16,7 @@ def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
     records = read_topic(spark, settings, BAR).transform(with_bar_fields).transform(with_dead_letter)
     sink = AcceptedOrDeadLetter(
         record=BAR,
-        accepted=(TimescaleSink(settings.stores.timescaledb, BAR), RedisBarSink(settings.stores.redis)),
+        accepted=configured_sinks(settings, BAR),
         refused=KafkaSink(settings.kafka, DEAD_LETTER),
     )
     return [store_stream(records, [sink], settings, name="store_bars")]

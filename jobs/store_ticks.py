@@ -1,4 +1,4 @@
-"""Ticks to their stores: `tick_data` in, TimescaleDB and Redis out; what is no tick goes to `dead_letter`."""
+"""Ticks to their stores: `tick_data` in, the configured stores out; what is no tick goes to `dead_letter`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pyspark.sql import SparkSession
 
 from mdstream.config import Settings, load_settings
 from mdstream.schemas import DEAD_LETTER, STORED_TICK, TICK
-from mdstream.sinks import KafkaSink, RedisLatestPriceSink, TimescaleSink
+from mdstream.sinks import KafkaSink, configured_sinks
 from mdstream.streaming import AcceptedOrDeadLetter, RunningQuery, build_session, read_topic, run_jobs, store_stream
 from mdstream.transforms import with_dead_letter, with_reject_reason
 
@@ -20,7 +20,7 @@ def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
     )
     sink = AcceptedOrDeadLetter(
         record=STORED_TICK,
-        accepted=(TimescaleSink(settings.stores.timescaledb, STORED_TICK), RedisLatestPriceSink(settings.stores.redis)),
+        accepted=configured_sinks(settings, STORED_TICK),
         refused=KafkaSink(settings.kafka, DEAD_LETTER),
     )
     return [store_stream(records, [sink], settings, name="store_ticks")]

@@ -1,9 +1,18 @@
 """Stores that take batches of records: idempotent, picklable, without Spark."""
 
 from mdstream.sinks.base import Sink
+from mdstream.sinks.configured import configured_sinks
 from mdstream.sinks.kafka import KafkaSink
 from mdstream.sinks.memory import MemorySink
 from mdstream.sinks.postgres import TimescaleSink
 from mdstream.sinks.redis import RedisBarSink, RedisLatestPriceSink
 
-__all__ = ["KafkaSink", "MemorySink", "RedisBarSink", "RedisLatestPriceSink", "Sink", "TimescaleSink"]
+__all__ = [
+    "KafkaSink",
+    "MemorySink",
+    "RedisBarSink",
+    "RedisLatestPriceSink",
+    "Sink",
+    "TimescaleSink",
+    "configured_sinks",
+]

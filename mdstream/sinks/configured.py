@@ -1,0 +1,37 @@
+"""The stores that are switched on."""
+
+from __future__ import annotations
+
+from mdstream.config import Settings
+from mdstream.schemas import BAR, STORED_TICK, Record
+from mdstream.sinks.base import Sink
+from mdstream.sinks.kafka import KafkaSink
+from mdstream.sinks.postgres import TimescaleSink
+from mdstream.sinks.redis import RedisBarSink, RedisLatestPriceSink
+
+_READ_FROM_KAFKA = (STORED_TICK, BAR)
+"""Records that are in their topic already when they are stored: only results are sent there."""
+
+
+def configured_sinks(settings: Settings, record: Record) -> tuple[Sink, ...]:
+    """Return a sink for each store that is switched on and takes `record`, the database first.
+
+    Args:
+        settings: All settings; `stores` has the switches, one `enabled` a store.
+        record: What is to be stored: `STORED_TICK`, `BAR`, `settings.indicator_record`, `ANOMALY`.
+
+    Example:
+        >>> configured_sinks(Settings(), STORED_TICK)  # doctest: +ELLIPSIS
+        (TimescaleSink(...), RedisLatestPriceSink(...))
+    """
+    stores = settings.stores
+    sinks: list[Sink] = []
+    if stores.timescaledb.enabled and record.table is not None:
+        sinks.append(TimescaleSink(stores.timescaledb, record))
+    if stores.redis.enabled and record == STORED_TICK:
+        sinks.append(RedisLatestPriceSink(stores.redis))
+    if stores.redis.enabled and record == BAR:
+        sinks.append(RedisBarSink(stores.redis))
+    if stores.kafka.enabled and record.topic is not None and record not in _READ_FROM_KAFKA:
+        sinks.append(KafkaSink(settings.kafka, record))
+    return tuple(sinks)
