@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_serializer
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from mdstream.schemas import BarWindow
+from mdstream.errors import ConfigError
+from mdstream.schemas import BarWindow, Record
 from mdstream.schemas.limits import SYMBOL_PATTERN
+
+if TYPE_CHECKING:
+    from mdstream.indicators import Indicator
 
 SPARK_KAFKA_PACKAGE = "org.apache.spark:spark-sql-kafka-0-10_2.13:4.2.0"
 """Maven coordinate of the Kafka connector; 4.2.0 serves Spark 4.2 and 4.3."""
@@ -44,6 +48,27 @@ def _distinct_names(windows: tuple[WindowConfiguration, ...]) -> tuple[WindowCon
     if len(set(names)) < len(names):
         raise ValueError(f"two windows have the same name: {', '.join(names)}")
     return windows
+
+
+def _computable(configuration: dict[str, Any]) -> dict[str, Any]:
+    # Imported late: TA-Lib brings pandas, and not everybody who reads this module computes indicators.
+    from mdstream.indicators import parse_indicators
+
+    try:
+        parse_indicators(configuration)
+    except ConfigError as exc:
+        raise ValueError(str(exc)) from exc
+    return configuration
+
+
+def _usual_indicators() -> dict[str, Any]:
+    return {
+        "sma": {"periods": [20, 50, 200]},
+        "ema": {"periods": [12, 26]},
+        "rsi": {"period": 14, "overbought": 70, "oversold": 30},
+        "macd": {"fast": 12, "slow": 26, "signal": 9},
+        "bollinger": {"period": 20, "stddev": 2},
+    }
 
 
 class TickSettings(_Section):
@@ -183,6 +208,12 @@ class Settings(BaseSettings):
         WindowConfiguration(name="5min", duration=300),
         WindowConfiguration(name="15min", duration=900),
     )
+    technical_indicators: Annotated[dict[str, Any], AfterValidator(_computable)] = Field(
+        default_factory=_usual_indicators, description="TA-Lib functions with their parameters, by name"
+    )
+    history_bars: int = Field(
+        600, ge=21, description="bars a symbol and window that the stream keeps to compute indicators from"
+    )
     ticks: TickSettings = TickSettings()
     kafka: KafkaSettings = KafkaSettings()
     spark: SparkSettings = SparkSettings()
@@ -193,3 +224,17 @@ class Settings(BaseSettings):
     def windows(self) -> tuple[BarWindow, ...]:
         """The configured windows as the transforms take them."""
         return tuple(configuration.window for configuration in self.window_configurations)
+
+    @property
+    def indicators(self) -> tuple[Indicator, ...]:
+        """The configured indicators."""
+        from mdstream.indicators import parse_indicators
+
+        return parse_indicators(self.technical_indicators)
+
+    @property
+    def indicator_record(self) -> Record:
+        """The record that holds the configured indicators of one bar."""
+        from mdstream.indicators import indicator_record
+
+        return indicator_record(self.indicators)

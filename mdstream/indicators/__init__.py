@@ -1,1 +1,16 @@
 """Technical indicators as plain functions of arrays, by TA-Lib's names; nothing here knows Spark."""
+
+from mdstream.indicators.configuration import parse_indicators
+from mdstream.indicators.indicator import Indicator
+from mdstream.indicators.records import indicator_levels, indicator_record
+from mdstream.indicators.values import RULE_FIELDS, indicator_values, rule_values
+
+__all__ = [
+    "RULE_FIELDS",
+    "Indicator",
+    "indicator_levels",
+    "indicator_record",
+    "indicator_values",
+    "parse_indicators",
+    "rule_values",
+]

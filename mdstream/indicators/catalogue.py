@@ -1,0 +1,95 @@
+"""What TA-Lib can compute, asked from TA-Lib itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import talib
+import talib.abstract
+
+BAR_SERIES = ("open", "high", "low", "close", "volume")
+"""The columns of a bar that TA-Lib's functions read."""
+
+MA_TYPES: dict[str, int] = {
+    name.lower(): getattr(talib.MA_Type, name) for name in dir(type(talib.MA_Type)) if name.isupper()
+}
+"""TA-Lib's kinds of moving average, as its `matype` parameters count them."""
+
+_MOST = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Function:
+    """One function of TA-Lib.
+
+    Attributes:
+        name: TA-Lib's name, e.g. `STOCH`.
+        prices: Inputs that may be any series of a bar, with the one TA-Lib reads unless told otherwise.
+        inputs: All inputs in TA-Lib's order: keys of `prices`, or series that are fixed.
+        defaults: Parameters in TA-Lib's order with their defaults; whole numbers are ints.
+        outputs: TA-Lib's names of the results.
+        path_dependent: Whether every value depends on all bars before it, as a running total does.
+    """
+
+    name: str
+    prices: dict[str, str]
+    inputs: tuple[str, ...]
+    defaults: dict[str, int | float]
+    outputs: tuple[str, ...]
+    path_dependent: bool
+
+    def lookback(self, parameters: Mapping[str, int | float]) -> int | None:
+        """Return how many bars pass before the first value; None if TA-Lib does not take these parameters."""
+        try:
+            bars: int = _described(self.name, **parameters).lookback
+        except OverflowError:
+            return None
+        return bars if bars >= 0 else None
+
+    def whole_range(self, parameter: str) -> tuple[int, int] | None:
+        """Return the smallest and largest value that TA-Lib takes for a whole parameter, if it takes any."""
+        smallest = next((value for value in range(100) if self.lookback({parameter: value}) is not None), None)
+        if smallest is None:
+            return None
+        low, high = smallest, _MOST + 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self.lookback({parameter: middle}) is None:
+                high = middle
+            else:
+                low = middle
+        return smallest, low
+
+
+@cache
+def functions() -> dict[str, Function]:
+    """Return all functions of the TA-Lib that is installed, by name in lower case."""
+    return {name.lower(): _function(name) for name in talib.get_functions()}
+
+
+def _described(name: str, **parameters: int | float) -> Any:  # noqa: ANN401
+    # TA-Lib's stubs leave its own way to describe a function out.
+    return talib.abstract.Function(name, **parameters)  # type: ignore[attr-defined]
+
+
+def _function(name: str) -> Function:
+    described = _described(name)
+    prices: dict[str, str] = {}
+    inputs: list[str] = []
+    for key, series in described.input_names.items():
+        if isinstance(series, str):
+            prices[key] = series
+            inputs.append(key)
+        else:
+            inputs.extend(series)
+    return Function(
+        name=name,
+        prices=prices,
+        inputs=tuple(inputs),
+        defaults=dict(described.parameters),
+        outputs=tuple(described.output_names),
+        path_dependent="Output is path-dependent" in (described.function_flags or ()),
+    )

@@ -1,0 +1,43 @@
+"""What is stored of indicators, and what rules see of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+from mdstream.indicators.indicator import Indicator
+from mdstream.schemas import BAR, Record
+
+
+def indicator_record(indicators: Iterable[Indicator]) -> Record:
+    """Declare the record that holds the indicators of one bar.
+
+    An earlier bar's late revision changes the indicators of the bars after it, whose own `trade_count` stays:
+    rows with an equal revision replace each other, as they do in all stores.
+
+    Example:
+        >>> from mdstream.indicators import parse_indicators
+        >>> indicator_record(parse_indicators({"rsi": {"period": 14}})).schema.names
+        ['symbol', 'window', 'window_start', 'trade_count', 'rsi_14']
+    """
+    values = [
+        pa.field(column, pa.float64(), nullable=True, metadata={"comment": f"{indicator}; null while warming up"})
+        for indicator in indicators
+        for column in indicator.columns
+    ]
+    revision = BAR.schema.field("trade_count").with_metadata({"comment": "revision of the bar these are of"})
+    return Record(
+        name="indicator",
+        schema=pa.schema([*(BAR.schema.field(name) for name in BAR.key), revision, *values]),
+        topic="technical_indicators",
+        table="technical_indicators",
+        key=BAR.key,
+        time_column=BAR.time_column,
+        revision_column=BAR.revision_column,
+    )
+
+
+def indicator_levels(indicators: Iterable[Indicator]) -> dict[str, float]:
+    """Return the constant columns that rules may compare with, e.g. `rsi_14_overbought`."""
+    return {name: value for indicator in indicators for name, value in indicator.levels}

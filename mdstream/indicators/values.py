@@ -1,0 +1,98 @@
+"""Values of indicators and of what anomaly rules compare with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pyarrow as pa
+import talib
+from numpy.typing import NDArray
+
+from mdstream.indicators.indicator import Indicator
+
+Series = NDArray[np.float64]
+
+AVERAGED_BARS = 20
+"""How many bars before it a bar is compared with."""
+
+RULE_FIELDS: tuple[pa.Field, ...] = tuple(
+    pa.field(name, pa.float64(), nullable=True, metadata={"comment": comment})
+    for name, comment in (
+        (f"average_close_{AVERAGED_BARS}", f"mean close of the {AVERAGED_BARS} bars before this one"),
+        (f"average_volume_{AVERAGED_BARS}", f"mean volume of the {AVERAGED_BARS} bars before this one"),
+        ("previous_close", "close of the bar before this one"),
+    )
+)
+"""Columns that are there for rules; null while there are too few bars."""
+
+
+def indicator_values(indicators: Iterable[Indicator], bars: Mapping[str, Series]) -> dict[str, Series]:
+    """Compute indicators over one series of bars.
+
+    Args:
+        indicators: What to compute.
+        bars: Of one symbol and window, in time order and without gaps in the arrays: `open`, `high`, `low`, `close`
+            and `volume` as far as the indicators read them. A NaN in them makes all later values of most
+            functions NaN.
+
+    Returns:
+        One array a column, as long as the input. NaN where there is no value: while warming up, and where TA-Lib
+        gives none or an infinite one.
+
+    Example:
+        >>> from mdstream.indicators import parse_indicators
+        >>> bars = {"close": np.array([1.0, 2.0, 4.0])}
+        >>> indicator_values(parse_indicators({"sma": {"period": 2}}), bars)
+        {'sma_2': array([nan, 1.5, 3. ])}
+    """
+    arrays = {name: np.ascontiguousarray(values, dtype=np.float64) for name, values in bars.items()}
+    values: dict[str, Series] = {}
+    for indicator in indicators:
+        values.update(zip(indicator.columns, _outputs(indicator, arrays), strict=True))
+    return values
+
+
+def rule_values(bars: Mapping[str, Series]) -> dict[str, Series]:
+    """Compute the columns `RULE_FIELDS` over one series of bars, NaN while there are too few.
+
+    Args:
+        bars: `close` and `volume` of one symbol and window, in time order.
+
+    Example:
+        >>> rule_values({"close": np.array([1.0, 2.0]), "volume": np.array([5.0, 5.0])})["previous_close"]
+        array([nan,  1.])
+    """
+    columns = (_mean_before(bars["close"]), _mean_before(bars["volume"]), _shifted(bars["close"], 1))
+    return dict(zip((field.name for field in RULE_FIELDS), columns, strict=True))
+
+
+def _outputs(indicator: Indicator, bars: Mapping[str, Series]) -> list[Series]:
+    inputs = [bars[name] for name in indicator.inputs]
+    if len(inputs[0]) <= indicator.lookback:
+        return [np.full(len(inputs[0]), np.nan) for _ in indicator.columns]
+    result = getattr(talib, indicator.function)(*inputs, *(value for _, value in indicator.parameters))
+    outputs = result if isinstance(result, tuple) else (result,)
+    return [_finite(output, indicator.lookback) for output in outputs]
+
+
+def _finite(output: NDArray[np.float64] | NDArray[np.int32], lookback: int) -> Series:
+    values = output.astype(np.float64)
+    # Functions with whole results fill the start with zeros, which would read as "no pattern here".
+    values[:lookback] = np.nan
+    values[~np.isfinite(values)] = np.nan
+    return values
+
+
+def _mean_before(values: Series) -> Series:
+    means = np.full(len(values), np.nan)
+    if len(values) > AVERAGED_BARS:
+        windows = np.lib.stride_tricks.sliding_window_view(values[:-1], AVERAGED_BARS)
+        means[AVERAGED_BARS:] = windows.mean(axis=1)
+    return means
+
+
+def _shifted(values: Series, bars: int) -> Series:
+    shifted = np.full(len(values), np.nan)
+    shifted[bars:] = values[: len(values) - bars]
+    return shifted
