@@ -143,7 +143,7 @@ def plain_produce(settings: KafkaSettings, topic: str) -> Write:
 
 def cases(broker: LocalKafka, database: LocalPostgres, cache: LocalRedis) -> list[Case]:
     """Every sink with the servers it writes to."""
-    create_schema(database.settings)
+    create_schema(database.settings, [STORED_TICK, BAR])
     at = KafkaSettings(bootstrap_servers=broker.bootstrap_servers)
     with kafka.KafkaAdminClient(bootstrap_servers=broker.bootstrap_servers) as admin:
         admin.create_topics([NewTopic(name, 2, 1) for name in ("sink", "plain")])

@@ -14,13 +14,13 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, output
-from mdstream.config import KafkaSettings, Settings, load_settings
+from mdstream.config import Settings, load_settings
 from mdstream.errors import InvalidInputError
 from mdstream.feeds import Counts, Feed, FeedBatch, MarketOptions, ReplayFeed, SyntheticFeed, TickProducer
 from mdstream.feeds.ingest import ingest as run_feed
 from mdstream.feeds.pacing import parse_speed
 from mdstream.feeds.synthetic import symbol_names
-from mdstream.operations.topics import create_topics
+from mdstream.operations.topics import create_topics, plan_topics
 
 
 class FeedName(StrEnum):
@@ -75,7 +75,7 @@ def replay(
     """
     settings = load_settings(config)
     feed = _replay_feed(file, speed, shift, settings)
-    _run(feed, settings.kafka, _listed(symbols))
+    _run(feed, settings, _listed(symbols))
 
 
 def ingest(  # one parameter an option
@@ -119,7 +119,7 @@ def ingest(  # one parameter an option
     if feed is FeedName.REPLAY:
         if file is None:
             raise InvalidInputError("the feed replay needs a file: --file ticks.parquet")
-        _run(_replay_feed(file, speed, shift, settings), settings.kafka, _listed(symbols))
+        _run(_replay_feed(file, speed, shift, settings), settings, _listed(symbols))
         return
     options = MarketOptions(
         symbols=_market_symbols(symbols, settings.symbols),
@@ -128,7 +128,7 @@ def ingest(  # one parameter an option
         late_share=late_share,
         duplicate_share=duplicate_share,
     )
-    _run(SyntheticFeed(options, limit=ticks), settings.kafka, ())
+    _run(SyntheticFeed(options, limit=ticks), settings, ())
 
 
 def _replay_feed(file: Path, speed: str, shift: Shift | None, settings: Settings) -> ReplayFeed:
@@ -150,11 +150,11 @@ def _market_symbols(symbols: str | None, configured: Sequence[str]) -> tuple[str
     return _listed(symbols) or tuple(configured)
 
 
-def _run(feed: Feed, settings: KafkaSettings, symbols: Sequence[str]) -> None:
-    created = create_topics(settings)
+def _run(feed: Feed, settings: Settings, symbols: Sequence[str]) -> None:
+    created = create_topics(settings.kafka, plan_topics(settings))
     if created:
         errors.print(f"created the topics {', '.join(created)}")
-    producer = TickProducer(settings, feed.name)
+    producer = TickProducer(settings.kafka, feed.name)
     started = time.monotonic()
     columns = (
         SpinnerColumn(),

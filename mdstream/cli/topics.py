@@ -7,7 +7,7 @@ from rich.table import Table
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import output
-from mdstream.config import KafkaSettings, load_settings
+from mdstream.config import Settings, load_settings
 from mdstream.operations.topics import create_topics, describe_topics, plan_topics
 
 app = typer.Typer(help="Create and list the Kafka topics.", no_args_is_help=True)
@@ -19,22 +19,23 @@ def create(config: ConfigFile = None) -> None:
 
     Topics that exist are left as they are.
     """
-    kafka = load_settings(config).kafka
-    created = create_topics(kafka)
+    settings = load_settings(config)
+    created = create_topics(settings.kafka, plan_topics(settings))
     output.print(f"created: {', '.join(created)}" if created else "all topics were there already")
-    _print_topics(kafka)
+    _print_topics(settings)
 
 
 @app.command("list")
 def list_topics(config: ConfigFile = None) -> None:
     """Show partitions, replicas and the number of records of each topic."""
-    _print_topics(load_settings(config).kafka)
+    _print_topics(load_settings(config))
 
 
-def _print_topics(settings: KafkaSettings) -> None:
-    states = {state.name: state for state in describe_topics(settings)}
+def _print_topics(settings: Settings) -> None:
+    plans = plan_topics(settings)
+    states = {state.name: state for state in describe_topics(settings.kafka, [plan.name for plan in plans])}
     table = Table("topic", "partitions", "replicas", "records", "next offsets")
-    for plan in plan_topics(settings):
+    for plan in plans:
         state = states.get(plan.name)
         if state is None:
             table.add_row(plan.name, "-", "-", "-", "missing; mdstream topics create")

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, fi
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mdstream.errors import ConfigError
-from mdstream.schemas import BarWindow, Record
+from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, STORED_TICK, TICK, BarWindow, Record
 from mdstream.schemas.limits import SYMBOL_PATTERN
 
 if TYPE_CHECKING:
@@ -238,3 +238,13 @@ class Settings(BaseSettings):
         from mdstream.indicators import indicator_record
 
         return indicator_record(self.indicators)
+
+    @property
+    def topic_records(self) -> tuple[Record, ...]:
+        """The records that travel through Kafka, one topic each."""
+        return (TICK, BAR, self.indicator_record, ANOMALY, DEAD_LETTER)
+
+    @property
+    def table_records(self) -> tuple[Record, ...]:
+        """The records that are stored in tables."""
+        return (STORED_TICK, BAR, self.indicator_record, ANOMALY)

@@ -32,6 +32,7 @@ def indicator_record(indicators: Iterable[Indicator]) -> Record:
         schema=pa.schema([*(BAR.schema.field(name) for name in BAR.key), revision, *values]),
         topic="technical_indicators",
         table="technical_indicators",
+        measurement="technical_indicators",
         key=BAR.key,
         time_column=BAR.time_column,
         revision_column=BAR.revision_column,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import redis
@@ -13,12 +13,12 @@ from kafka.errors import KafkaError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from mdstream.config import KafkaSettings, RedisSettings, Settings, TimescaleSettings
+from mdstream.config import RedisSettings, Settings, TimescaleSettings
 from mdstream.errors import SinkError, SinkUnavailableError
 from mdstream.operations.findings import Finding
 from mdstream.operations.maintain import maintain_stores
 from mdstream.operations.topics import describe_topics, plan_topics
-from mdstream.schemas import TABLE_RECORDS
+from mdstream.schemas import Record
 from mdstream.sinks.postgres.connection import engine_of, translated
 
 TIMEOUT_SECONDS = 3
@@ -33,7 +33,7 @@ def check_servers(settings: Settings) -> list[Finding]:
         ['Kafka', 'PostgreSQL', 'Redis']
     """
     checks: list[Callable[[], Finding]] = [
-        lambda: check_kafka(settings.kafka),
+        lambda: check_kafka(settings),
         lambda: check_database(settings),
         lambda: check_redis(settings.stores.redis),
     ]
@@ -41,26 +41,26 @@ def check_servers(settings: Settings) -> list[Finding]:
         return [started.result() for started in [pool.submit(check) for check in checks]]
 
 
-def check_kafka(settings: KafkaSettings) -> Finding:
+def check_kafka(settings: Settings) -> Finding:
     """Find out whether the broker answers and has the topics of all records."""
-    where = settings.bootstrap_servers
+    where = settings.kafka.bootstrap_servers
     # Asked first: Kafka's own client waits for every address, and does not say why one is silent.
     silent = {address: _why_silent(address.strip()) for address in where.split(",")}
     answering = ",".join(address for address, reason in silent.items() if reason is None)
     reasons = tuple(f"{address}: {reason}" for address, reason in silent.items() if reason)
     fixes = _fixes("kafka.bootstrap_servers")
+    names = [plan.name for plan in plan_topics(settings)]
     if not answering:
         return Finding("Kafka", where, reachable=False, missing=reasons, fixes=fixes)
     try:
         with KafkaAdminClient(bootstrap_servers=answering, bootstrap_timeout_ms=TIMEOUT_SECONDS * 1000) as admin:
             version = _broker_version(admin)
-        found = {
-            topic.name: topic for topic in describe_topics(settings.model_copy(update={"bootstrap_servers": answering}))
-        }
+        broker = settings.kafka.model_copy(update={"bootstrap_servers": answering})
+        found = {topic.name: topic for topic in describe_topics(broker, names)}
     except (KafkaError, SinkUnavailableError) as exc:
         return Finding("Kafka", where, reachable=False, missing=(*reasons, str(exc)), fixes=fixes)
     sizes = tuple(f"{topic.name}: {topic.partitions} partitions, {topic.records:,} records" for topic in found.values())
-    missing = tuple(f"topic {plan.name}" for plan in plan_topics(settings) if plan.name not in found)
+    missing = tuple(f"topic {name}" for name in names if name not in found)
     return Finding(
         "Kafka",
         where,
@@ -81,7 +81,7 @@ def check_database(settings: Settings) -> Finding:
     where = f"{database.host}:{database.port}/{database.database}"
     try:
         version, details = _database_versions(database)
-        missing = _missing_tables(database)
+        missing = _missing_tables(database, settings.table_records)
     except SinkError as exc:
         section = "stores.timescaledb.host, port, database, user or password"
         return Finding("PostgreSQL", where, reachable=False, missing=(str(exc),), fixes=_fixes(section))
@@ -161,10 +161,10 @@ def _database_versions(settings: TimescaleSettings) -> tuple[str, tuple[str, ...
     return str(version), ("without TimescaleDB: tables are partitioned by day, and nothing is compressed",)
 
 
-def _missing_tables(settings: TimescaleSettings) -> list[str]:
+def _missing_tables(settings: TimescaleSettings, records: Iterable[Record]) -> list[str]:
     with translated(settings), engine_of(settings).connect() as connection:
         there = sa.inspect(connection)
-        return [str(record.table) for record in TABLE_RECORDS if not there.has_table(str(record.table))]
+        return [str(record.table) for record in records if not there.has_table(str(record.table))]
 
 
 def _fixes(setting: str) -> tuple[str, ...]:

@@ -22,4 +22,5 @@ def maintain_stores(settings: Settings, *, dry_run: bool = False) -> list[Step]:
         SinkUnavailableError: The database cannot be reached, or other work locks a table for too long.
         SinkError: A table is there that cannot take the records; the message says how to change it.
     """
-    return maintain(settings.stores.timescaledb, datetime.now(UTC).date(), dry_run=dry_run)
+    database, today = settings.stores.timescaledb, datetime.now(UTC).date()
+    return maintain(database, settings.table_records, today, dry_run=dry_run)

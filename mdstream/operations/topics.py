@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,9 +13,9 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
-from mdstream.config import KafkaSettings
+from mdstream.config import KafkaSettings, Settings
 from mdstream.errors import ConfigError, SinkUnavailableError
-from mdstream.schemas import DEAD_LETTER, TOPIC_RECORDS
+from mdstream.schemas import DEAD_LETTER
 from mdstream.schemas.limits import MAX_DEAD_LETTER_BYTES
 
 _CONNECT_MS = 5_000
@@ -63,21 +63,21 @@ class TopicState:
         return sum(end - start for start, end in self.offsets.values())
 
 
-def plan_topics(settings: KafkaSettings) -> tuple[TopicPlan, ...]:
+def plan_topics(settings: Settings) -> tuple[TopicPlan, ...]:
     """Return the topics of all records, as configured.
 
     Old records are deleted, never compacted: the key is the symbol, and compaction would keep one bar of each.
     """
-    plans = []
-    for record in TOPIC_RECORDS:
-        configs = {"cleanup.policy": "delete", "retention.ms": str(settings.retention_hours * 3_600_000)}
+    kafka, plans = settings.kafka, []
+    for record in settings.topic_records:
+        configs = {"cleanup.policy": "delete", "retention.ms": str(kafka.retention_hours * 3_600_000)}
         if record is DEAD_LETTER:
             configs["max.message.bytes"] = str(MAX_DEAD_LETTER_BYTES)
-        plans.append(TopicPlan(str(record.topic), settings.partitions, settings.replication_factor, configs))
+        plans.append(TopicPlan(str(record.topic), kafka.partitions, kafka.replication_factor, configs))
     return tuple(plans)
 
 
-def create_topics(settings: KafkaSettings, plans: Iterable[TopicPlan] | None = None) -> tuple[str, ...]:
+def create_topics(settings: KafkaSettings, plans: Sequence[TopicPlan]) -> tuple[str, ...]:
     """Create the topics that are not there yet; those that are stay as they are.
 
     Fewer partitions than planned are reported in the log and not changed: more would put ticks of a symbol
@@ -85,7 +85,7 @@ def create_topics(settings: KafkaSettings, plans: Iterable[TopicPlan] | None = N
 
     Args:
         settings: The broker.
-        plans: The topics; None for those of all records.
+        plans: The topics, e.g. those of `plan_topics`.
 
     Returns:
         The names of the topics that were created.
@@ -94,11 +94,10 @@ def create_topics(settings: KafkaSettings, plans: Iterable[TopicPlan] | None = N
         SinkUnavailableError: Kafka cannot be reached.
         ConfigError: It refuses a topic as it is configured.
     """
-    wanted = plan_topics(settings) if plans is None else tuple(plans)
     with _admin(settings) as admin:
         existing = {topic["name"]: len(topic["partitions"]) for topic in _describe(admin)}
-        created = tuple(plan.name for plan in wanted if plan.name not in existing and _create(admin, plan))
-    for plan in wanted:
+        created = tuple(plan.name for plan in plans if plan.name not in existing and _create(admin, plan))
+    for plan in plans:
         found = existing.get(plan.name, plan.partitions)
         if found < plan.partitions:
             logger.warning(
@@ -110,20 +109,19 @@ def create_topics(settings: KafkaSettings, plans: Iterable[TopicPlan] | None = N
     return created
 
 
-def describe_topics(settings: KafkaSettings, names: Collection[str] | None = None) -> tuple[TopicState, ...]:
+def describe_topics(settings: KafkaSettings, names: Iterable[str]) -> tuple[TopicState, ...]:
     """Return the state of topics, in the order of the names; those that do not exist are left out.
 
     Args:
         settings: The broker.
-        names: The topics; None for those of all records.
+        names: The topics.
 
     Raises:
         SinkUnavailableError: Kafka cannot be reached.
     """
-    wanted = [str(record.topic) for record in TOPIC_RECORDS] if names is None else list(names)
     with _admin(settings) as admin:
         found = {topic["name"]: topic for topic in _describe(admin)}
-        return tuple(_state(admin, found[name]) for name in wanted if name in found)
+        return tuple(_state(admin, found[name]) for name in names if name in found)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ class Record:
         schema: Fields with type, nullability and a comment that gives meaning and unit.
         topic: Kafka topic that carries the record, if one does.
         table: Table that stores the record, if one does.
+        measurement: InfluxDB measurement that holds the record, if one does.
         key: Natural key: two records with the same key are revisions of one thing.
         time_column: The field that places the record in time; tables are partitioned by it.
         revision_column: A revision replaces another if this is not smaller; None: the first one stays.
@@ -31,6 +32,7 @@ class Record:
     schema: pa.Schema
     topic: str | None = None
     table: str | None = None
+    measurement: str | None = None
     key: tuple[str, ...] = ()
     time_column: str | None = None
     revision_column: str | None = None
@@ -69,6 +71,7 @@ STORED_TICK = Record(
     name="stored tick",
     schema=pa.schema((*_TICK_FIELDS, *_KAFKA_COORDINATE)),
     table="tick_data",
+    measurement="tick_metrics",
     key=("symbol", "event_time", "kafka_partition", "kafka_offset"),
     time_column="event_time",
 )
@@ -95,6 +98,7 @@ BAR = Record(
     ),
     topic="aggregated_data",
     table="aggregated_data",
+    measurement="aggregated_metrics",
     key=("symbol", "window", "window_start"),
     time_column="window_start",
     revision_column="trade_count",
@@ -119,6 +123,7 @@ ANOMALY = Record(
     ),
     topic="anomalies",
     table="anomalies",
+    measurement="anomalies",
     key=("symbol", "window", "window_start", "rule"),
     time_column="window_start",
     revision_column="trade_count",
@@ -143,8 +148,40 @@ DEAD_LETTER = Record(
 )
 """Input that cannot be used, kept with the reason."""
 
-TOPIC_RECORDS = (TICK, BAR, DEAD_LETTER)
-"""The records that travel through Kafka, one topic each."""
+LATENCY_METRIC = Record(
+    name="latency metric",
+    schema=pa.schema(
+        (
+            _field("source", pa.string(), "process or query that measured, e.g. live_bars"),
+            _field("point", pa.string(), "where latency from ingest_time ends: bar, client or store"),
+            _field("measured_time", TIME, "end of the interval that was measured"),
+            _field("interval_seconds", pa.float64(), "length of that interval"),
+            _field("count", pa.int64(), "records that were measured"),
+            _field("p50_ms", pa.float64(), "median, in milliseconds; null without records", null=True),
+            _field("p95_ms", pa.float64(), "95th percentile, in milliseconds; null without records", null=True),
+            _field("p99_ms", pa.float64(), "99th percentile, in milliseconds; null without records", null=True),
+            _field("max_ms", pa.float64(), "longest, in milliseconds; null without records", null=True),
+        )
+    ),
+    measurement="latency_metrics",
+    key=("source", "point", "measured_time"),
+    time_column="measured_time",
+)
+"""How long records took from their arrival to a named point, over an interval."""
 
-TABLE_RECORDS = (STORED_TICK, BAR)
-"""The records that are stored in tables."""
+KAFKA_METRIC = Record(
+    name="Kafka metric",
+    schema=pa.schema(
+        (
+            _field("source", pa.string(), "query or consumer group that reads the topic"),
+            _field("topic", pa.string(), "Kafka topic"),
+            _field("measured_time", TIME, "when it was measured"),
+            _field("lag", pa.int64(), "records in the topic that the reader has not read yet"),
+            _field("messages_per_second", pa.float64(), "records read a second, since the last time", null=True),
+        )
+    ),
+    measurement="kafka_metrics",
+    key=("source", "topic", "measured_time"),
+    time_column="measured_time",
+)
+"""How far a reader is behind the end of a topic."""

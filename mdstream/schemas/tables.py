@@ -11,8 +11,6 @@ from sqlalchemy.dialects import postgresql
 
 from mdstream.schemas.records import Record
 
-METADATA = sa.MetaData()
-
 
 def _column_type(kind: pa.DataType) -> sa.types.TypeEngine[Any]:
     if pa.types.is_list(kind):
@@ -47,4 +45,4 @@ def table_of(record: Record) -> sa.Table:
         )
         for field in record.schema
     ]
-    return sa.Table(record.table, METADATA, *columns, sa.PrimaryKeyConstraint(*record.key))
+    return sa.Table(record.table, sa.MetaData(), *columns, sa.PrimaryKeyConstraint(*record.key))

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from mdstream.errors import SinkError
-from mdstream.schemas import TABLE_RECORDS, TOPIC_RECORDS, Record
+from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, STORED_TICK, TICK, Record
 from mdstream.sinks.batches import conform
 
 _LOCK = threading.Lock()
@@ -22,11 +22,12 @@ _STORES: dict[str, dict[str, dict[Hashable, dict[str, Any]]]] = {}
 class MemorySink:
     """Keeps rows as the database does: one a key, the newest revision; of a record without key every row.
 
-    It takes any record and recognises it by its columns. Rows live in the process that writes them: all sinks of
-    the same name in one process are one store, also after pickling, and another process has its own.
+    It takes several kinds of records and recognises each by its columns. Rows live in the process that writes them:
+    all sinks of the same name in one process are one store, also after pickling, and another process has its own.
 
     Attributes:
         name: The store.
+        records: What it takes.
 
     Example:
         >>> from mdstream.schemas import BAR
@@ -37,6 +38,7 @@ class MemorySink:
     """
 
     name: str
+    records: tuple[Record, ...] = (STORED_TICK, BAR, ANOMALY, TICK, DEAD_LETTER)
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Keep the rows; see `mdstream.sinks.Sink`.
@@ -44,7 +46,7 @@ class MemorySink:
         Raises:
             SinkError: The columns are not those of a known record, or a value is not what the record allows.
         """
-        record = _record_of(batch)
+        record = self._record_of(batch)
         rows = conform(batch, record).to_pylist()
         with _LOCK:
             store = _STORES.setdefault(self.name, {}).setdefault(record.name, {})
@@ -59,6 +61,13 @@ class MemorySink:
             kept = list(_STORES.get(self.name, {}).get(record.name, {}).values())
         return pa.Table.from_pylist(kept, schema=record.schema)
 
+    def _record_of(self, batch: pa.RecordBatch) -> Record:
+        names = set(batch.schema.names)
+        for record in self.records:
+            if names == set(record.schema.names):
+                return record
+        raise SinkError(f"no record has the columns {', '.join(sorted(names))}; name it in the sink's records")
+
     def clear(self) -> None:
         """Forget all rows."""
         with _LOCK:
@@ -67,11 +76,3 @@ class MemorySink:
 
 def _replaces(record: Record, new: dict[str, Any], old: dict[str, Any]) -> bool:
     return record.revision_column is not None and bool(new[record.revision_column] >= old[record.revision_column])
-
-
-def _record_of(batch: pa.RecordBatch) -> Record:
-    names = set(batch.schema.names)
-    for record in (*TABLE_RECORDS, *TOPIC_RECORDS):
-        if names == set(record.schema.names):
-            return record
-    raise SinkError(f"no record has the columns {', '.join(sorted(names))}; see mdstream.schemas for those there are")

@@ -23,7 +23,7 @@ from mdstream.local.java import find_java
 from mdstream.local.server import HOST
 from mdstream.local.servers import LocalServers
 from mdstream.operations.maintain import maintain_stores
-from mdstream.operations.topics import create_topics
+from mdstream.operations.topics import create_topics, plan_topics
 from mdstream.schemas import BAR, STORED_TICK
 
 _LOOK_SECONDS = 0.2
@@ -107,7 +107,7 @@ class Demo:
         self.servers = steps.enter_context(LocalServers())
         settings = with_checkpoints(self.servers.settings(self._settings), self.servers.run)
         self._say("making topics and tables")
-        create_topics(settings.kafka)
+        create_topics(settings.kafka, plan_topics(settings))
         maintain_stores(settings)
         self._meter = Meter(settings)
         steps.callback(self._meter.close)

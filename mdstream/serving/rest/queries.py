@@ -9,9 +9,12 @@ from typing import Literal, cast
 
 import sqlalchemy as sa
 
-from mdstream.schemas import STORED_TICK, TABLE_RECORDS, Record
+from mdstream.schemas import BAR, STORED_TICK, Record
 from mdstream.schemas.tables import table_of
 from mdstream.serving.rest.cursors import Position, decode_cursor, encode_cursor
+
+_READ = (STORED_TICK, BAR)
+"""What the API reads from the database; a symbol of any other record is in these too."""
 
 _RECENT = timedelta(days=7)
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -112,7 +115,7 @@ def newest_tick(connection: sa.Connection, symbol: str) -> sa.RowMapping | None:
 
 def symbol_is_stored(connection: sa.Connection, symbol: str) -> bool:
     """Return whether there is any row of `symbol`."""
-    stored = (sa.exists().where(table_of(record).c.symbol == symbol) for record in TABLE_RECORDS)
+    stored = (sa.exists().where(table_of(record).c.symbol == symbol) for record in _READ)
     return bool(connection.scalar(sa.select(sa.or_(*stored))))
 
 
@@ -123,7 +126,7 @@ def stored_symbols(connection: sa.Connection) -> list[str]:
     on the number of symbols, not of rows.
     """
     found: set[str] = set()
-    for record in TABLE_RECORDS:
+    for record in _READ:
         found.update(connection.scalars(_distinct_symbols(record)))
     return sorted(found)
 
@@ -138,5 +141,5 @@ def _distinct_symbols(record: Record) -> sa.Select[str]:
 
 def missing_tables(connection: sa.Connection) -> Sequence[str]:
     """Return the tables that the API reads and the database does not have."""
-    names = [str(record.table) for record in TABLE_RECORDS]
+    names = [str(record.table) for record in _READ]
     return [name for name in names if connection.scalar(sa.select(sa.func.to_regclass(name))) is None]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 import sqlalchemy as sa
 
 from mdstream.config import TimescaleSettings
-from mdstream.schemas import TABLE_RECORDS, Record
+from mdstream.schemas import Record
 from mdstream.sinks.postgres import hypertables, partitions
 from mdstream.sinks.postgres.days import cutoff_of
 from mdstream.sinks.postgres.steps import Step, run, upkeep
 from mdstream.sinks.postgres.tables import Layout, layout_of, plan_table
 
 
-def create_schema(settings: TimescaleSettings) -> list[Step]:
+def create_schema(settings: TimescaleSettings, records: Iterable[Record]) -> list[Step]:
     """Make the tables that are missing and add the columns that are; drop nothing.
 
     With TimescaleDB in the database, tables become hypertables; else they are partitioned by day, with a default
@@ -22,6 +23,7 @@ def create_schema(settings: TimescaleSettings) -> list[Step]:
 
     Args:
         settings: The database.
+        records: What is stored, each in its table; see `Settings.table_records`.
 
     Returns:
         What was done; empty if everything was there.
@@ -31,10 +33,12 @@ def create_schema(settings: TimescaleSettings) -> list[Step]:
         SinkError: A table is there that cannot take the records; the message says how to change it.
     """
     with upkeep(settings) as connection:
-        return _make_tables(connection, dry_run=False)
+        return _make_tables(connection, records, dry_run=False)
 
 
-def maintain(settings: TimescaleSettings, today: date, *, dry_run: bool = False) -> list[Step]:
+def maintain(
+    settings: TimescaleSettings, records: Sequence[Record], today: date, *, dry_run: bool = False
+) -> list[Step]:
     """Do what `create_schema` does, and what time asks for: new day partitions, compression, retention.
 
     Retention goes by the time in the row: replayed ticks of 2013 are dropped here if `retention_days` does not
@@ -42,6 +46,7 @@ def maintain(settings: TimescaleSettings, today: date, *, dry_run: bool = False)
 
     Args:
         settings: The database.
+        records: What is stored, each in its table; see `Settings.table_records`.
         today: The day, UTC.
         dry_run: Only return what would be done.
 
@@ -53,8 +58,8 @@ def maintain(settings: TimescaleSettings, today: date, *, dry_run: bool = False)
         SinkError: A table is there that cannot take the records; the message says how to change it.
     """
     with upkeep(settings) as connection:
-        steps = _make_tables(connection, dry_run=dry_run)
-        for record in TABLE_RECORDS:
+        steps = _make_tables(connection, records, dry_run=dry_run)
+        for record in records:
             planned = _plan_upkeep(connection, record, settings, today)
             if not dry_run:
                 run(connection, planned)
@@ -62,8 +67,8 @@ def maintain(settings: TimescaleSettings, today: date, *, dry_run: bool = False)
     return steps
 
 
-def _make_tables(connection: sa.Connection, *, dry_run: bool) -> list[Step]:
-    steps = [step for record in TABLE_RECORDS for step in plan_table(connection, record)]
+def _make_tables(connection: sa.Connection, records: Iterable[Record], *, dry_run: bool) -> list[Step]:
+    steps = [step for record in records for step in plan_table(connection, record)]
     if not dry_run:
         run(connection, steps)
     return steps

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from kafka import KafkaAdminClient
 
+from mdstream.config import Settings
 from mdstream.local import LocalKafka
-from mdstream.operations.topics import describe_topics
+from mdstream.operations.topics import describe_topics, plan_topics
 from tests.servers.feeds.consuming import record_count, settings_of, values
 from tests.waiting import until
 
@@ -38,10 +39,11 @@ def broker(own_broker: LocalKafka) -> Iterator[LocalKafka]:
     yield own_broker
     own_broker.start()
     settings = settings_of(own_broker)
-    topics = [state.name for state in describe_topics(settings)]
+    names = [plan.name for plan in plan_topics(Settings(kafka=settings))]
+    topics = [state.name for state in describe_topics(settings, names)]
     with KafkaAdminClient(bootstrap_servers=settings.bootstrap_servers) as admin:
         admin.delete_topics(topics)
-    until(lambda: not describe_topics(settings))
+    until(lambda: not describe_topics(settings, topics))
 
 
 def start(broker: LocalKafka, folder: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:

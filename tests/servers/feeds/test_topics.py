@@ -8,7 +8,7 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from mdstream.config import KafkaSettings
+from mdstream.config import KafkaSettings, Settings
 from mdstream.errors import ConfigError, SinkUnavailableError
 from mdstream.local import LocalKafka
 from mdstream.local.server import free_port
@@ -28,7 +28,7 @@ def test_topics_are_created_as_configured_and_once(kafka_server: LocalKafka, top
     settings = settings_of(kafka_server, partitions=3, retention_hours=5)
     plans = [
         TopicPlan(f"{plan.name}-{topic_name}", plan.partitions, plan.replication_factor, plan.configs)
-        for plan in plan_topics(settings)
+        for plan in plan_topics(Settings(kafka=settings))
     ]
     names = tuple(plan.name for plan in plans)
     assert create_topics(settings, plans) == names
@@ -81,7 +81,7 @@ def test_what_kafka_refuses_is_said_with_its_reason(kafka_server: LocalKafka, pl
 def test_a_broker_that_is_not_there_is_said_with_its_address(form: str) -> None:
     address = form.format(port=free_port())
     with pytest.raises(SinkUnavailableError) as raised:
-        create_topics(KafkaSettings(bootstrap_servers=address))
+        create_topics(KafkaSettings(bootstrap_servers=address), [TopicPlan("any", 1, 1)])
     assert all(part.strip() in str(raised.value) for part in address.split(","))
 
 

@@ -9,7 +9,7 @@ import redis
 from typer.testing import CliRunner
 
 from mdstream.cli.app import app
-from mdstream.config import KafkaSettings
+from mdstream.config import KafkaSettings, Settings
 from mdstream.local import LocalKafka, LocalRedis
 from mdstream.local.server import free_port
 from mdstream.operations.doctor import check_kafka, check_redis
@@ -113,6 +113,7 @@ def test_a_replica_is_reachable_but_will_not_do(redis_server: LocalRedis) -> Non
 )
 def test_one_broker_of_several_is_enough(kafka_server: LocalKafka, addresses: str, reachable: bool, said: str) -> None:
     away = free_port()
-    finding = check_kafka(KafkaSettings(bootstrap_servers=addresses.format(away=away, port=kafka_server.port)))
+    broker = KafkaSettings(bootstrap_servers=addresses.format(away=away, port=kafka_server.port))
+    finding = check_kafka(Settings(kafka=broker))
     assert finding.reachable is reachable
     assert said.format(away=away) in (*finding.details, *finding.missing)

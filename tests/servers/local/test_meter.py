@@ -12,7 +12,7 @@ from mdstream.config import Settings, load_settings
 from mdstream.local import LocalServers
 from mdstream.local.demo.meter import Meter
 from mdstream.operations.maintain import maintain_stores
-from mdstream.operations.topics import create_topics
+from mdstream.operations.topics import create_topics, plan_topics
 from mdstream.schemas import BAR, DEAD_LETTER, STORED_TICK, TICK, Record
 from mdstream.schemas.wire import encode
 from mdstream.sinks import TimescaleSink
@@ -26,7 +26,7 @@ def settings() -> Iterator[Settings]:
     """Settings of servers whose topics and tables hold nothing."""
     with LocalServers() as servers:
         settings = servers.settings(load_settings())
-        create_topics(settings.kafka)
+        create_topics(settings.kafka, plan_topics(settings))
         maintain_stores(settings)
         yield settings
 

@@ -10,10 +10,10 @@ from httpx import ASGITransport, AsyncClient
 
 from mdstream.config import RedisSettings, Settings, StoreSettings, TimescaleSettings
 from mdstream.local import LocalPostgres
-from mdstream.schemas import TABLE_RECORDS
 from mdstream.serving.rest import create_app
 from mdstream.sinks.postgres import create_schema
 from tests.servers.serving.direct import direct_engine
+from tests.servers.serving.rows import RECORDS
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def anyio_backend() -> str:
 def database_with_tables(postgres_server: LocalPostgres) -> Iterator[TimescaleSettings]:
     name = f"serving_{uuid.uuid4().hex}"
     settings = postgres_server.create_database(name)
-    create_schema(settings)
+    create_schema(settings, RECORDS)
     yield settings
     postgres_server.drop_database(name)
 
@@ -34,7 +34,7 @@ def database_with_tables(postgres_server: LocalPostgres) -> Iterator[TimescaleSe
 def database(database_with_tables: TimescaleSettings) -> TimescaleSettings:
     """A database with empty tables."""
     with direct_engine(database_with_tables).begin() as connection:
-        connection.execute(sa.text(f"TRUNCATE {', '.join(str(record.table) for record in TABLE_RECORDS)}"))
+        connection.execute(sa.text(f"TRUNCATE {', '.join(str(record.table) for record in RECORDS)}"))
     return database_with_tables
 
 

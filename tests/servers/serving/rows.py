@@ -11,6 +11,9 @@ from mdstream.config import RedisSettings, TimescaleSettings
 from mdstream.schemas import BAR, STORED_TICK
 from mdstream.sinks import RedisLatestPriceSink, TimescaleSink
 
+RECORDS = (STORED_TICK, BAR)
+"""What the API reads from the database."""
+
 NOON = datetime(2024, 5, 6, 12, 0, tzinfo=UTC)
 
 

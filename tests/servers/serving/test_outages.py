@@ -18,7 +18,7 @@ from mdstream.serving.rest import create_app, database, prices
 from mdstream.serving.rest.errors import ApiError
 from mdstream.sinks.postgres import create_schema
 from tests.servers.serving.direct import direct_engine
-from tests.servers.serving.rows import remember_latest, store_ticks, tick
+from tests.servers.serving.rows import RECORDS, remember_latest, store_ticks, tick
 
 pytestmark = pytest.mark.anyio
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(scope="module")
 def own_postgres() -> Iterator[LocalPostgres]:
     with LocalPostgres() as server:
-        create_schema(server.settings)
+        create_schema(server.settings, RECORDS)
         store_ticks(server.settings, tick(1, price=99.0))
         yield server
 
@@ -168,7 +168,7 @@ async def test_no_tables_yet(postgres: LocalPostgres, redis: LocalRedis) -> None
     async with app.router.lifespan_context(app), AsyncClient(transport=transport, base_url="http://test") as client:
         series = await client.get("/api/v1/ticks/AAPL")
         ready = await client.get("/health/ready")
-        create_schema(empty)
+        create_schema(empty, RECORDS)
         ready_then = await client.get("/health/ready")
         unknown = await client.get("/api/v1/ticks/AAPL")
     postgres.drop_database("without_tables")

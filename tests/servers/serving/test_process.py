@@ -21,7 +21,7 @@ from mdstream.config import RedisSettings, TimescaleSettings
 from mdstream.local import LocalPostgres
 from mdstream.sinks.postgres import create_schema
 from tests.servers.serving.direct import direct_engine
-from tests.servers.serving.rows import NOON, bar, remember_latest, store_bars, store_ticks, tick
+from tests.servers.serving.rows import NOON, RECORDS, bar, remember_latest, store_bars, store_ticks, tick
 from tests.waiting import until
 
 COMMAND = [sys.executable, "-c", "from mdstream.cli import main; main()", "api"]
@@ -163,7 +163,7 @@ def test_starts_before_its_servers(fresh_redis: RedisSettings, tmp_path: Path) -
         before = api.get("/health/ready")
         with postgres:
             without_tables = api.get("/health/ready")
-            create_schema(postgres.settings)
+            create_schema(postgres.settings, RECORDS)
             until(lambda: api.get("/health/ready").status_code == 200)
             store_ticks(postgres.settings, tick(1))
             found = api.get("/api/v1/latest/AAPL")

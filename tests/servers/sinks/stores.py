@@ -82,7 +82,7 @@ class TableStore(Store):
         self.server = server
         self.record = record
         self.revised = record.revision_column is not None  # type: ignore[misc]
-        create_schema(self._settings)
+        create_schema(self._settings, [record])
         self.sink = TimescaleSink(self._settings, record)
 
     def rows(self) -> list[Row]:

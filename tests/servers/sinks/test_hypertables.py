@@ -21,7 +21,7 @@ from mdstream.sinks import TimescaleSink
 from mdstream.sinks.postgres import create_schema, maintain
 from mdstream.sinks.postgres.connection import engine_of
 from tests.servers.sinks.test_timescale_sink import ask
-from tests.unit.sinks.rows import bar, bars, tick, ticks
+from tests.unit.sinks.rows import RECORDS, bar, bars, tick, ticks
 
 pytestmark = pytest.mark.servers
 
@@ -86,18 +86,18 @@ def compress_all(database: TimescaleSettings, table: str) -> int:
 
 
 def test_tables_become_hypertables_once(database: TimescaleSettings) -> None:
-    promised = maintain(database, today(), dry_run=True)
+    promised = maintain(database, RECORDS, today(), dry_run=True)
     assert ask(database, "SELECT count(*) FROM timescaledb_information.hypertables") == [(0,)]
-    assert [str(step) for step in maintain(database, today())] == [str(step) for step in promised]
-    assert maintain(database, today()) == []
-    assert create_schema(database) == []
+    assert [str(step) for step in maintain(database, RECORDS, today())] == [str(step) for step in promised]
+    assert maintain(database, RECORDS, today()) == []
+    assert create_schema(database, RECORDS) == []
     tables = "SELECT hypertable_name::text, compression_enabled FROM timescaledb_information.hypertables ORDER BY 1"
     assert ask(database, tables) == [("aggregated_data", True), ("tick_data", True)]
 
 
 def test_jobs_follow_the_settings(database: TimescaleSettings) -> None:
-    maintain(database, today())
-    maintain(database.model_copy(update={"compress_after_days": 2, "retention_days": 90}), today())
+    maintain(database, RECORDS, today())
+    maintain(database.model_copy(update={"compress_after_days": 2, "retention_days": 90}), RECORDS, today())
     jobs = ask(
         database,
         "SELECT hypertable_name::text, proc_name::text, coalesce(config->>'compress_after', config->>'drop_after')"
@@ -115,14 +115,14 @@ def test_many_may_create_at_the_same_time(database: TimescaleSettings) -> None:
 
     def create(_: int) -> int:
         start.wait()
-        return len(maintain(database, today()))
+        return len(maintain(database, RECORDS, today()))
 
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(create, range(4))) == [0, 0, 0, 8]
 
 
 def test_compressed_rows_are_still_unique_and_revised(database: TimescaleSettings) -> None:
-    maintain(database, today())
+    maintain(database, RECORDS, today())
     bar_sink, tick_sink = TimescaleSink(database, BAR), TimescaleSink(database, STORED_TICK)
     printed = ticks(*(tick(symbol, offset=number) for number in range(500) for symbol in ("A", "B")))
     bar_sink.write(bars(*(bar(minute=minute, trade_count=5, close=5.0) for minute in range(300))))
@@ -137,10 +137,10 @@ def test_compressed_rows_are_still_unique_and_revised(database: TimescaleSetting
 
 
 def test_retention_drops_by_the_time_in_the_row_and_says_so(database: TimescaleSettings) -> None:
-    create_schema(database)
+    create_schema(database, RECORDS)
     rows = [tick(event_time=days_ago(days), offset=days) for days in (0, 10, 400, 401, 4000)]
     TimescaleSink(database, STORED_TICK).write(ticks(*rows))
-    first = maintain(database.model_copy(update={"retention_days": 365}), today())[0]
+    first = maintain(database.model_copy(update={"retention_days": 365}), RECORDS, today())[0]
     assert (first.action, first.detail.partition(",")[0]) == (
         "drop old chunks",
         f"3 rows in 3 chunks from {days_ago(4000):%Y-%m-%d} on",
@@ -149,19 +149,19 @@ def test_retention_drops_by_the_time_in_the_row_and_says_so(database: TimescaleS
 
 
 def test_a_missing_column_is_added_to_compressed_tables_too(database: TimescaleSettings) -> None:
-    maintain(database, today())
+    maintain(database, RECORDS, today())
     sink = TimescaleSink(database, STORED_TICK)
     sink.write(ticks(tick()))
     with engine_of(database).begin() as connection:
         connection.execute(sa.text("ALTER TABLE tick_data DROP COLUMN conditions"))
     compress_all(database, "tick_data")
-    assert [step.action for step in maintain(database, today())] == ["add column"]
+    assert [step.action for step in maintain(database, RECORDS, today())] == ["add column"]
     sink.write(ticks(tick(offset=1, conditions=["@"])))
     assert ask(database, "SELECT conditions FROM tick_data ORDER BY kafka_offset") == [(None,), (["@"],)]
 
 
 def test_parallel_writers_make_new_days(database: TimescaleSettings) -> None:
-    maintain(database, today())
+    maintain(database, RECORDS, today())
     start = threading.Barrier(4)
 
     def write(thread: int) -> None:

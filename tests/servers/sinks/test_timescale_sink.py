@@ -22,7 +22,7 @@ from mdstream.schemas.tables import table_of
 from mdstream.sinks import TimescaleSink
 from mdstream.sinks.postgres import create_schema
 from mdstream.sinks.postgres.connection import engine_of
-from tests.unit.sinks.rows import START, bar, bars, tick, ticks
+from tests.unit.sinks.rows import RECORDS, START, bar, bars, tick, ticks
 from tests.waiting import until
 
 pytestmark = pytest.mark.servers
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.servers
 
 @pytest.fixture
 def database(fresh_database: TimescaleSettings) -> TimescaleSettings:
-    create_schema(fresh_database)
+    create_schema(fresh_database, RECORDS)
     return fresh_database
 
 
@@ -111,7 +111,7 @@ def test_a_missing_table_says_what_to_run(fresh_database: TimescaleSettings) -> 
     with pytest.raises(SinkError, match=r"tick_data.*run `mdstream maintain`") as caught:
         TimescaleSink(fresh_database, STORED_TICK).write(ticks(tick()))
     assert not isinstance(caught.value, SinkUnavailableError)
-    create_schema(fresh_database)
+    create_schema(fresh_database, RECORDS)
     TimescaleSink(fresh_database, STORED_TICK).write(ticks(tick()))
     assert ask(fresh_database, "SELECT count(*) FROM tick_data") == [(1,)]
 
@@ -121,7 +121,7 @@ def test_a_missing_column_says_what_to_run(database: TimescaleSettings) -> None:
         cursor.execute("ALTER TABLE aggregated_data DROP COLUMN vwap")
     with pytest.raises(SinkError, match=r"vwap.*run `mdstream maintain`"):
         TimescaleSink(database, BAR).write(bars(bar()))
-    create_schema(database)
+    create_schema(database, RECORDS)
     TimescaleSink(database, BAR).write(bars(bar()))
     assert ask(database, "SELECT vwap FROM aggregated_data") == [(None,)]
 

@@ -16,7 +16,7 @@ from mdstream.schemas import BAR, STORED_TICK
 from mdstream.sinks import TimescaleSink
 from mdstream.sinks.postgres import create_schema, maintain
 from tests.servers.sinks.test_timescale_sink import ask, session
-from tests.unit.sinks.rows import bar, bars, tick, ticks
+from tests.unit.sinks.rows import RECORDS, bar, bars, tick, ticks
 
 pytestmark = pytest.mark.servers
 
@@ -42,25 +42,25 @@ def actions(steps: list[Any]) -> list[tuple[str, str]]:
 
 
 def test_a_second_time_there_is_nothing_to_do(fresh_database: TimescaleSettings) -> None:
-    first = maintain(fresh_database, TODAY)
+    first = maintain(fresh_database, RECORDS, TODAY)
     assert actions(first) == [
         ("tick_data", "create table"),
         ("aggregated_data", "create table"),
         ("tick_data", "create partitions"),
         ("aggregated_data", "create partitions"),
     ]
-    assert maintain(fresh_database, TODAY) == []
-    assert create_schema(fresh_database) == []
+    assert maintain(fresh_database, RECORDS, TODAY) == []
+    assert create_schema(fresh_database, RECORDS) == []
 
 
 def test_a_dry_run_changes_nothing_and_says_what_the_real_one_does(fresh_database: TimescaleSettings) -> None:
-    promised = maintain(fresh_database, TODAY, dry_run=True)
+    promised = maintain(fresh_database, RECORDS, TODAY, dry_run=True)
     assert ask(fresh_database, "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace") == [(0,)]
-    assert [str(step) for step in promised] == [str(step) for step in maintain(fresh_database, TODAY)]
+    assert [str(step) for step in promised] == [str(step) for step in maintain(fresh_database, RECORDS, TODAY)]
 
 
 def test_every_column_has_its_comment(fresh_database: TimescaleSettings) -> None:
-    create_schema(fresh_database)
+    create_schema(fresh_database, RECORDS)
     comments = dict(
         ask(
             fresh_database,
@@ -78,23 +78,23 @@ def test_many_may_create_at_the_same_time(fresh_database: TimescaleSettings) -> 
         start.wait()
         return make()
 
-    makers: list[Callable[[], list[Any]]] = [lambda: create_schema(fresh_database)] * 2
-    makers += [lambda: maintain(fresh_database, TODAY)] * 2
+    makers: list[Callable[[], list[Any]]] = [lambda: create_schema(fresh_database, RECORDS)] * 2
+    makers += [lambda: maintain(fresh_database, RECORDS, TODAY)] * 2
     with ThreadPoolExecutor(4) as pool:
         done = [action for steps in pool.map(create, makers) for action in actions(steps)]
     assert sorted(done) == sorted({*done})
-    assert maintain(fresh_database, TODAY) == []
+    assert maintain(fresh_database, RECORDS, TODAY) == []
 
 
 def test_rows_of_every_time_are_taken_before_any_upkeep(fresh_database: TimescaleSettings) -> None:
-    create_schema(fresh_database)
+    create_schema(fresh_database, RECORDS)
     times = [at(date(1990, 1, 1)), at(date(2013, 10, 7)), at(TODAY), at(date(2100, 1, 1))]
     write_ticks(fresh_database, *times)
     assert ask(fresh_database, "SELECT event_time FROM tick_data ORDER BY 1") == [(time,) for time in times]
 
 
 def test_rows_lie_in_the_partition_of_their_day(fresh_database: TimescaleSettings) -> None:
-    maintain(fresh_database, TODAY)
+    maintain(fresh_database, RECORDS, TODAY)
     midnight = at(TODAY, 0)
     write_ticks(fresh_database, midnight - timedelta(microseconds=1), midnight, midnight + timedelta(hours=23))
     assert rows_by_partition(fresh_database) == {"tick_data_p20240509": 1, "tick_data_p20240510": 2}
@@ -102,7 +102,7 @@ def test_rows_lie_in_the_partition_of_their_day(fresh_database: TimescaleSetting
 
 def test_a_replay_gets_its_days_at_the_next_upkeep(fresh_database: TimescaleSettings) -> None:
     """Of 40 days within the retention, of which no partition was made ahead; nothing is lost, nothing twice."""
-    maintain(fresh_database, TODAY)
+    maintain(fresh_database, RECORDS, TODAY)
     replayed = [TODAY - timedelta(days=number) for number in range(100, 140)]
     sink = TimescaleSink(fresh_database, STORED_TICK)
     rows = [
@@ -110,29 +110,29 @@ def test_a_replay_gets_its_days_at_the_next_upkeep(fresh_database: TimescaleSett
     ]
     sink.write(ticks(*rows))
     assert rows_by_partition(fresh_database) == {"tick_data_default": 40 * 48}
-    (step,) = maintain(fresh_database, TODAY)
+    (step,) = maintain(fresh_database, RECORDS, TODAY)
     assert step.detail.endswith("and move 1,920 rows of 40 days 2023-12-23 to 2024-01-31 into them")
     assert rows_by_partition(fresh_database) == {f"tick_data_p{day:%Y%m%d}": 48 for day in replayed}
     sink.write(ticks(*rows))
     assert ask(fresh_database, "SELECT count(*) FROM tick_data") == [(1920,)]
-    assert maintain(fresh_database, TODAY) == []
+    assert maintain(fresh_database, RECORDS, TODAY) == []
 
 
 def test_a_tick_dated_beyond_the_days_ahead_moves_when_its_day_is_made(fresh_database: TimescaleSettings) -> None:
-    maintain(fresh_database, TODAY)
+    maintain(fresh_database, RECORDS, TODAY)
     early = TODAY + timedelta(days=8)
     write_ticks(fresh_database, at(early))
-    assert maintain(fresh_database, TODAY) == []
+    assert maintain(fresh_database, RECORDS, TODAY) == []
     assert rows_by_partition(fresh_database) == {"tick_data_default": 1}
-    maintain(fresh_database, TODAY + timedelta(days=1))
+    maintain(fresh_database, RECORDS, TODAY + timedelta(days=1))
     assert rows_by_partition(fresh_database) == {f"tick_data_p{early:%Y%m%d}": 1}
 
 
 def test_bars_that_moved_are_still_revised(fresh_database: TimescaleSettings) -> None:
-    create_schema(fresh_database)
+    create_schema(fresh_database, RECORDS)
     sink = TimescaleSink(fresh_database, BAR)
     sink.write(bars(bar(trade_count=5, close=5.0)))
-    maintain(fresh_database, TODAY)
+    maintain(fresh_database, RECORDS, TODAY)
     sink.write(bars(bar(trade_count=4, close=4.0)))
     sink.write(bars(bar(trade_count=6, close=6.0)))
     assert ask(fresh_database, "SELECT trade_count, close FROM aggregated_data") == [(6, 6.0)]
@@ -141,26 +141,26 @@ def test_bars_that_moved_are_still_revised(fresh_database: TimescaleSettings) ->
 
 def test_retention_drops_by_the_time_in_the_row_and_says_so(fresh_database: TimescaleSettings) -> None:
     settings = fresh_database.model_copy(update={"retention_days": 30})
-    maintain(settings, TODAY)
+    maintain(settings, RECORDS, TODAY)
     write_ticks(settings, at(TODAY), at(date(2013, 10, 7)), at(date(2013, 10, 8)))
-    (step,) = maintain(settings, TODAY)
+    (step,) = maintain(settings, RECORDS, TODAY)
     assert step.action == "drop old rows"
     assert step.detail.startswith(
         "2 rows of 2 days 2013-10-07 to 2013-10-08 in the default partition, before 2024-04-10"
     )
     assert ask(settings, "SELECT event_time FROM tick_data") == [(at(TODAY),)]
-    assert maintain(settings, TODAY + timedelta(days=29))
+    assert maintain(settings, RECORDS, TODAY + timedelta(days=29))
     assert ask(settings, "SELECT count(*) FROM tick_data") == [(1,)]
-    assert maintain(settings, TODAY + timedelta(days=30))
+    assert maintain(settings, RECORDS, TODAY + timedelta(days=30))
     assert ask(settings, "SELECT count(*) FROM tick_data") == [(1,)]
-    later = maintain(settings, TODAY + timedelta(days=31))
+    later = maintain(settings, RECORDS, TODAY + timedelta(days=31))
     assert "1 rows of" in next(step.detail for step in later if step.action == "drop old partitions")
     assert ask(settings, "SELECT count(*) FROM tick_data") == [(0,)]
 
 
 def test_writers_go_on_while_partitions_are_made(fresh_database: TimescaleSettings) -> None:
     """Rows of ten days come in all the time, while upkeep makes more and more of these days."""
-    create_schema(fresh_database)
+    create_schema(fresh_database, RECORDS)
     settings = fresh_database.model_copy(update={"partitions_ahead_days": 1})
     sink = TimescaleSink(settings, STORED_TICK)
     first = at(TODAY)
@@ -178,53 +178,53 @@ def test_writers_go_on_while_partitions_are_made(fresh_database: TimescaleSettin
         writing = pool.submit(write)
         try:
             for number in range(8):
-                maintain(settings, TODAY + timedelta(days=number))
+                maintain(settings, RECORDS, TODAY + timedelta(days=number))
         finally:
             done.set()
         written = writing.result()
     assert ask(settings, "SELECT count(*), count(DISTINCT kafka_offset) FROM tick_data") == [(written, written)]
-    maintain(settings, TODAY + timedelta(days=8))
+    maintain(settings, RECORDS, TODAY + timedelta(days=8))
     days = [TODAY + timedelta(days=number) for number in range(10)]
     assert rows_by_partition(settings) == {f"tick_data_p{day:%Y%m%d}": written // 10 for day in days}
 
 
 def test_a_lock_held_by_another_is_not_waited_for_endlessly(fresh_database: TimescaleSettings) -> None:
-    create_schema(fresh_database)
+    create_schema(fresh_database, RECORDS)
     write_ticks(fresh_database, at(TODAY))
     with session(fresh_database) as cursor:
         cursor.execute("LOCK TABLE tick_data IN ROW EXCLUSIVE MODE")
         with pytest.raises(SinkUnavailableError, match="lock timeout"):
-            maintain(fresh_database.model_copy(update={"timeout_seconds": 1}), TODAY)
-    maintain(fresh_database, TODAY)
+            maintain(fresh_database.model_copy(update={"timeout_seconds": 1}), RECORDS, TODAY)
+    maintain(fresh_database, RECORDS, TODAY)
     assert rows_by_partition(fresh_database) == {"tick_data_p20240510": 1}
 
 
 class TestMigration:
     def test_a_missing_column_that_may_be_null_is_added(self, fresh_database: TimescaleSettings) -> None:
-        maintain(fresh_database, TODAY)
+        maintain(fresh_database, RECORDS, TODAY)
         write_ticks(fresh_database, at(TODAY))
         with session(fresh_database) as cursor:
             cursor.execute("ALTER TABLE tick_data DROP COLUMN conditions")
-        (step,) = maintain(fresh_database, TODAY)
+        (step,) = maintain(fresh_database, RECORDS, TODAY)
         assert (step.action, step.detail) == ("add column", "conditions")
         TimescaleSink(fresh_database, STORED_TICK).write(ticks(tick(event_time=at(TODAY), offset=9, conditions=["a"])))
         assert ask(fresh_database, "SELECT conditions FROM tick_data ORDER BY kafka_offset") == [(None,), (["a"],)]
 
     def test_a_changed_comment_is_put_right(self, fresh_database: TimescaleSettings) -> None:
-        maintain(fresh_database, TODAY)
+        maintain(fresh_database, RECORDS, TODAY)
         with session(fresh_database) as cursor:
             cursor.execute("COMMENT ON COLUMN tick_data.price IS 'cost'")
-        assert actions(maintain(fresh_database, TODAY)) == [("tick_data", "set comment")]
-        assert maintain(fresh_database, TODAY) == []
+        assert actions(maintain(fresh_database, RECORDS, TODAY)) == [("tick_data", "set comment")]
+        assert maintain(fresh_database, RECORDS, TODAY) == []
 
     def test_a_column_of_somebody_else_is_left_alone(self, fresh_database: TimescaleSettings) -> None:
-        create_schema(fresh_database)
+        create_schema(fresh_database, RECORDS)
         with session(fresh_database) as cursor:
             cursor.execute("ALTER TABLE tick_data ADD COLUMN note text")
         write_ticks(fresh_database, at(TODAY))
         with session(fresh_database) as cursor:
             cursor.execute("UPDATE tick_data SET note = 'mine'")
-        maintain(fresh_database, TODAY)
+        maintain(fresh_database, RECORDS, TODAY)
         assert ask(fresh_database, "SELECT note, tableoid::regclass::text FROM tick_data") == [
             ("mine", "tick_data_p20240510")
         ]
@@ -243,25 +243,25 @@ class TestMigration:
     def test_what_its_owner_has_to_decide_on_is_an_error_with_the_fix(
         self, fresh_database: TimescaleSettings, change: str, fix: str
     ) -> None:
-        create_schema(fresh_database)
+        create_schema(fresh_database, RECORDS)
         with session(fresh_database) as cursor:
             cursor.execute(f"ALTER TABLE tick_data {change}")
         with pytest.raises(SinkError, match=fix):
-            maintain(fresh_database, TODAY)
+            maintain(fresh_database, RECORDS, TODAY)
 
     def test_the_fix_it_names_works(self, fresh_database: TimescaleSettings) -> None:
-        create_schema(fresh_database)
+        create_schema(fresh_database, RECORDS)
         with session(fresh_database) as cursor:
             cursor.execute("ALTER TABLE aggregated_data ALTER COLUMN trade_count TYPE integer")
         with pytest.raises(SinkError) as caught:
-            create_schema(fresh_database)
+            create_schema(fresh_database, RECORDS)
         statement = str(caught.value).rpartition(": ")[2]
         with session(fresh_database) as cursor:
             cursor.execute(statement)
-        assert create_schema(fresh_database) == []
+        assert create_schema(fresh_database, RECORDS) == []
 
     def test_a_table_that_is_not_partitioned_is_refused(self, fresh_database: TimescaleSettings) -> None:
         with session(fresh_database) as cursor:
             cursor.execute("CREATE TABLE tick_data (symbol text)")
         with pytest.raises(SinkError, match="tick_data is there but not split by event_time"):
-            create_schema(fresh_database)
+            create_schema(fresh_database, RECORDS)

@@ -5,9 +5,12 @@ import pickle
 import pyarrow as pa
 import pytest
 
-from mdstream.schemas import BAR, DEAD_LETTER, STORED_TICK, TABLE_RECORDS, TICK, TOPIC_RECORDS, Record
+from mdstream.config import Settings
+from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, KAFKA_METRIC, LATENCY_METRIC, STORED_TICK, TICK, Record
 
-RECORDS = {record.name: record for record in (*TOPIC_RECORDS, *TABLE_RECORDS)}
+INDICATOR = Settings().indicator_record
+ALL = (TICK, STORED_TICK, BAR, INDICATOR, ANOMALY, DEAD_LETTER, LATENCY_METRIC, KAFKA_METRIC)
+RECORDS = {record.name: record for record in ALL}
 
 
 @pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
@@ -22,9 +25,9 @@ class TestEveryRecord:
         assert not any(record.schema.field(name).nullable for name in named)
 
     def test_has_a_key_if_it_is_stored(self, record: Record) -> None:
-        assert bool(record.table) == bool(record.key)
+        assert bool(record.table or record.measurement) == bool(record.key)
         # Partitions need the time in the primary key.
-        assert record.table is None or record.time_column in record.key
+        assert not record.key or record.time_column in record.key
 
     def test_keeps_times_in_microseconds_utc(self, record: Record) -> None:
         times = [field.type for field in record.schema if pa.types.is_timestamp(field.type)]
@@ -42,12 +45,23 @@ class TestEveryRecord:
 
 
 def test_names_are_those_that_users_build_on() -> None:
-    assert [(record.topic, record.table) for record in (TICK, STORED_TICK, BAR, DEAD_LETTER)] == [
-        ("tick_data", None),
-        (None, "tick_data"),
-        ("aggregated_data", "aggregated_data"),
-        ("dead_letter", None),
+    assert [(record.topic, record.table, record.measurement) for record in ALL] == [
+        ("tick_data", None, None),
+        (None, "tick_data", "tick_metrics"),
+        ("aggregated_data", "aggregated_data", "aggregated_metrics"),
+        ("technical_indicators", "technical_indicators", "technical_indicators"),
+        ("anomalies", "anomalies", "anomalies"),
+        ("dead_letter", None, None),
+        (None, None, "latency_metrics"),
+        (None, None, "kafka_metrics"),
     ]
+
+
+def test_settings_have_every_topic_and_table_once() -> None:
+    settings = Settings()
+    assert {record.topic for record in settings.topic_records} == {record.topic for record in ALL} - {None}
+    assert {record.table for record in settings.table_records} == {record.table for record in ALL} - {None}
+    assert (len(settings.topic_records), len(settings.table_records)) == (5, 4)
 
 
 def test_natural_keys() -> None:

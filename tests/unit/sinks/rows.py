@@ -11,6 +11,9 @@ from mdstream.schemas import BAR, STORED_TICK, Record
 
 START = datetime(2024, 5, 6, 13, 30, tzinfo=UTC)
 
+RECORDS = (STORED_TICK, BAR)
+"""What the rows here are of."""
+
 
 def bar(
     symbol: str = "AAPL", window: str = "1min", minute: int = 0, trade_count: int = 1, close: float = 10.0
