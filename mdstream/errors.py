@@ -10,6 +10,8 @@
     ├── DeliveryError              Kafka did not take a record
     ├── SinkError                  a store refused a batch
     │   └── SinkUnavailableError   a store cannot be reached now; the same write may be tried again
+    ├── AlertError                 alerts cannot be read, or a channel refused one
+    │   └── AlertDelayedError      a channel cannot take an alert now; it may be sent again
     ├── ServerError                an embedded server does not start, or stopped
     └── QueryFailedError           a streaming query ended with an error
 """
@@ -55,6 +57,14 @@ class SinkError(MdstreamError):
 
 class SinkUnavailableError(SinkError):
     """A store cannot be reached now; the same write may be tried again."""
+
+
+class AlertError(MdstreamError):
+    """Alerts cannot be read, or a channel refused one."""
+
+
+class AlertDelayedError(AlertError):
+    """A channel cannot take an alert now; it may be sent again."""
 
 
 class ServerError(MdstreamError):

@@ -1,7 +1,9 @@
 """Settings from `conf/*.yaml`, `.env` and the environment: frozen, checked, secrets redacted."""
 
 from mdstream.config.loading import CONFIG_VARIABLE, load_settings
+from mdstream.config.rules import load_rules
 from mdstream.config.settings import (
+    AlertSettings,
     KafkaSettings,
     RedisSettings,
     ServingSettings,
@@ -15,6 +17,7 @@ from mdstream.config.settings import (
 
 __all__ = [
     "CONFIG_VARIABLE",
+    "AlertSettings",
     "KafkaSettings",
     "RedisSettings",
     "ServingSettings",
@@ -24,5 +27,6 @@ __all__ = [
     "TickSettings",
     "TimescaleSettings",
     "WindowConfiguration",
+    "load_rules",
     "load_settings",
 ]

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_settings import (
     BaseSettings,
@@ -19,10 +18,14 @@ from pydantic_settings import (
 )
 
 from mdstream.config.settings import Settings
+from mdstream.config.yaml_file import read_yaml
 from mdstream.errors import ConfigError, did_you_mean
 
 CONFIG_VARIABLE = "MDSTREAM_CONFIG"
 """Environment variable that names the configuration file."""
+
+SLACK_WEBHOOK_VARIABLE = "SLACK_WEBHOOK_URL"
+"""Environment variable that holds the secret address alerts are sent to, by the name users of Slack know."""
 
 DEFAULT_CONFIG = Path("conf/mdstream.yaml")
 """The configuration file that is read if none is named and it exists."""
@@ -42,7 +45,7 @@ def load_settings(path: Path | None = None) -> Settings:
         True
     """
     source = path or _configured_path()
-    from_file = _read_yaml(source) if source else {}
+    from_file = _read_sections(source) if source else {}
     _refuse_unknown_variables(os.environ, "environment variable")
 
     class _Layered(Settings):
@@ -55,9 +58,11 @@ def load_settings(path: Path | None = None) -> Settings:
             dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
             file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         ) -> tuple[PydanticBaseSettingsSource, ...]:
+            dotenv = _OwnDotEnv(settings_cls, env_file=".env")
             return (
                 EnvSettingsSource(settings_cls),
-                _OwnDotEnv(settings_cls, env_file=".env"),
+                dotenv,
+                InitSettingsSource(settings_cls, init_kwargs=_slack_webhook(dotenv)),
                 InitSettingsSource(settings_cls, init_kwargs=from_file),
             )
 
@@ -81,6 +86,12 @@ class _OwnDotEnv(DotEnvSettingsSource):
         return {name: value for name, value in super().__call__().items() if name in known}
 
 
+def _slack_webhook(dotenv: DotEnvSettingsSource) -> dict[str, Any]:
+    """Return the setting that Slack's own variable stands for."""
+    url = os.environ.get(SLACK_WEBHOOK_VARIABLE) or dotenv.env_vars.get(SLACK_WEBHOOK_VARIABLE.lower())
+    return {"alerts": {"slack_webhook_url": url}} if url else {}
+
+
 def _configured_path() -> Path | None:
     named = os.environ.get(CONFIG_VARIABLE)
     if named:
@@ -88,15 +99,8 @@ def _configured_path() -> Path | None:
     return DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            content = yaml.safe_load(file)
-    except OSError as exc:
-        raise ConfigError(f"cannot read the configuration file {path}: {exc.strerror}") from exc
-    except yaml.YAMLError as exc:
-        # Neither repeated nor chained: the parser quotes what it found, which may be a secret.
-        raise ConfigError(f"{path} is not YAML{_place_of(exc)}") from None
+def _read_sections(path: Path) -> dict[str, Any]:
+    content = read_yaml(path, "configuration file")
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -105,11 +109,6 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         if not isinstance(key, str):
             raise ConfigError(f"{path}: unknown key {key}; {did_you_mean(str(key), Settings.model_fields)}")
     return content
-
-
-def _place_of(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    return "" if mark is None else f": look at line {mark.line + 1}, column {mark.column + 1}"
 
 
 def _refuse_unknown_variables(names: Iterable[str], where: str) -> None:

@@ -21,3 +21,23 @@ def bar_key(symbol: str, window: str) -> str:
         'aggregated:BRK.B:1min'
     """
     return f"aggregated:{symbol}:{window}"
+
+
+def alert_cooldown_key(symbol: str, rule: str) -> str:
+    """Return the key that is there while no further alert of a symbol and rule is sent.
+
+    Example:
+        >>> alert_cooldown_key("BRK.B", "price_spike")
+        'alert_cooldown:BRK.B:price_spike'
+    """
+    return f"alert_cooldown:{symbol}:{rule}"
+
+
+def alert_sent_key(symbol: str, rule: str, window: str, window_start_micros: int) -> str:
+    """Return the key that is there once an alert of this very anomaly was sent.
+
+    Example:
+        >>> alert_sent_key("BRK.B", "price_spike", "1min", 1767364200000000)
+        'alert_sent:BRK.B:price_spike:1min:1767364200000000'
+    """
+    return f"alert_sent:{symbol}:{rule}:{window}:{window_start_micros}"
