@@ -2,12 +2,14 @@
 
 from mdstream.indicators.configuration import parse_indicators
 from mdstream.indicators.indicator import Indicator
+from mdstream.indicators.memory import bars_needed
 from mdstream.indicators.records import indicator_levels, indicator_record
 from mdstream.indicators.values import RULE_FIELDS, indicator_values, rule_values
 
 __all__ = [
     "RULE_FIELDS",
     "Indicator",
+    "bars_needed",
     "indicator_levels",
     "indicator_record",
     "indicator_values",
