@@ -1,4 +1,4 @@
-"""Names of the Redis keys; each holds the wire JSON of the newest record."""
+"""Names of the Redis keys; each holds the wire JSON of the newest record, or of the newest of each window."""
 
 from __future__ import annotations
 
@@ -41,3 +41,13 @@ def alert_sent_key(symbol: str, rule: str, window: str, window_start_micros: int
         'alert_sent:BRK.B:price_spike:1min:1767364200000000'
     """
     return f"alert_sent:{symbol}:{rule}:{window}:{window_start_micros}"
+
+
+def indicators_key(symbol: str) -> str:
+    """Return the key of the newest indicators of a symbol: a hash with a field a window.
+
+    Example:
+        >>> indicators_key("BRK.B")
+        'indicators:BRK.B'
+    """
+    return f"indicators:{symbol}"

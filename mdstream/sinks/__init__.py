@@ -2,15 +2,18 @@
 
 from mdstream.sinks.base import Sink
 from mdstream.sinks.configured import configured_sinks
+from mdstream.sinks.influxdb import InfluxSink
 from mdstream.sinks.kafka import KafkaSink
 from mdstream.sinks.memory import MemorySink
 from mdstream.sinks.postgres import TimescaleSink
-from mdstream.sinks.redis import RedisBarSink, RedisLatestPriceSink
+from mdstream.sinks.redis import RedisBarSink, RedisIndicatorSink, RedisLatestPriceSink
 
 __all__ = [
+    "InfluxSink",
     "KafkaSink",
     "MemorySink",
     "RedisBarSink",
+    "RedisIndicatorSink",
     "RedisLatestPriceSink",
     "Sink",
     "TimescaleSink",

@@ -27,14 +27,15 @@ class Sink(Protocol):
     **Idempotent** means: whatever is written again, in whatever order, the store ends with the same content. Of
     the revisions of one key the newest stays (see `Record.revision_column`), an equal one replaces it, an older one
     changes nothing; of a record without revisions the first stays. A topic can only be appended to: there it is
-    the reader who drops revisions that are not newer.
+    the reader who drops revisions that are not newer. InfluxDB replaces whatever has the same time and tags: there an
+    older revision changes nothing unless it is written at the very moment of the newer (see `InfluxSink`).
 
     **When `write` returns**, every row is in the store, as far as the store can promise that.
 
     **When it raises** `SinkUnavailableError`, the store could not be reached or could not answer in time, and the
     same write may be tried again. Any other `SinkError` refuses the batch: trying again changes nothing before
-    the cause, which the message names, is removed. After either, a database holds nothing of the batch; Redis and
-    Kafka may hold a part of it, which the next attempt completes.
+    the cause, which the message names, is removed. After either, PostgreSQL holds nothing of the batch; Redis,
+    InfluxDB and Kafka may hold a part of it, which the next attempt completes.
     """
 
     def write(self, batch: pa.RecordBatch) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from mdstream.config import Settings
 from mdstream.schemas import BAR, STORED_TICK, Record
 from mdstream.sinks.base import Sink
+from mdstream.sinks.influxdb import InfluxSink
 from mdstream.sinks.kafka import KafkaSink
 from mdstream.sinks.postgres import TimescaleSink
-from mdstream.sinks.redis import RedisBarSink, RedisLatestPriceSink
+from mdstream.sinks.redis import RedisBarSink, RedisIndicatorSink, RedisLatestPriceSink
 
 _READ_FROM_KAFKA = (STORED_TICK, BAR)
 """Records that are in their topic already when they are stored: only results are sent there."""
@@ -32,6 +33,10 @@ def configured_sinks(settings: Settings, record: Record) -> tuple[Sink, ...]:
         sinks.append(RedisLatestPriceSink(stores.redis))
     if stores.redis.enabled and record == BAR:
         sinks.append(RedisBarSink(stores.redis))
+    if stores.redis.enabled and record == settings.indicator_record:
+        sinks.append(RedisIndicatorSink(stores.redis, record))
+    if stores.influxdb.enabled and record.measurement is not None:
+        sinks.append(InfluxSink(stores.influxdb, record))
     if stores.kafka.enabled and record.topic is not None and record not in _READ_FROM_KAFKA:
         sinks.append(KafkaSink(settings.kafka, record))
     return tuple(sinks)

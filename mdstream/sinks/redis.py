@@ -1,10 +1,11 @@
-"""The newest tick of every symbol and the newest bar of every symbol and window, in Redis or Valkey."""
+"""The newest tick of every symbol and the newest bar and indicators of every symbol and window, in Redis or Valkey."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import repeat
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,8 +16,8 @@ from redis.retry import Retry
 
 from mdstream.config import RedisSettings
 from mdstream.errors import SinkError, SinkUnavailableError
-from mdstream.schemas import BAR, STORED_TICK
-from mdstream.schemas.keys import bar_key, latest_price_key
+from mdstream.schemas import BAR, STORED_TICK, Record
+from mdstream.schemas.keys import bar_key, indicators_key, latest_price_key
 from mdstream.schemas.wire import encode_batch
 from mdstream.sinks.base import PerProcess
 from mdstream.sinks.batches import conform, in_order, last_of_each
@@ -27,7 +28,8 @@ TICK_ORDER = ("event_time", "sequence|kafka_offset", "kafka_partition", "kafka_o
 BAR_ORDER = ("window_start", "trade_count")
 """Of two bars of a symbol and window, the greater by these is the newer."""
 
-# KEYS[1] the key; ARGV[1] the new JSON, ARGV[2] its seconds to live, ARGV[3...] the integer fields to order by.
+# KEYS[1] the key; ARGV[1] the new JSON, ARGV[2] the key's seconds to live, ARGV[3] the field of a hash that holds it
+# or '' if the key itself does, ARGV[4...] the integers within the JSON to order by.
 # A text within the JSON cannot be taken for a field: its quotes are escaped.
 # Lua's numbers are doubles and a sequence may exceed 2^53: integers are compared as the digits they are written in.
 _SET_UNLESS_OLDER = """
@@ -48,15 +50,21 @@ local function compare(a, b)
   return smaller ~= a_negative and -1 or 1
 end
 
-local current = redis.call('GET', KEYS[1])
+local name = ARGV[3]
+local current = name == '' and redis.call('GET', KEYS[1]) or name ~= '' and redis.call('HGET', KEYS[1], name)
 if current then
-  for i = 3, #ARGV do
+  for i = 4, #ARGV do
     local order = compare(integer(ARGV[1], ARGV[i]), integer(current, ARGV[i]))
     if order < 0 then return 0 end
     if order > 0 then break end
   end
 end
-redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+if name == '' then
+  redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+else
+  redis.call('HSET', KEYS[1], name, ARGV[1])
+  redis.call('EXPIRE', KEYS[1], ARGV[2])
+end
 return 1
 """
 
@@ -112,6 +120,36 @@ class RedisBarSink:
         _set_unless_older(self.settings, keys, newest, self.settings.aggregated_ttl_seconds, BAR_ORDER)
 
 
+@dataclass(frozen=True)
+class RedisIndicatorSink:
+    """Keeps the newest indicators of each symbol in the hash `indicators:{symbol}`, for a time.
+
+    The hash has a field a window with the wire JSON of its newest row. A field never goes back to an older bar's
+    indicators, nor to those of an older revision, while the hash lives: until `indicators_ttl_seconds` after the
+    last that was newer.
+
+    Attributes:
+        settings: The server and `indicators_ttl_seconds`.
+        record: `settings.indicator_record`: its columns depend on the configuration.
+    """
+
+    settings: RedisSettings
+    record: Record
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Store the newest indicators of each symbol and window; see `mdstream.sinks.Sink`.
+
+        Raises:
+            SinkUnavailableError: Redis cannot be reached, or did not answer within `timeout_seconds`.
+            SinkError: The batch is refused.
+        """
+        rows = conform(batch, self.record)
+        newest = _newest(rows, ("symbol", "window"), BAR_ORDER)
+        keys = [indicators_key(symbol) for symbol in newest.column("symbol").to_pylist()]
+        windows = newest.column("window").to_pylist()
+        _set_unless_older(self.settings, keys, newest, self.settings.indicators_ttl_seconds, BAR_ORDER, windows)
+
+
 def _newest(rows: pa.RecordBatch, key: Sequence[str], order: Sequence[str]) -> pa.RecordBatch:
     """Return the newest row of each key; of equal ones the later."""
     columns = {name: rows.column(name) for name in key}
@@ -146,15 +184,21 @@ _CLIENTS: PerProcess[RedisSettings, _Client] = PerProcess(_open_client)
 
 
 def _set_unless_older(
-    settings: RedisSettings, keys: Sequence[str], rows: pa.RecordBatch, ttl_seconds: int, order: Sequence[str]
+    settings: RedisSettings,
+    keys: Sequence[str],
+    rows: pa.RecordBatch,
+    ttl_seconds: int,
+    order: Sequence[str],
+    fields: Iterable[str] = repeat(""),
 ) -> None:
+    """Write each row to its key, or to its field of a hash, unless a newer one is there."""
     if not keys:
         return
     with _translated(settings):
         client = _CLIENTS.get(settings)
         with client.redis.pipeline(transaction=False) as pipeline:
-            for key, value in zip(keys, encode_batch(rows), strict=True):
-                client.set_unless_older(keys=[key], args=[value, ttl_seconds, *order], client=pipeline)
+            for key, value, field in zip(keys, encode_batch(rows), fields, strict=False):
+                client.set_unless_older(keys=[key], args=[value, ttl_seconds, field, *order], client=pipeline)
             pipeline.execute()
 
 
