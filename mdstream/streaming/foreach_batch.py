@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
 
 from mdstream.config import Settings
-from mdstream.errors import SinkUnavailableError
 from mdstream.sinks import MemorySink, Sink
 from mdstream.streaming.kafka import checkpoint_of
 from mdstream.streaming.lifecycle import RunningQuery
-
-logger = logging.getLogger(__name__)
-
-_LONGEST_PAUSE_SECONDS = 5.0
+from mdstream.streaming.patience import patiently
 
 
 def store_stream(frame: DataFrame, sinks: Sequence[Sink], settings: Settings, name: str) -> RunningQuery:
@@ -56,7 +51,7 @@ def write_batch(sinks: Sequence[Sink], patience_seconds: float) -> Callable[[Dat
         rows = 0
         for batch in batches:
             for sink in on_executors:
-                _write_patiently(sink, batch, patience_seconds)
+                patiently(partial(sink.write, batch), patience_seconds)
             rows += batch.num_rows
         yield pa.RecordBatch.from_pydict({"rows": pa.array([rows], pa.int64())})
 
@@ -69,17 +64,3 @@ def write_batch(sinks: Sequence[Sink], patience_seconds: float) -> Callable[[Dat
                 sink.write(batch)
 
     return write
-
-
-def _write_patiently(sink: Sink, batch: pa.RecordBatch, patience_seconds: float) -> None:
-    deadline = time.monotonic() + patience_seconds
-    pause = 0.1
-    while True:
-        try:
-            return sink.write(batch)
-        except SinkUnavailableError as exc:
-            if time.monotonic() + pause > deadline:
-                raise
-            logger.warning("%s; trying again in %.1f s", exc, pause)
-            time.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)

@@ -9,7 +9,7 @@ import pytest
 
 from mdstream.errors import SinkError, SinkUnavailableError
 from mdstream.sinks import Sink
-from mdstream.streaming import foreach_batch
+from mdstream.streaming import patience
 
 BATCH = pa.RecordBatch.from_pydict({"n": [1]})
 
@@ -32,7 +32,7 @@ class FakeTime:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
     clock = FakeTime()
-    monkeypatch.setattr(foreach_batch, "time", clock)
+    monkeypatch.setattr(patience, "time", clock)
     return clock
 
 
@@ -50,7 +50,7 @@ class Store:
 
 
 def write(sink: Sink, patience_seconds: float = 300) -> None:
-    foreach_batch._write_patiently(sink, BATCH, patience_seconds)
+    patience.patiently(lambda: sink.write(BATCH), patience_seconds)
 
 
 def test_pauses_grow_to_five_seconds(clock: FakeTime, caplog: pytest.LogCaptureFixture) -> None:
