@@ -64,7 +64,15 @@ class AlertError(MdstreamError):
 
 
 class AlertDelayedError(AlertError):
-    """A channel cannot take an alert now; it may be sent again."""
+    """A channel cannot take an alert now; it may be sent again.
+
+    Attributes:
+        retry_after: Seconds that the channel asked to wait; None if it did not.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class ServerError(MdstreamError):
