@@ -48,8 +48,9 @@ class Withheld:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        # The cause of each, and whether it was summed up.
+        # Each with its cause, and whether people know of it.
         self._anomalies: dict[tuple[str, str], bool] = {}
+        self._said: list[tuple[str, str]] = []
 
     def add(self, alert: Alert, cause: str) -> bool:
         """Take note of an alert that is not sent; False if that was known: bars have many revisions."""
@@ -75,7 +76,8 @@ class Withheld:
             '1 more alert held back'
         """
         with self._lock:
-            causes = [cause for (key, cause), told in self._anomalies.items() if not told and key != alert.sent_key]
+            self._said = [anomaly for anomaly, told in self._anomalies.items() if not told]
+        causes = [cause for key, cause in self._said if key != alert.sent_key]
         parts = [f"{causes.count(cause)} {cause}" for cause in dict.fromkeys(causes)]
         if not parts:
             return ""
@@ -85,6 +87,6 @@ class Withheld:
         return ", ".join([f"{number} more {noun} {cause}", *others])
 
     def summed_up(self) -> None:
-        """Take note that people know of all so far."""
+        """Take note that people have the last summary."""
         with self._lock:
-            self._anomalies = dict.fromkeys(self._anomalies, True)
+            self._anomalies.update((anomaly, True) for anomaly in self._said if anomaly in self._anomalies)
