@@ -1,0 +1,93 @@
+"""Checks anomaly rules before a job starts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.types import NumericType
+
+from mdstream.config import Settings
+from mdstream.errors import ConfigError, did_you_mean
+from mdstream.indicators import RULE_FIELDS, indicator_levels
+from mdstream.schemas import BAR, SEVERITIES
+from mdstream.schemas.rules import COMPUTED_PLACEHOLDERS, Placeholder, Rule
+from mdstream.streaming.expressions import check_expression
+
+_LATENCY = pa.field("latency_ms", pa.float64())
+
+_NUMBER = re.compile(r"(double|float|tinyint|smallint|int|bigint|void|decimal\(.*\))")
+_EXPECTED = {
+    "predicate": ("true or false", re.compile("boolean")),
+    "severity": ("text", re.compile("string")),
+    "value": ("a number", _NUMBER),
+    "threshold": ("a number", _NUMBER),
+}
+
+
+def check_rules(spark: SparkSession, rules: Sequence[Rule], settings: Settings) -> None:
+    """Let Spark analyse every expression of every rule on the columns that there will be.
+
+    Refused are unknown columns and functions, wrong types, aggregates and other functions of several rows, subqueries,
+    what is not deterministic, severities other than the four, and what would stop the job on some value: divisions
+    by what may be zero, casts that may not be possible, elements that may not be there.
+
+    Args:
+        spark: The session.
+        rules: The rules, see `mdstream.config.load_rules`.
+        settings: The indicators, whose columns rules may name.
+
+    Raises:
+        ConfigError: Names every rule and expression that cannot be used, and why.
+    """
+    frame = _empty_analysed(spark, settings)
+    problems = [f"  rule '{rule.name}': {problem}" for rule in rules for problem in _problems(frame, rule)]
+    if problems:
+        raise ConfigError("\n".join(["anomaly rules cannot be used:", *problems]))
+
+
+def _empty_analysed(spark: SparkSession, settings: Settings) -> DataFrame:
+    """Return bars with all that rules may name, and no rows."""
+    indicators = [field for field in settings.indicator_record.schema if field.name not in BAR.schema.names]
+    schema = from_arrow_schema(pa.schema([*BAR.schema, *indicators, *RULE_FIELDS, _LATENCY]))
+    # Not a list: Spark would see that there are no rows and look no further.
+    rows = spark.createDataFrame(spark.sparkContext.emptyRDD(), schema)
+    return rows.withColumns({name: F.lit(level) for name, level in indicator_levels(settings.indicators).items()})
+
+
+def _problems(frame: DataFrame, rule: Rule) -> Iterator[str]:
+    for part, (wanted, types) in _EXPECTED.items():
+        text = rule.severity_expression if part == "severity" else getattr(rule, part)
+        checked = check_expression(frame, text, SEVERITIES if part == "severity" else ())
+        problem = checked.problem
+        if problem is None and not types.fullmatch(checked.type):
+            problem = f"it gives {checked.type}; expected {wanted}"
+        if problem is None and part == "severity":
+            problem = _unknown_severity(checked.literals)
+        if problem is not None:
+            yield f"{part} `{getattr(rule, part)}`: {problem}"
+    known = {*frame.columns, *COMPUTED_PLACEHOLDERS}
+    for piece in rule.message_parts:
+        if isinstance(piece, Placeholder):
+            yield from _placeholder_problems(frame, piece, known)
+
+
+def _unknown_severity(literals: Sequence[str]) -> str | None:
+    for found in literals:
+        if found not in SEVERITIES:
+            return f"there is no severity '{found}'; {did_you_mean(found, SEVERITIES)}"
+    return None
+
+
+def _placeholder_problems(frame: DataFrame, placeholder: Placeholder, known: set[str]) -> Iterator[str]:
+    column = placeholder.column
+    if column not in known:
+        yield f"message: there is no column {column}; {did_you_mean(column, known)}"
+    elif placeholder.number_format and (
+        column == "severity" or (column in frame.columns and not isinstance(frame.schema[column].dataType, NumericType))
+    ):
+        yield f"message: {column} is no number and cannot be written as {placeholder.number_format}"

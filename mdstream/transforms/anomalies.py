@@ -1,0 +1,90 @@
+"""Bars with indicators to anomalies, by rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, DataType, DoubleType, FractionalType, StringType, StructField, StructType
+
+from mdstream.schemas import ANOMALY, SEVERITIES
+from mdstream.schemas.rules import UNREADABLE_SEVERITY, Placeholder, Rule
+
+_OF_THE_BAR = ("symbol", "window", "window_start", "trade_count")
+_FOUND = ArrayType(
+    StructType(
+        [
+            StructField(name, DoubleType() if name in {"value", "threshold"} else StringType())
+            for name in ("rule", "severity", "value", "threshold", "message")
+        ]
+    )
+)
+_NO_VALUE = "n/a"
+_AS_IT_IS = "#,##0.######"
+_NO_LEVELS: Mapping[str, float] = MappingProxyType({})
+
+
+def to_anomalies(analysed: DataFrame, rules: Sequence[Rule], levels: Mapping[str, float] = _NO_LEVELS) -> DataFrame:
+    """Find anomalies in bars, in one pass over them whatever the number of rules.
+
+    A predicate that is null finds nothing. A severity that is none of the four becomes `UNREADABLE_SEVERITY`; a
+    value or threshold that is not finite becomes null. An expression that fails on a value, such as a division by
+    zero, fails the whole frame: `mdstream.streaming.check_rules` refuses those that can.
+
+    Args:
+        analysed: Columns of BAR, and whatever else the rules name: indicators, `average_close_20`,
+            `average_volume_20`, `previous_close`, `latency_ms`.
+        rules: What to look for.
+        levels: Constants that rules may name as columns, e.g. `{"rsi_14_overbought": 70.0}`.
+
+    Returns:
+        Columns of ANOMALY, one row a bar and rule that holds for it; `detected_time` is when the query ran.
+
+    Example:
+        >>> rule = Rule("penny", "close < 1", "low", "{symbol} closed at {close:.3f}", "close", "1")
+        >>> anomalies = bars.transform(to_anomalies, [rule])  # doctest: +SKIP
+    """
+    known = analysed.withColumns({name: F.lit(float(level)) for name, level in levels.items()})
+    types = {field.name: field.dataType for field in known.schema.fields}
+    found = F.array(*(_anomaly(rule, types) for rule in rules)).cast(_FOUND)
+    return (
+        known.select(*_OF_THE_BAR, F.explode(F.array_compact(found)).alias("found"))
+        .select(*_OF_THE_BAR, "found.*", F.current_timestamp().alias("detected_time"))
+        .select(*ANOMALY.schema.names)
+    )
+
+
+def _anomaly(rule: Rule, types: Mapping[str, DataType]) -> Column:
+    """Return what the rule has to say about a bar; null if it does not hold."""
+    severity = F.expr(rule.severity_expression)
+    computed = {
+        "severity": F.when(severity.isin(*SEVERITIES), severity).otherwise(UNREADABLE_SEVERITY),
+        "value": _finite(F.expr(rule.value)),
+        "threshold": _finite(F.expr(rule.threshold)),
+    }
+    said = [
+        _filled_in(part, computed, types) if isinstance(part, Placeholder) else F.lit(part)
+        for part in rule.message_parts
+    ]
+    parts = {"rule": F.lit(rule.name), **computed, "message": F.concat(*said)}
+    return F.when(F.expr(rule.predicate), F.struct(*(part.alias(name) for name, part in parts.items())))
+
+
+def _finite(number: Column) -> Column:
+    value = number.cast("double")
+    # NaN is greater than any number.
+    return F.when(F.abs(value) < float("inf"), value)
+
+
+def _filled_in(placeholder: Placeholder, computed: Mapping[str, Column], types: Mapping[str, DataType]) -> Column:
+    column = computed.get(placeholder.column, F.col(placeholder.column))
+    if placeholder.number_format:
+        text = F.format_string(f"%{placeholder.number_format}", column.cast("double"))
+    elif placeholder.column in {"value", "threshold"} or isinstance(types.get(placeholder.column), FractionalType):
+        text = F.call_function("format_number", column, F.lit(_AS_IT_IS))
+    else:
+        text = column.cast("string")
+    # A format writes null as the word.
+    return F.when(column.isNull(), _NO_VALUE).otherwise(text)
