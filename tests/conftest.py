@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
-from mdstream.config import RedisSettings, SparkSettings, TimescaleSettings
+from mdstream.config import InfluxSettings, RedisSettings, SparkSettings, TimescaleSettings
 from mdstream.local import LocalKafka, LocalPostgres, LocalRedis, use_java
 from mdstream.local.jars import fetch_jars
 from mdstream.local.java import QUICK_COMPILING, WITHOUT_TRACES
+from tests.servers.influxd import LocalInfluxDB, influxd, reason_without
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -43,6 +44,16 @@ def redis_server() -> Iterator[LocalRedis]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def influxdb_server() -> Iterator[LocalInfluxDB]:
+    program = influxd()
+    if program is None:
+        pytest.skip(reason_without())
+    with LocalInfluxDB(program) as server:
+        server.set_up()
+        yield server
+
+
 @pytest.fixture
 def topic_name(request: pytest.FixtureRequest) -> str:
     """The name of a topic that no other test uses; the topic itself is not created."""
@@ -63,6 +74,13 @@ def fresh_redis(redis_server: LocalRedis) -> RedisSettings:
     with redis.Redis(port=redis_server.port) as client:
         client.flushall()
     return redis_server.settings
+
+
+@pytest.fixture
+def fresh_influxdb(influxdb_server: LocalInfluxDB) -> Iterator[InfluxSettings]:
+    """An empty bucket of the test's own."""
+    with influxdb_server.bucket() as settings:
+        yield settings
 
 
 @pytest.fixture(scope="session")

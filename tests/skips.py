@@ -7,7 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-EXPECTED_SKIPS = ("all tests skipped by +SKIP option", "real market data:", "TimescaleDB:")
+EXPECTED_SKIPS = (
+    "all tests skipped by +SKIP option",
+    "real market data:",
+    "TimescaleDB:",
+    "InfluxDB: this machine has no influxd, and no Go",
+)
 """How the reasons of expected skips begin."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import io
 import re
@@ -92,13 +93,16 @@ class InfluxSink:
 def _open_client(settings: InfluxSettings) -> InfluxDBClient:
     from influxdb_client import InfluxDBClient
 
-    return InfluxDBClient(
+    client = InfluxDBClient(
         url=settings.url,
         token=settings.token.get_secret_value(),
         org=settings.organisation,
         timeout=settings.timeout_seconds * 1000,
         enable_gzip=True,
     )
+    # Left to the end of the process it would complain that modules which it needs are gone.
+    atexit.register(client.close)
+    return client
 
 
 _CLIENTS: PerProcess[InfluxSettings, InfluxDBClient] = PerProcess(_open_client)

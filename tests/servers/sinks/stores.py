@@ -6,26 +6,40 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import kafka
+import orjson
 import redis
 import sqlalchemy as sa
 from confluent_kafka import Consumer, KafkaException, TopicPartition
+from influxdb_client import InfluxDBClient
 from kafka.admin import NewTopic
 
-from mdstream.config import KafkaSettings, RedisSettings, TimescaleSettings
+from mdstream.config import InfluxSettings, KafkaSettings, RedisSettings, TimescaleSettings
+from mdstream.local import LocalKafka
 from mdstream.local.server import LocalServer
-from mdstream.schemas import BAR, STORED_TICK, Record
+from mdstream.schemas import ANOMALY, BAR, STORED_TICK, Record
 from mdstream.schemas.tables import table_of
-from mdstream.schemas.wire import decode
-from mdstream.sinks import KafkaSink, MemorySink, RedisBarSink, RedisLatestPriceSink, Sink, TimescaleSink
+from mdstream.schemas.wire import decode, to_micros
+from mdstream.sinks import (
+    InfluxSink,
+    KafkaSink,
+    MemorySink,
+    RedisBarSink,
+    RedisIndicatorSink,
+    RedisLatestPriceSink,
+    Sink,
+    TimescaleSink,
+)
 from mdstream.sinks.postgres import create_schema
 from mdstream.sinks.postgres.connection import engine_of
+from tests.unit.sinks.rows import INDICATOR
 from tests.waiting import until
 
 REDIS_TIMEOUT_SECONDS = 5
 KAFKA_TIMEOUT_SECONDS = 5
+INFLUX_TIMEOUT_SECONDS = 20
 
 _NOT_YET = ("UNKNOWN_TOPIC_OR_PART", "LEADER_NOT_AVAILABLE", "NOT_LEADER_FOR_PARTITION")
 """What a broker says of a topic that was created a moment ago."""
@@ -42,12 +56,14 @@ class Store(ABC):
         server: Where it writes to; None if that is this process.
     """
 
-    revised: ClassVar[bool]
-    """Whether rows of one key replace each other."""
-
     sink: Sink
     record: Record
     server: LocalServer | None = None
+
+    @property
+    def revised(self) -> bool:
+        """Whether rows of one key replace each other."""
+        return self.record.revision_column is not None
 
     @abstractmethod
     def rows(self) -> list[Row]:
@@ -60,12 +76,11 @@ class Store(ABC):
 
 def _sorted(rows: list[Row]) -> list[Row]:
     return sorted(
-        rows, key=lambda row: [str(row[name]) for name in ("symbol", *STORED_TICK.key, *BAR.key) if name in row]
+        rows, key=lambda row: [str(row[name]) for name in ("symbol", *STORED_TICK.key, *ANOMALY.key) if name in row]
     )
 
 
 class MemoryStore(Store):
-    revised = True
     record = BAR
 
     def __init__(self) -> None:
@@ -81,7 +96,6 @@ class TableStore(Store):
         self._settings = settings
         self.server = server
         self.record = record
-        self.revised = record.revision_column is not None  # type: ignore[misc]
         create_schema(self._settings, [record])
         self.sink = TimescaleSink(self._settings, record)
 
@@ -97,30 +111,40 @@ class TableStore(Store):
 
 
 class RedisStore(Store):
-    revised = True
+    @property
+    def revised(self) -> bool:
+        """The newest tick of a symbol, too, takes the place of the one before."""
+        return True
 
     def __init__(self, settings: RedisSettings, server: LocalServer, record: Record) -> None:
         settings = settings.model_copy(update={"timeout_seconds": REDIS_TIMEOUT_SECONDS})
         self.server = server
         self.record = record
-        self.sink = RedisBarSink(settings) if record is BAR else RedisLatestPriceSink(settings)
-        self._pattern = "aggregated:*" if record is BAR else "latest_price:*"
+        sinks: dict[str, tuple[Sink, str]] = {
+            BAR.name: (RedisBarSink(settings), "aggregated:*"),
+            INDICATOR.name: (RedisIndicatorSink(settings, record), "indicators:*"),
+            STORED_TICK.name: (RedisLatestPriceSink(settings), "latest_price:*"),
+        }
+        self.sink, self._pattern = sinks[record.name]
 
     def rows(self) -> list[Row]:
         assert self.server
         with redis.Redis(port=self.server.port) as client:
-            values = client.mget(list(client.scan_iter(self._pattern)))
+            keys = list(client.scan_iter(self._pattern))
+            if self.record.name == INDICATOR.name:
+                values = [value for key in keys for value in client.hvals(key)]
+            else:
+                values = client.mget(keys)
         return _sorted([decode(self.record, value) for value in values])
 
 
 class TopicStore(Store):
     """Rows as a reader of the topic sees them, who takes a revision unless it is older."""
 
-    revised = True
-
-    def __init__(self, bootstrap_servers: str, server: LocalServer, topic: str) -> None:
+    def __init__(self, server: LocalKafka, topic: str, record: Record) -> None:
+        bootstrap_servers = server.bootstrap_servers
         self.server = server
-        self.record = replace(BAR, topic=topic)
+        self.record = replace(record, topic=topic)
         self._servers = bootstrap_servers
         settings = KafkaSettings(bootstrap_servers=bootstrap_servers, delivery_timeout_seconds=KAFKA_TIMEOUT_SECONDS)
         self.sink = KafkaSink(settings, self.record)
@@ -130,13 +154,52 @@ class TopicStore(Store):
         newest: dict[tuple[Any, ...], Row] = {}
         for message in read_topic(self._servers, str(self.record.topic)):
             row = decode(self.record, message.value)
-            key = tuple(row[name] for name in BAR.key)
+            key = tuple(row[name] for name in self.record.key)
             if key not in newest or row["trade_count"] >= newest[key]["trade_count"]:
                 newest[key] = row
         return _sorted(list(newest.values()))
 
     def count(self) -> int:
         return len(read_topic(self._servers, str(self.record.topic)))
+
+
+class InfluxStore(Store):
+    def __init__(self, settings: InfluxSettings, server: LocalServer, record: Record) -> None:
+        self._settings = settings.model_copy(update={"timeout_seconds": INFLUX_TIMEOUT_SECONDS})
+        self.server = server
+        self.record = record
+        self.sink = InfluxSink(self._settings, record)
+
+    def rows(self) -> list[Row]:
+        return _sorted(
+            [
+                self._row(found.values)
+                for found in self._ask('|> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")')
+            ]
+        )
+
+    def count(self) -> int:
+        """Return the points, by a field that every record has in each."""
+        number = next(f.name for f in self.record.schema if f.name in ("trade_count", "price"))
+        [total] = self._ask(f'|> filter(fn: (r) => r._field == "{number}") |> group() |> count()')
+        return int(total["_value"])
+
+    def _ask(self, what: str) -> list[Any]:
+        query = (
+            f'from(bucket: "{self._settings.bucket}") |> range(start: 2000-01-01T00:00:00Z, stop: 2200-01-01T00:00:00Z)'
+        )
+        token, organisation = self._settings.token.get_secret_value(), self._settings.organisation
+        with InfluxDBClient(self._settings.url, token=token, org=organisation) as client:
+            tables = client.query_api().query(
+                f'{query} |> filter(fn: (r) => r._measurement == "{self.record.measurement}") {what}'
+            )
+        return [found for table in tables for found in table.records]
+
+    def _row(self, found: dict[str, Any]) -> Row:
+        fields = found | {str(self.record.time_column): to_micros(found["_time"])}
+        if "kafka_partition" in fields:
+            fields["kafka_partition"] = int(fields["kafka_partition"])
+        return decode(self.record, orjson.dumps({name: fields.get(name) for name in self.record.schema.names}))
 
 
 def create_topic(bootstrap_servers: str, topic: str, partitions: int = 2) -> None:
@@ -193,6 +256,15 @@ MAKERS: dict[str, StoreMaker] = {
     "table of ticks": lambda get: TableStore(get("fresh_database"), get("postgres_server"), STORED_TICK),
     "Redis bars": lambda get: RedisStore(get("fresh_redis"), get("redis_server"), BAR),
     "Redis prices": lambda get: RedisStore(get("fresh_redis"), get("redis_server"), STORED_TICK),
-    "topic": lambda get: TopicStore(get("kafka_server").bootstrap_servers, get("kafka_server"), get("topic_name")),
+    "table of indicators": lambda get: TableStore(get("fresh_database"), get("postgres_server"), INDICATOR),
+    "table of anomalies": lambda get: TableStore(get("fresh_database"), get("postgres_server"), ANOMALY),
+    "Redis indicators": lambda get: RedisStore(get("fresh_redis"), get("redis_server"), INDICATOR),
+    "topic of bars": lambda get: TopicStore(get("kafka_server"), get("topic_name"), BAR),
+    "topic of indicators": lambda get: TopicStore(get("kafka_server"), get("topic_name"), INDICATOR),
+    "topic of anomalies": lambda get: TopicStore(get("kafka_server"), get("topic_name"), ANOMALY),
+    "InfluxDB ticks": lambda get: InfluxStore(get("fresh_influxdb"), get("influxdb_server"), STORED_TICK),
+    "InfluxDB bars": lambda get: InfluxStore(get("fresh_influxdb"), get("influxdb_server"), BAR),
+    "InfluxDB indicators": lambda get: InfluxStore(get("fresh_influxdb"), get("influxdb_server"), INDICATOR),
+    "InfluxDB anomalies": lambda get: InfluxStore(get("fresh_influxdb"), get("influxdb_server"), ANOMALY),
 }
 """How to make each store from pytest's `getfixturevalue`."""

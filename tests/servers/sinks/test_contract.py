@@ -15,16 +15,27 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mdstream.config import KafkaSettings, RedisSettings, TimescaleSettings
+from mdstream.config import InfluxSettings, KafkaSettings, RedisSettings, TimescaleSettings
 from mdstream.errors import SinkError, SinkUnavailableError
-from mdstream.schemas import BAR, STORED_TICK, Record
-from mdstream.sinks import KafkaSink, RedisBarSink, RedisLatestPriceSink, Sink, TimescaleSink
+from mdstream.schemas import ANOMALY, BAR, STORED_TICK, Record
+from mdstream.sinks import (
+    InfluxSink,
+    KafkaSink,
+    RedisBarSink,
+    RedisIndicatorSink,
+    RedisLatestPriceSink,
+    Sink,
+    TimescaleSink,
+)
 from tests.servers.sinks.stores import MAKERS, RedisStore, Store
-from tests.unit.sinks.rows import START, bar, batch_of, tick
+from tests.unit.sinks.rows import INDICATOR, START, anomaly, bar, batch_of, indicator, tick
 
 pytestmark = pytest.mark.servers
 
 HUGE = 500_000
+
+ONCE_FOR_ALL = [name for name in MAKERS if not name.startswith("InfluxDB") or name == "InfluxDB ticks"]
+"""Stores that hold their promise whoever writes at the same moment: InfluxDB has no conditional write."""
 
 
 @pytest.fixture(params=list(MAKERS))
@@ -32,7 +43,7 @@ def store(request: pytest.FixtureRequest) -> Store:
     return MAKERS[request.param](request.getfixturevalue)
 
 
-@pytest.fixture(params=[name for name in MAKERS if name != "table of ticks"])
+@pytest.fixture(params=[name for name in MAKERS if name not in ("table of ticks", "InfluxDB ticks")])
 def revised_store(request: pytest.FixtureRequest) -> Store:
     return MAKERS[request.param](request.getfixturevalue)
 
@@ -43,9 +54,13 @@ def served_store(request: pytest.FixtureRequest) -> Store:
 
 
 def revision(record: Record, number: int, content: float = 10.0, symbol: str = "AAPL") -> dict[str, Any]:
-    """The `number`th revision of one thing: of a bar, or of what the latest price of a symbol is."""
+    """The `number`th revision of a bar, its indicators or an anomaly; or of what the latest price of a symbol is."""
     if record.table == BAR.table:
         return bar(symbol=symbol, trade_count=number, close=content)
+    if record.table == INDICATOR.table:
+        return indicator(symbol=symbol, trade_count=number, rsi=content)
+    if record.table == ANOMALY.table:
+        return anomaly(symbol=symbol, trade_count=number, value=content)
     return tick(symbol=symbol, event_time=START + timedelta(microseconds=number), offset=number, price=content)
 
 
@@ -154,7 +169,7 @@ def test_a_server_that_restarts_between_two_writes_is_not_noticed(served_store: 
     assert served_store.rows() == rows.to_pylist()
 
 
-@pytest.mark.parametrize("kind", ["PostgreSQL", "Redis bars", "Redis prices", "Kafka"])
+@pytest.mark.parametrize("kind", ["PostgreSQL", "Redis bars", "Redis indicators", "Redis prices", "Kafka", "InfluxDB"])
 def test_a_server_that_never_answers_is_unavailable(kind: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         port = deaf.getsockname()[1]
@@ -163,8 +178,10 @@ def test_a_server_that_never_answers_is_unavailable(kind: str) -> None:
         sinks: dict[str, tuple[Sink, Record]] = {
             "PostgreSQL": (TimescaleSink(TimescaleSettings(port=port, timeout_seconds=1), BAR), BAR),
             "Redis bars": (RedisBarSink(redis), BAR),
+            "Redis indicators": (RedisIndicatorSink(redis, INDICATOR), INDICATOR),
             "Redis prices": (RedisLatestPriceSink(redis), STORED_TICK),
             "Kafka": (KafkaSink(kafka, BAR), BAR),
+            "InfluxDB": (InfluxSink(InfluxSettings(url=f"http://127.0.0.1:{port}", timeout_seconds=1), BAR), BAR),
         }
         sink, record = sinks[kind]
         with pytest.raises(SinkUnavailableError, match=str(port)):
@@ -188,6 +205,7 @@ def _expected_of_shuffled(store: Store) -> list[dict[str, Any]]:
     return [revision(store.record, number, float(number), symbol) for symbol in "ABCDE" for number in numbers]
 
 
+@pytest.mark.parametrize("store", ONCE_FOR_ALL, indirect=True)
 def test_parallel_threads_end_with_the_newest(store: Store) -> None:
     start = threading.Barrier(4)
 
@@ -200,6 +218,7 @@ def test_parallel_threads_end_with_the_newest(store: Store) -> None:
     assert store.rows() == _expected_of_shuffled(store)
 
 
+@pytest.mark.parametrize("served_store", [name for name in ONCE_FOR_ALL if name != "memory"], indirect=True)
 def test_parallel_processes_end_with_the_newest(served_store: Store) -> None:
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
         writing = [pool.submit(_write_shuffled, served_store.sink, served_store.record, seed) for seed in range(4)]

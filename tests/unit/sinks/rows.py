@@ -1,4 +1,4 @@
-"""Ticks and bars for the tests of the sinks."""
+"""Ticks, bars, indicators and anomalies for the tests of the sinks."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from typing import Any
 
 import pyarrow as pa
 
+from mdstream.indicators import indicator_record, parse_indicators
 from mdstream.schemas import BAR, STORED_TICK, Record
 
 START = datetime(2024, 5, 6, 13, 30, tzinfo=UTC)
 
+INDICATOR = indicator_record(parse_indicators({"rsi": {"period": 14}, "macd": {}}))
+"""What a configuration of two indicators is stored as."""
+
 RECORDS = (STORED_TICK, BAR)
-"""What the rows here are of."""
+"""What most tests of the tables make."""
 
 
 def bar(
@@ -55,6 +59,33 @@ def tick(
         "kafka_partition": partition,
         "kafka_offset": offset,
         **optional,
+    }
+
+
+def indicator(
+    symbol: str = "AAPL", window: str = "1min", minute: int = 0, trade_count: int = 1, rsi: float | None = None
+) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(INDICATOR.schema.names)
+    start = START + timedelta(minutes=minute)
+    key = {"symbol": symbol, "window": window, "window_start": start}
+    return row | key | {"trade_count": trade_count, "rsi_14": rsi, "macd": -0.25}
+
+
+def anomaly(
+    symbol: str = "AAPL", rule: str = "price_spike", minute: int = 0, trade_count: int = 1, value: float | None = 5.5
+) -> dict[str, Any]:
+    start = START + timedelta(minutes=minute)
+    return {
+        "symbol": symbol,
+        "window": "1min",
+        "window_start": start,
+        "rule": rule,
+        "severity": "high",
+        "value": value,
+        "threshold": None,
+        "message": f'{symbol} "jumped", by 5.5 %',
+        "detected_time": start + timedelta(seconds=3, microseconds=7),
+        "trade_count": trade_count,
     }
 
 

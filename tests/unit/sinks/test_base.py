@@ -9,16 +9,27 @@ import threading
 import pytest
 from pydantic import SecretStr
 
-from mdstream.config import KafkaSettings, RedisSettings, TimescaleSettings
+from mdstream.config import InfluxSettings, KafkaSettings, RedisSettings, Settings, TimescaleSettings
 from mdstream.errors import InvalidInputError
 from mdstream.schemas import BAR, DEAD_LETTER, STORED_TICK, TICK
-from mdstream.sinks import KafkaSink, MemorySink, RedisBarSink, RedisLatestPriceSink, Sink, TimescaleSink
+from mdstream.sinks import (
+    InfluxSink,
+    KafkaSink,
+    MemorySink,
+    RedisBarSink,
+    RedisIndicatorSink,
+    RedisLatestPriceSink,
+    Sink,
+    TimescaleSink,
+)
 from mdstream.sinks.base import PerProcess
 
 SINKS: list[Sink] = [
+    InfluxSink(InfluxSettings(), BAR),
     KafkaSink(KafkaSettings(), TICK),
     MemorySink("pickled"),
     RedisBarSink(RedisSettings()),
+    RedisIndicatorSink(RedisSettings(), Settings().indicator_record),
     RedisLatestPriceSink(RedisSettings()),
     TimescaleSink(TimescaleSettings(), STORED_TICK),
 ]
@@ -38,6 +49,7 @@ def test_a_sink_does_not_show_its_password() -> None:
         RedisBarSink(redis),
         RedisLatestPriceSink(redis),
         TimescaleSink(TimescaleSettings(password=secret), BAR),
+        InfluxSink(InfluxSettings(token=secret), BAR),
     ):
         assert "hunter2" not in repr(sink)
 
