@@ -1,0 +1,149 @@
+"""Bars, indicators and anomalies of stored ticks, computed anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from mdstream.batch.stored import stored_bars, stored_series, stored_ticks
+from mdstream.config import Settings, load_rules
+from mdstream.errors import ConfigError, InvalidInputError
+from mdstream.indicators import indicator_levels
+from mdstream.schemas import ANOMALY, BAR, BarWindow, Record, nest_windows
+from mdstream.sinks import KafkaSink, RedisBarSink, RedisIndicatorSink, Sink, configured_sinks
+from mdstream.streaming import check_rules, load_conditions, write_batch
+from mdstream.transforms import to_anomalies, to_bars, with_indicators
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAYS_AT_ONCE = 8
+"""Ticks of so many days are in work at a time."""
+
+_ONLY_THE_NEWEST = (RedisBarSink, RedisIndicatorSink, KafkaSink)
+"""Stores for which the past is no news: it would look like the present, and alert people."""
+
+
+@dataclass(frozen=True)
+class RebuildReport:
+    """What was computed and stored.
+
+    Attributes:
+        start: First instant of which bars were rebuilt: `start` as asked for, or earlier, where its windows start.
+        end: First instant after, likewise.
+        bars: Bars of all windows.
+        indicators: Bars whose indicators were computed: those, and `history_bars` after them, which depend on them.
+        anomalies: Anomalies found in the latter.
+    """
+
+    start: datetime
+    end: datetime
+    bars: int
+    indicators: int
+    anomalies: int
+
+
+def rebuild(
+    spark: SparkSession,
+    settings: Settings,
+    start: datetime,
+    end: datetime,
+    symbols: Sequence[str] = (),
+    on_progress: Callable[[float], None] = lambda _: None,
+) -> RebuildReport:
+    """Compute bars, indicators and anomalies from all stored ticks, late ones too, with the transforms of the stream.
+
+    Times are widened to where windows of the longest length start and end, so that every bar is whole. A bar takes
+    the place of the stored one unless that one was made of more ticks, e.g. because retention has dropped some.
+    Indicators are then computed from the bars in the database, with `history_bars` bars before the first, and so are
+    those of the `history_bars` bars that follow the last. Everything goes to TimescaleDB and InfluxDB, where they
+    are switched on; Redis and Kafka carry what is new. An anomaly that does not hold any more stays.
+
+    Args:
+        spark: The session.
+        settings: All settings.
+        start: First instant, aware.
+        end: First instant after, aware.
+        symbols: Of which symbols; empty for all.
+        on_progress: Told the share of the work that is done, 0 to 1.
+
+    Returns:
+        What was stored.
+
+    Raises:
+        InvalidInputError: `end` is not after `start`.
+        ConfigError: TimescaleDB is switched off, or a rule cannot be used.
+        SinkUnavailableError: A store cannot be reached; the same rebuild may be started again.
+        SinkError: A store refused a batch.
+    """
+    if start >= end:
+        raise InvalidInputError(f"nothing lies from {start.isoformat()} to {end.isoformat()}; expected a later end")
+    if not settings.stores.timescaledb.enabled:
+        raise ConfigError("ticks are read from TimescaleDB, which stores.timescaledb.enabled = false switches off")
+    rules = load_rules(settings)
+    check_rules(spark, rules, settings)
+    nests = nest_windows(settings.windows)
+    chunks = [(nest, *chunk) for nest in nests for chunk in _chunks(start, end, nest[-1].seconds)]
+    bars = 0
+    for number, (nest, first, after) in enumerate(chunks):
+        bars += _rebuild_bars(spark, settings, nest, first, after, symbols)
+        on_progress((number + 1) / (len(chunks) + 1))
+    widened = min(chunk[1] for chunk in chunks), max(chunk[2] for chunk in chunks)
+    analysed = _analysed(spark, settings, *widened, symbols).persist()
+    try:
+        record = settings.indicator_record
+        indicators = _store(analysed.select(*record.schema.names), settings, record)
+        anomalies = _store(to_anomalies(analysed, rules, indicator_levels(settings.indicators)), settings, ANOMALY)
+    finally:
+        analysed.unpersist()
+    on_progress(1.0)
+    return RebuildReport(*widened, bars, indicators, anomalies)
+
+
+def _chunks(start: datetime, end: datetime, seconds: int) -> Iterator[tuple[datetime, datetime]]:
+    """Yield spans of a few days that together reach from `start` to `end`, and in which windows are whole."""
+    length = timedelta(seconds=seconds)
+    first = start - (start - _EPOCH) % length
+    step = max(length, timedelta(days=_DAYS_AT_ONCE) // length * length)
+    while first < end:
+        last = min(first + step, end + (_EPOCH - end) % length)
+        yield first, last
+        first = last
+
+
+def _rebuild_bars(
+    spark: SparkSession,
+    settings: Settings,
+    nest: Sequence[BarWindow],
+    start: datetime,
+    end: datetime,
+    symbols: Sequence[str],
+) -> int:
+    ticks = stored_ticks(spark, settings.stores.timescaledb, start, end, symbols)
+    conditions = load_conditions(settings.ticks.conditions_table)
+    return _store(ticks.transform(to_bars, nest, conditions), settings, BAR)
+
+
+def _analysed(
+    spark: SparkSession, settings: Settings, start: datetime, end: datetime, symbols: Sequence[str]
+) -> DataFrame:
+    """Return the stored bars from `start` on with all that rules may name."""
+    database = settings.stores.timescaledb
+    windows = [window.name for window in settings.windows]
+    series = stored_series(database, windows, start, end, symbols)
+    bars = stored_bars(spark, database, series, start, end, settings.history_bars)
+    analysed = bars.transform(with_indicators, settings.indicators)
+    return analysed.where(F.col("window_start") >= start).withColumn("latency_ms", F.lit(None).cast("double"))
+
+
+def _store(frame: DataFrame, settings: Settings, record: Record) -> int:
+    """Write the rows to the stores that keep the past, and return how many there were."""
+    sinks: list[Sink] = [s for s in configured_sinks(settings, record) if not isinstance(s, _ONLY_THE_NEWEST)]
+    rows = frame.persist()
+    try:
+        write_batch(sinks, settings.stores.patience_seconds)(rows)
+        return rows.count()
+    finally:
+        rows.unpersist()

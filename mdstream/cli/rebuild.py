@@ -1,0 +1,61 @@
+"""`mdstream rebuild`: bars, indicators and anomalies of stored ticks."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from mdstream.cli.configuration import ConfigFile
+from mdstream.cli.console import errors
+from mdstream.config import load_settings
+
+_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+
+
+def rebuild(
+    start: Annotated[datetime, typer.Option("--from", formats=_FORMATS, help="First instant, UTC.")],
+    end: Annotated[datetime, typer.Option("--to", formats=_FORMATS, help="First instant after, UTC.")],
+    symbols: Annotated[str, typer.Option(help="Symbols, with commas between; else all.")] = "",
+    config: ConfigFile = None,
+) -> None:
+    """Compute bars, indicators and anomalies anew from the stored ticks, and store them.
+
+    The way for ticks that came too late for the stream, and after a change of windows, indicators, rules or trade
+    conditions. Whole windows are rebuilt: the times are widened to where windows of the longest length start and end.
+    Goes to TimescaleDB and InfluxDB; Redis and Kafka, which carry what is new, are left alone. Does no harm while the
+    jobs run: a bar never goes back to fewer ticks.
+
+    Example: `mdstream rebuild --from 2024-05-06 --to 2024-05-07 --symbols AAPL,MSFT`
+    """
+    settings = load_settings(config)
+    listed = [symbol.strip() for symbol in symbols.split(",") if symbol.strip()]
+
+    # Imported here so that `mdstream --help` stays quick.
+    from mdstream.batch.rebuild import rebuild as rebuild_stored
+    from mdstream.local import use_java
+    from mdstream.streaming import build_session
+
+    use_java()
+    with Progress(console=errors, transient=True) as progress:
+        starting = progress.add_task("starting Spark", total=None)
+        spark = build_session(settings.spark, "mdstream rebuild", jars=[])
+        progress.remove_task(starting)
+        working = progress.add_task("rebuilding", total=1.0)
+        try:
+            report = rebuild_stored(
+                spark,
+                settings,
+                start.replace(tzinfo=UTC),
+                end.replace(tzinfo=UTC),
+                listed,
+                lambda share: progress.update(working, completed=share),
+            )
+        finally:
+            spark.stop()
+    errors.print(
+        f"{report.bars:,} bars from {report.start:%Y-%m-%d %H:%M:%S} to {report.end:%Y-%m-%d %H:%M:%S} UTC, "
+        f"{report.indicators:,} rows of indicators and {report.anomalies:,} anomalies"
+    )
