@@ -10,18 +10,14 @@ from functools import reduce
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
-from mdstream.errors import InvalidInputError
+from mdstream.batch.files import check_target, write_table
 from mdstream.feeds.files import ROW_NUMBER, read_ticks
 from mdstream.schemas import BAR, STORED_TICK, BarWindow, nest_windows
 from mdstream.schemas.limits import kind_of
 from mdstream.transforms import ConditionTable, to_bars
-
-OUTPUT_KINDS = (".parquet", ".csv")
-"""Endings of the files that bars can be written to."""
 
 _ORDER = ("symbol", "window", "window_start")
 
@@ -67,10 +63,7 @@ def bars_of_file(
     Raises:
         InvalidInputError: The input cannot be read, or the kind of output is not known.
     """
-    if target.suffix not in OUTPUT_KINDS:
-        raise InvalidInputError(f"{target.name} is not of a known kind; known are: {', '.join(OUTPUT_KINDS)}")
-    if not target.parent.is_dir():
-        raise InvalidInputError(f"there is no folder {target.parent} to write {target.name} to")
+    check_target(target)
     nests = nest_windows(windows)
     with tempfile.TemporaryDirectory(prefix="mdstream-") as folder:
         staged = Path(folder) / "ticks.parquet"
@@ -78,7 +71,7 @@ def bars_of_file(
         stored = spark.read.parquet(str(staged))
         bars = reduce(DataFrame.unionByName, (stored.transform(to_bars, nest, conditions) for nest in nests))
         table = bars.sort(*_ORDER).toArrow().cast(BAR.schema)
-    _write(table, target)
+    write_table(table, target)
     return BarsReport(ticks, rejects, table.num_rows)
 
 
@@ -100,12 +93,3 @@ def _as_stored(ticks: pa.RecordBatch) -> pa.RecordBatch:
     columns["kafka_partition"] = pa.repeat(pa.scalar(0, pa.int32()), ticks.num_rows)
     columns["kafka_offset"] = ticks.column(ROW_NUMBER)
     return pa.RecordBatch.from_arrays([columns[name] for name in STORED_TICK.schema.names], schema=STORED_TICK.schema)
-
-
-def _write(table: pa.Table, target: Path) -> None:
-    partial = target.with_name(f".{target.name}.partial")
-    if target.suffix == ".csv":
-        pa.csv.write_csv(table, partial)
-    else:
-        pq.write_table(table, partial)
-    partial.replace(target)

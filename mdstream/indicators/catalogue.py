@@ -13,9 +13,10 @@ import talib.abstract
 BAR_SERIES = ("open", "high", "low", "close", "volume")
 """The columns of a bar that TA-Lib's functions read."""
 
-MA_TYPES: dict[str, int] = {
-    name.lower(): getattr(talib.MA_Type, name) for name in dir(type(talib.MA_Type)) if name.isupper()
-}
+# TA-Lib's stubs lack what describes the library: these are the only places that ask it.
+_MA_TYPE: Any = talib.MA_Type  # type: ignore[attr-defined]
+
+MA_TYPES: dict[str, int] = {name.lower(): getattr(_MA_TYPE, name) for name in dir(type(_MA_TYPE)) if name.isupper()}
 """TA-Lib's kinds of moving average, as its `matype` parameters count them."""
 
 _MOST = 2**31 - 1
@@ -67,11 +68,10 @@ class Function:
 @cache
 def functions() -> dict[str, Function]:
     """Return all functions of the TA-Lib that is installed, by name in lower case."""
-    return {name.lower(): _function(name) for name in talib.get_functions()}
+    return {name.lower(): _function(name) for name in talib.get_functions()}  # type: ignore[no-untyped-call]
 
 
 def _described(name: str, **parameters: int | float) -> Any:  # noqa: ANN401
-    # TA-Lib's stubs leave its own way to describe a function out.
     return talib.abstract.Function(name, **parameters)  # type: ignore[attr-defined]
 
 

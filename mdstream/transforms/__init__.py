@@ -1,8 +1,10 @@
 """Transformations of market data: DataFrame to DataFrame, alike in batch and stream, without session or action."""
 
+from mdstream.transforms.anomalies import to_anomalies
 from mdstream.transforms.bars import MAX_WINDOW_SECONDS, to_bars
 from mdstream.transforms.dead_letters import DEAD_LETTER_COLUMN, with_dead_letter
 from mdstream.transforms.eligibility import ConditionTable, Eligibility
+from mdstream.transforms.indicators import with_indicators
 from mdstream.transforms.revisions import with_bar_fields
 from mdstream.transforms.ticks import to_ticks, with_reject_reason
 
@@ -11,9 +13,11 @@ __all__ = [
     "MAX_WINDOW_SECONDS",
     "ConditionTable",
     "Eligibility",
+    "to_anomalies",
     "to_bars",
     "to_ticks",
     "with_bar_fields",
     "with_dead_letter",
+    "with_indicators",
     "with_reject_reason",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 from pyspark.sql import DataFrameReader, SparkSession
@@ -30,12 +31,12 @@ class KeptSession:
 
 
 @pytest.fixture
-def bars_command(spark: SparkSession, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+def run_command(spark: SparkSession, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     monkeypatch.setattr("mdstream.streaming.build_session", lambda *_, **__: KeptSession(spark))
     monkeypatch.setenv("COLUMNS", "300")
 
     def run(*arguments: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["mdstream", "bars", *arguments])
+        monkeypatch.setattr(sys, "argv", ["mdstream", *arguments])
         with pytest.raises(SystemExit) as ended:
             main()
         captured = capsys.readouterr()
@@ -43,3 +44,13 @@ def bars_command(spark: SparkSession, monkeypatch: pytest.MonkeyPatch, capsys: p
         return int(ended.value.code or 0), captured.err
 
     return run
+
+
+@pytest.fixture
+def bars_command(run_command: Command) -> Command:
+    return partial(run_command, "bars")
+
+
+@pytest.fixture
+def indicators_command(run_command: Command) -> Command:
+    return partial(run_command, "indicators")

@@ -1,0 +1,141 @@
+"""Bars and results as files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from mdstream.errors import InvalidInputError
+from mdstream.feeds.columns import convert, found
+from mdstream.feeds.validation import shown
+from mdstream.schemas import BAR
+from mdstream.schemas.records import TIME
+
+OUTPUT_KINDS = (".parquet", ".csv")
+"""Endings of the files that results can be written to."""
+
+BAR_INPUT = pa.schema([BAR.schema.field(name) for name in (*BAR.key, "open", "high", "low", "close", "volume")])
+"""The columns of a bar that indicators are computed from."""
+
+_EXPECTED = {pa.float64(): "a number", pa.int64(): "a whole number", pa.string(): "text", TIME: "a time"}
+
+
+def check_target(target: Path) -> None:
+    """Refuse, before the work is done, a file that cannot be written in the end.
+
+    Raises:
+        InvalidInputError: Its kind is not known, or its folder is not there.
+    """
+    if target.suffix not in OUTPUT_KINDS:
+        raise InvalidInputError(f"{target.name} is not of a known kind; known are: {', '.join(OUTPUT_KINDS)}")
+    if not target.parent.is_dir():
+        raise InvalidInputError(f"there is no folder {target.parent} to write {target.name} to")
+
+
+def write_table(table: pa.Table, target: Path) -> None:
+    """Write a table to a file of a kind in `OUTPUT_KINDS`; it appears when it is complete."""
+    partial = target.with_name(f".{target.name}.partial")
+    if target.suffix == ".csv":
+        pa.csv.write_csv(table, partial)
+    else:
+        pq.write_table(table, partial)
+    partial.replace(target)
+
+
+def read_bars(path: Path, schema: pa.Schema = BAR_INPUT) -> pa.Table:
+    """Read bars from a file; all of them are usable, or nothing is.
+
+    Args:
+        path: A `.parquet` or `.csv` file, the latter also with `.gz`, with the columns of `schema`; others are ignored.
+            Numbers and times may be of any type that `mdstream bars` takes for ticks.
+        schema: Fields of BAR, the key among them.
+
+    Returns:
+        Rows of `schema` in the order of the file.
+
+    Raises:
+        InvalidInputError: There is no such file, its kind is not known, it cannot be read, lacks columns or has one
+            twice, a value is missing or not usable, or two rows are the same bar.
+    """
+    if not path.is_file():
+        raise InvalidInputError(f"there is no file {path}")
+    reader = next((reader for ending, reader in _READERS.items() if path.name.lower().endswith(ending)), None)
+    if reader is None:
+        raise InvalidInputError(f"{path.name} is not of a known kind; known are: {', '.join(_READERS)}")
+    try:
+        table = reader(path, schema)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as exc:
+        raise InvalidInputError(f"cannot read {path}: {exc}") from exc
+    batches = []
+    rows = 0
+    for batch in table.to_batches():
+        batches.append(_usable(batch, schema, path, rows))
+        rows += batch.num_rows
+    bars = pa.Table.from_batches(batches, schema)
+    _refuse_repeated(bars, path)
+    return bars
+
+
+def _read_parquet(path: Path, schema: pa.Schema) -> pa.Table:
+    with pq.ParquetFile(path) as file:
+        _check_columns(file.schema_arrow.names, schema, path)
+        return file.read(columns=schema.names)
+
+
+def _read_csv(path: Path, schema: pa.Schema) -> pa.Table:
+    # Everything as text: what a value is, is decided in one place for all kinds of files.
+    as_text = pa.csv.ConvertOptions(include_columns=schema.names, column_types=dict.fromkeys(schema.names, pa.string()))
+    with pa.csv.open_csv(path) as file:
+        _check_columns(file.schema.names, schema, path)
+    return pa.csv.read_csv(path, convert_options=as_text)
+
+
+_READERS: MappingProxyType[str, Callable[[Path, pa.Schema], pa.Table]] = MappingProxyType(
+    {".parquet": _read_parquet, ".pq": _read_parquet, ".csv": _read_csv, ".csv.gz": _read_csv}
+)
+
+
+def _check_columns(names: list[str], schema: pa.Schema, path: Path) -> None:
+    for name in schema.names:
+        if names.count(name) != 1:
+            wrong = "two columns named" if name in names else "no column"
+            raise InvalidInputError(f"{path.name} has {wrong} {name}; expected: {', '.join(schema.names)}")
+
+
+def _usable(batch: pa.RecordBatch, schema: pa.Schema, path: Path, rows_before: int) -> pa.RecordBatch:
+    columns = []
+    for field in schema:
+        source = batch.column(field.name)
+        values, unconverted = convert(source, field.type)
+        missing = values.is_null().to_numpy(zero_copy_only=False)
+        missing[unconverted] = False
+        unusable = np.zeros(len(values), bool) if field.nullable else missing.copy()
+        unusable[unconverted] = True
+        if pa.types.is_floating(field.type):
+            unusable |= ~np.isfinite(values.to_numpy(zero_copy_only=False)) & ~missing
+        if unusable.any():
+            row = int(np.argmax(unusable))
+            value = "missing" if missing[row] else shown(found(source[row]))
+            raise InvalidInputError(
+                f"{path.name}, row {rows_before + row + 1}: {field.name} is {value}; expected {_EXPECTED[field.type]}"
+            )
+        columns.append(values)
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _refuse_repeated(bars: pa.Table, path: Path) -> None:
+    counts = bars.group_by(BAR.key).aggregate([([], "count_all")])
+    repeated = counts.filter(pc.greater(counts["count_all"], 1))
+    if repeated.num_rows:
+        (bar,) = repeated.slice(0, 1).to_pylist()
+        raise InvalidInputError(
+            f"{path.name} has {bar['count_all']} bars of {bar['symbol']}, window {bar['window']}, "
+            f"at {bar['window_start'].isoformat()}; expected one"
+        )

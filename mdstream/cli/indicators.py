@@ -1,0 +1,53 @@
+"""`mdstream indicators`: indicators of a file of bars."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from mdstream.cli.configuration import ConfigFile
+from mdstream.cli.console import errors
+from mdstream.config import load_settings
+
+
+def indicators(
+    source: Annotated[
+        Path, typer.Option("--input", help="Bars: parquet or CSV, e.g. of `mdstream bars`.", show_default=False)
+    ],
+    target: Annotated[Path, typer.Option("--output", help="Indicators: .parquet or .csv.", show_default=False)],
+    config: ConfigFile = None,
+) -> None:
+    """Compute the configured indicators of a file of bars, with the very functions that run in the stream.
+
+    `technical_indicators` in the configuration says which: any function of TA-Lib by its name. Of the input's columns
+    `symbol`, `window`, `window_start` (UTC), `open`, `high`, `low`, `close` and `volume` are required; windows may
+    have any name and length, in one file too. Each bar gives one row: its key and a column an indicator, empty while
+    the indicator is warming up.
+
+    Example: `mdstream indicators --input bars.parquet --output indicators.parquet`
+    """
+    settings = load_settings(config)
+
+    # Imported here so that `mdstream --help` stays quick.
+    from mdstream.batch import indicators_of_file
+    from mdstream.local import use_java
+    from mdstream.streaming import build_session
+
+    use_java()
+    with Progress(console=errors, transient=True) as progress:
+        starting = progress.add_task("starting Spark", total=None)
+        spark = build_session(settings.spark, "mdstream indicators", jars=[])
+        progress.remove_task(starting)
+        progress.add_task(f"computing indicators of {source.name}", total=None)
+        try:
+            report = indicators_of_file(spark, source, target, settings.indicators)
+        finally:
+            spark.stop()
+    errors.print(f"indicators of {report.bars:,} bars in {report.series:,} series in {target}")
+    if report.without_value:
+        errors.print(
+            f"[yellow]without a value in any row, as where series are too short:[/] {', '.join(report.without_value)}"
+        )

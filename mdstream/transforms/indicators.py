@@ -1,0 +1,61 @@
+"""Indicators of bars, in batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame
+from pyspark.sql.types import DoubleType, StructField, StructType
+
+from mdstream.errors import InvalidInputError
+from mdstream.indicators import RULE_FIELDS, Indicator, indicator_values, rule_values
+from mdstream.indicators.catalogue import BAR_SERIES
+
+_SERIES_OF = ("symbol", "window")
+_ORDER = "window_start"
+
+
+def with_indicators(bars: DataFrame, indicators: Sequence[Indicator]) -> DataFrame:
+    """Add the columns of the indicators and those of `RULE_FIELDS` to stored bars.
+
+    Each (symbol, window) is one series, computed from its first bar to its last; null where there is no value.
+
+    Only for frames that are complete. Of a stream it would compute each micro-batch as if history began with it, so it
+    refuses one; the stream has its own way, with the history as state.
+
+    Python computes here, on Arrow arrays without pandas in between: TA-Lib is C behind Python, and its recursive
+    averages, which take each value from the one before it, are not expressions of Spark's window functions. The
+    price is that one series must fit into a worker's memory, and that a filter on the result is not pushed below it.
+
+    Args:
+        bars: Rows with at least symbol, window, window_start, open, high, low, close and volume, one a key, in any
+            order. Other columns stay.
+        indicators: What to compute.
+
+    Raises:
+        InvalidInputError: A column is missing, or there already, or the frame is a stream.
+    """
+    if bars.isStreaming:
+        raise InvalidInputError("found a stream of bars; expected stored bars, each series whole")
+    new = [*(column for indicator in indicators for column in indicator.columns), *(f.name for f in RULE_FIELDS)]
+    missing = [name for name in (*_SERIES_OF, _ORDER, *BAR_SERIES) if name not in bars.columns]
+    if missing:
+        raise InvalidInputError(f"bars have no column {missing[0]}; found: {', '.join(bars.columns)}")
+    present = [name for name in new if name in bars.columns]
+    if present:
+        raise InvalidInputError(f"bars have a column {present[0]} already; expected bars without indicators")
+    schema = StructType([*bars.schema.fields, *(StructField(name, DoubleType()) for name in new)])
+    return bars.groupBy(*_SERIES_OF).applyInArrow(_computation(tuple(indicators)), schema)
+
+
+def _computation(indicators: tuple[Indicator, ...]) -> Callable[[pa.Table], pa.Table]:
+    def compute(series: pa.Table) -> pa.Table:
+        ordered = series.take(pc.sort_indices(series, sort_keys=[(_ORDER, "ascending")]))
+        bars = {name: ordered.column(name).cast(pa.float64()).to_numpy() for name in BAR_SERIES}
+        for name, values in {**indicator_values(indicators, bars), **rule_values(bars)}.items():
+            ordered = ordered.append_column(name, pa.array(values, pa.float64(), from_pandas=True))
+        return ordered
+
+    return compute
