@@ -15,6 +15,7 @@ from mdstream.cli.bars import bars
 from mdstream.cli.console import errors
 from mdstream.cli.demo import demo
 from mdstream.cli.doctor import doctor
+from mdstream.cli.indicators import indicators
 from mdstream.cli.ingest import ingest, replay
 from mdstream.cli.maintain import maintain
 from mdstream.cli.run import run
@@ -34,6 +35,7 @@ app.command()(replay)
 app.command()(demo)
 app.command()(run)
 app.command()(bars)
+app.command()(indicators)
 app.command()(maintain)
 app.command()(api)
 app.command()(doctor)
