@@ -1,25 +1,55 @@
-"""Bars to their stores: `aggregated_data` in, the configured stores out."""
+"""Bars to bars, indicators and anomalies in the configured stores: `aggregated_data` in."""
 
 from __future__ import annotations
 
-from pyspark.sql import SparkSession
+from functools import partial
 
-from mdstream.config import Settings, load_settings
-from mdstream.schemas import BAR, DEAD_LETTER
+from pyspark.sql import DataFrame, SparkSession
+
+from mdstream.config import Settings, load_rules, load_settings
+from mdstream.indicators import indicator_levels
+from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER
 from mdstream.sinks import KafkaSink, configured_sinks
-from mdstream.streaming import AcceptedOrDeadLetter, RunningQuery, build_session, read_topic, run_jobs, store_stream
-from mdstream.transforms import with_bar_fields, with_dead_letter
+from mdstream.streaming import (
+    AcceptedOrDeadLetter,
+    RunningQuery,
+    analyse_stream,
+    build_session,
+    check_rules,
+    read_topic,
+    run_jobs,
+    store_results,
+    store_stream,
+)
+from mdstream.transforms import to_anomalies, with_bar_fields, with_dead_letter
 
 
 def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
-    """Start the query that stores the newest revision of every bar."""
-    records = read_topic(spark, settings, BAR).transform(with_bar_fields).transform(with_dead_letter)
-    sink = AcceptedOrDeadLetter(
+    """Start a query that stores the newest revision of every bar, and one that analyses the bars."""
+    rules = load_rules(settings)
+    check_rules(spark, rules, settings)
+    bars = read_topic(spark, settings, BAR).transform(with_bar_fields)
+    stored = AcceptedOrDeadLetter(
         record=BAR,
         accepted=configured_sinks(settings, BAR),
         refused=KafkaSink(settings.kafka, DEAD_LETTER),
     )
-    return [store_stream(records, [sink], settings, name="store_bars")]
+    record = settings.indicator_record
+
+    def to_indicators(analysed: DataFrame) -> DataFrame:
+        return analysed.select(*record.schema.names)
+
+    found = partial(to_anomalies, rules=rules, levels=indicator_levels(settings.indicators))
+    indicator_sinks, anomaly_sinks = configured_sinks(settings, record), configured_sinks(settings, ANOMALY)
+    return [
+        store_stream(bars.transform(with_dead_letter), [stored], settings, name="store_bars"),
+        store_results(
+            bars.transform(analyse_stream, settings),
+            [(to_indicators, indicator_sinks), (found, anomaly_sinks)],
+            settings,
+            name="store_analysis",
+        ),
+    ]
 
 
 if __name__ == "__main__":

@@ -2,9 +2,11 @@
 
 from mdstream.streaming.conditions import load_conditions
 from mdstream.streaming.dead_letters import AcceptedOrDeadLetter
-from mdstream.streaming.foreach_batch import store_stream, write_batch
+from mdstream.streaming.foreach_batch import store_results, store_stream, write_batch
+from mdstream.streaming.indicators import analyse_stream
 from mdstream.streaming.kafka import read_partitions, read_topic, write_topic
 from mdstream.streaming.lifecycle import Job, RunningQuery, run_jobs
+from mdstream.streaming.rules import check_rules
 from mdstream.streaming.session import build_session
 from mdstream.streaming.triggers import Trigger, trigger_for
 
@@ -13,11 +15,14 @@ __all__ = [
     "Job",
     "RunningQuery",
     "Trigger",
+    "analyse_stream",
     "build_session",
+    "check_rules",
     "load_conditions",
     "read_partitions",
     "read_topic",
     "run_jobs",
+    "store_results",
     "store_stream",
     "trigger_for",
     "write_batch",

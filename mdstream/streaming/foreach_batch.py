@@ -14,6 +14,9 @@ from mdstream.streaming.kafka import checkpoint_of
 from mdstream.streaming.lifecycle import RunningQuery
 from mdstream.streaming.patience import patiently
 
+Result = tuple[Callable[[DataFrame], DataFrame], Sequence[Sink]]
+"""What is made of a micro-batch, and where that goes."""
+
 
 def store_stream(frame: DataFrame, sinks: Sequence[Sink], settings: Settings, name: str) -> RunningQuery:
     """Start a micro-batch query that writes every row of `frame` to all sinks, in order, on the executors.
@@ -28,7 +31,34 @@ def store_stream(frame: DataFrame, sinks: Sequence[Sink], settings: Settings, na
         settings: Trigger, patience and checkpoint location.
         name: Name of the query; its checkpoint is a folder of that name.
     """
-    write = write_batch(sinks, settings.stores.patience_seconds)
+    return _start(frame, write_batch(sinks, settings.stores.patience_seconds), settings, name)
+
+
+def store_results(frame: DataFrame, results: Sequence[Result], settings: Settings, name: str) -> RunningQuery:
+    """Start a micro-batch query that writes several results of the same rows, as `store_stream` does.
+
+    The rows of a batch are computed once. If the write of one result fails, all of them come again.
+
+    Args:
+        frame: A stream.
+        results: What is made of each batch and where it goes, in order.
+        settings: Trigger, patience and checkpoint location.
+        name: Name of the query; its checkpoint is a folder of that name.
+    """
+    writes = [(transform, write_batch(sinks, settings.stores.patience_seconds)) for transform, sinks in results]
+
+    def write_all(batch: DataFrame) -> None:
+        batch.persist()
+        try:
+            for transform, write in writes:
+                write(batch.transform(transform))
+        finally:
+            batch.unpersist()
+
+    return _start(frame, write_all, settings, name)
+
+
+def _start(frame: DataFrame, write: Callable[[DataFrame], None], settings: Settings, name: str) -> RunningQuery:
     writer = (
         frame.writeStream.queryName(name)
         .outputMode("append")

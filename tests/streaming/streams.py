@@ -76,11 +76,11 @@ def by_key(bars: Iterable[Row]) -> dict[tuple[object, ...], Row]:
     return {tuple(row[name] for name in BAR.key): row for row in bars}
 
 
-def work_off(bars: DataFrame, checkpoint: Path) -> tuple[Revisions, StreamingQuery]:
-    """Run a query in update mode, from where its checkpoint is, until all there is has been worked off."""
+def work_off(bars: DataFrame, checkpoint: Path, mode: str = "update") -> tuple[Revisions, StreamingQuery]:
+    """Run a query, from where its checkpoint is, until all there is has been worked off."""
     revisions = Revisions()
     query = (
-        bars.writeStream.outputMode("update")
+        bars.writeStream.outputMode(mode)
         .foreachBatch(revisions.take)
         .option("checkpointLocation", str(checkpoint))
         .trigger(availableNow=True)

@@ -1,0 +1,200 @@
+"""Indicators of bars as their revisions come."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
+from pyspark.sql.streaming.stateful_processor import StatefulProcessor, StatefulProcessorHandle, TimerValues
+
+from mdstream.config import Settings
+from mdstream.indicators import RULE_FIELDS, Indicator, bars_needed
+from mdstream.indicators.history import BAR_TYPE, LATENCY, Bars, History, Series, analysed
+from mdstream.schemas import BAR
+from mdstream.streaming.history_state import HistoryState
+from mdstream.streaming.warm_up import WarmUp
+from mdstream.transforms.dead_letters import REJECT_REASON
+
+logger = logging.getLogger(__name__)
+
+BUCKETS = 32
+"""Groups of series that share their state: Spark's work is by group. A checkpoint holds the number for good."""
+
+_NO_TIME = np.iinfo(np.int64).min
+"""NaT, as the integer that it is: a column of integers with nulls would come to Python as floats."""
+
+
+def analyse_stream(revisions: DataFrame, settings: Settings) -> DataFrame:
+    """Compute indicators for each revised bar, and after a late revision for the bars behind it.
+
+    The last `history_bars` bars of each symbol and window are kept in Spark's state. A series that has no state yet
+    begins with its bars in the database. Bars older than what is kept are left out, which the log says.
+
+    Args:
+        revisions: A stream with the columns that `mdstream.transforms.with_bar_fields` gives; what is no bar is left
+            out.
+        settings: The indicators, the length of the history and the database.
+
+    Returns:
+        Analysed bars: the columns of BAR, of the indicators, `RULE_FIELDS` and `latency_ms`, in append mode.
+    """
+    indicators = settings.indicators
+    context = _context_of(indicators, settings.history_bars)
+    processor = IndicatorProcessor(indicators, settings.history_bars, context, WarmUp.of(settings))
+    values = [field for field in settings.indicator_record.schema if field.name not in BAR.schema.names]
+    schema = pa.schema([*BAR.schema, *values, *RULE_FIELDS, LATENCY])
+    computed = (
+        revisions.where(F.col(REJECT_REASON).isNull())
+        .select(F.pmod(F.hash("symbol", "window"), F.lit(BUCKETS)).alias("bucket"), *_as_numbers())
+        .groupBy("bucket")
+        .transformWithStateInPandas(
+            processor, from_arrow_schema(_with_micros(schema)), outputMode="Append", timeMode="None"
+        )
+    )
+    return computed.select(*(_time(field) if _is_time(field) else field.name for field in schema))
+
+
+def _context_of(indicators: Iterable[Indicator], history_bars: int) -> int:
+    """Return how many bars a bar needs before it, and say which indicators need more than there will be."""
+    needed = {indicator: bars_needed(indicator) for indicator in indicators}
+    for indicator, bars in needed.items():
+        if bars is None:
+            logger.warning(
+                "%s depends on where its series begins: in the stream that is %d bars back (history_bars)",
+                indicator,
+                history_bars,
+            )
+        elif bars > history_bars:
+            logger.warning(
+                "%s is exact with %d bars, but history_bars is %d: set history_bars to %d or more",
+                indicator,
+                bars,
+                history_bars,
+                bars,
+            )
+    longest = max((bars for bars in needed.values() if bars is not None), default=1)
+    # Of what is kept at least half can still be revised.
+    return min(longest - 1, history_bars // 2)
+
+
+def _is_time(field: pa.Field) -> bool:
+    return bool(pa.types.is_timestamp(field.type))
+
+
+def _as_numbers() -> Iterator[Column]:
+    for field in BAR.schema:
+        if _is_time(field):
+            yield F.coalesce(F.unix_micros(field.name), F.lit(_NO_TIME)).alias(field.name)
+        else:
+            yield F.col(field.name)
+    latency = (F.unix_micros("received_time") - F.unix_micros("last_ingest_time")) / 1000
+    yield latency.alias(LATENCY.name)
+
+
+def _with_micros(schema: pa.Schema) -> pa.Schema:
+    return pa.schema([field.with_type(pa.int64()) if _is_time(field) else field for field in schema])
+
+
+def _time(field: pa.Field) -> Column:
+    return F.timestamp_micros(F.nullif(F.col(field.name), F.lit(_NO_TIME))).alias(field.name)
+
+
+@dataclass
+class IndicatorProcessor(StatefulProcessor):
+    """Keeps the histories of a bucket of series and computes on them.
+
+    Attributes:
+        indicators: What is computed.
+        limit: Bars that are kept of each series.
+        context: Bars that a bar needs before it.
+        warm_up: Where the bars of a new series come from; None: it has none.
+    """
+
+    indicators: tuple[Indicator, ...]
+    limit: int
+    context: int
+    warm_up: WarmUp | None
+
+    def init(self, handle: StatefulProcessorHandle) -> None:
+        """Open the state; see Spark."""
+        self._state = HistoryState(handle, self.limit, BUCKETS)
+
+    def handleInputRows(  # type: ignore[override]  # noqa: N802 - Spark's name; rows come as pandas frames
+        self,
+        key: Any,  # noqa: ANN401
+        rows: Iterator[pd.DataFrame],
+        timerValues: TimerValues,  # noqa: ARG002, N803
+    ) -> Iterator[pd.DataFrame]:
+        """Take the revisions of one bucket in and yield what they change; see Spark."""
+        bucket = int(key[0])
+        revisions = _by_series(rows)
+        histories = self._state.take(bucket)
+        changes = self._warmed_up(histories, revisions)
+        histories.update(changes)
+        results, left_out = [], 0
+        for series, news in revisions.items():
+            merged = histories.get(series, History()).merged(news)
+            histories[series] = merged.history.trimmed(self.limit)
+            left_out += merged.too_old + merged.without_context(self.context)
+            if not len(merged.accepted):
+                continue
+            before = changes.get(series, History())
+            changes[series] = History(np.concatenate([before.bars, merged.accepted]), before.cut)
+            columns = analysed(merged.bars, merged.first_to_compute(self.context), self.indicators)
+            results.append((series, columns))
+        self._state.keep(bucket, histories, changes)
+        if left_out:
+            logger.warning(
+                "%d bar revisions are older than the history that is kept: their indicators stay as they are until "
+                "'mdstream rebuild'",
+                left_out,
+            )
+        if results:
+            yield _frame_of(results)
+
+    def _warmed_up(
+        self, histories: Mapping[Series, History], revisions: Mapping[Series, Bars]
+    ) -> dict[Series, History]:
+        if self.warm_up is None:
+            return {}
+        return self.warm_up.read(
+            {series: bars["window_start"].min() for series, bars in revisions.items() if series not in histories}
+        )
+
+
+def _by_series(chunks: Iterable[pd.DataFrame]) -> dict[Series, Bars]:
+    parts: dict[Series, list[Bars]] = {}
+    for chunk in chunks:
+        bars = np.empty(len(chunk), BAR_TYPE)
+        for name in BAR_TYPE.names or ():
+            values = chunk[name].to_numpy()
+            bars[name] = values.view("<M8[us]") if BAR_TYPE[name].kind == "M" else values
+        places: dict[Series, list[int]] = {}
+        for place, series in enumerate(zip(chunk["symbol"], chunk["window"], strict=True)):
+            places.setdefault(series, []).append(place)
+        for series, own in places.items():
+            parts.setdefault(series, []).append(bars[own])
+    return {series: np.concatenate(own) for series, own in parts.items()}
+
+
+def _frame_of(results: list[tuple[Series, dict[str, NDArray[np.generic]]]]) -> pd.DataFrame:
+    names = results[0][1].keys()
+    columns: dict[str, NDArray[np.generic]] = {}
+    for name in names:
+        values = np.concatenate([columns_of[name] for _, columns_of in results])
+        columns[name] = values.view(np.int64) if values.dtype.kind == "M" else values
+    counts = [len(next(iter(columns_of.values()))) for _, columns_of in results]
+    keys = {
+        name: np.repeat(np.array([series[place] for series, _ in results], object), counts)
+        for place, name in enumerate(("symbol", "window"))
+    }
+    return pd.DataFrame(keys | columns)
