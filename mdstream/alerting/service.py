@@ -122,6 +122,8 @@ class AlertService:
             "client.id": "mdstream-alerts",
             "group.id": self._group,
             "enable.auto.commit": False,
+            # The partitions of a process that was killed are free for the next one after this.
+            "session.timeout.ms": 10_000,
             # Without a commit so far: anomalies that are too old are left out by their age.
             "auto.offset.reset": "earliest",
             "fetch.queue.backoff.ms": 10,

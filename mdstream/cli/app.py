@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 import mdstream
-from mdstream.cli import configuration, topics
+from mdstream.cli import configuration, rules, topics
+from mdstream.cli.alerts import alerts
 from mdstream.cli.api import api
 from mdstream.cli.bars import bars
 from mdstream.cli.console import errors
@@ -18,6 +19,7 @@ from mdstream.cli.doctor import doctor
 from mdstream.cli.indicators import indicators
 from mdstream.cli.ingest import ingest, replay
 from mdstream.cli.maintain import maintain
+from mdstream.cli.rebuild import rebuild
 from mdstream.cli.run import run
 from mdstream.errors import MdstreamError
 
@@ -30,13 +32,16 @@ app = typer.Typer(
 )
 app.add_typer(configuration.app, name="config")
 app.add_typer(topics.app, name="topics")
+app.add_typer(rules.app, name="rules")
 app.command()(ingest)
 app.command()(replay)
 app.command()(demo)
 app.command()(run)
 app.command()(bars)
 app.command()(indicators)
+app.command()(rebuild)
 app.command()(maintain)
+app.command()(alerts)
 app.command()(api)
 app.command()(doctor)
 
