@@ -12,8 +12,8 @@ import redis
 
 from mdstream.config import RedisSettings
 from mdstream.errors import SinkError, SinkUnavailableError
-from mdstream.sinks import RedisBarSink, RedisLatestPriceSink
-from tests.unit.sinks.rows import START, bar, bars, tick, ticks
+from mdstream.sinks import RedisBarSink, RedisIndicatorSink, RedisLatestPriceSink
+from tests.unit.sinks.rows import INDICATOR, START, bar, bars, batch_of, indicator, tick, ticks
 
 pytestmark = pytest.mark.servers
 
@@ -182,3 +182,36 @@ def test_a_full_store_is_unavailable_until_there_is_room(fresh_redis: RedisSetti
         client.config_set("maxmemory", "0")
     sink.write(bars(bar()))
     assert client.exists("aggregated:AAPL:1min")
+
+
+def test_a_symbol_has_one_hash_with_the_newest_indicators_of_each_window(
+    fresh_redis: RedisSettings, client: redis.Redis
+) -> None:
+    sink = RedisIndicatorSink(fresh_redis.model_copy(update={"indicators_ttl_seconds": 1000}), INDICATOR)
+    rows = [indicator(minute=5, rsi=55.0), indicator(minute=4, rsi=44.0), indicator(window="5min"), indicator("BRK.B")]
+    sink.write(batch_of(INDICATOR, rows))
+    assert sorted(client.keys()) == ["indicators:AAPL", "indicators:BRK.B"]
+    assert 900 < client.ttl("indicators:AAPL") <= 1000
+    found = {window: json.loads(value) for window, value in client.hgetall("indicators:AAPL").items()}
+    assert sorted(found) == ["1min", "5min"]
+    assert found["1min"] == {
+        "symbol": "AAPL",
+        "window": "1min",
+        "window_start": START_MICROS + 300_000_000,
+        "trade_count": 1,
+        "rsi_14": 55.0,
+        "macd": -0.25,
+    }
+
+
+def test_an_older_row_neither_replaces_indicators_nor_prolongs_their_life(
+    fresh_redis: RedisSettings, client: redis.Redis
+) -> None:
+    def sink(ttl_seconds: int) -> RedisIndicatorSink:
+        return RedisIndicatorSink(fresh_redis.model_copy(update={"indicators_ttl_seconds": ttl_seconds}), INDICATOR)
+
+    sink(100).write(batch_of(INDICATOR, [indicator(minute=5, trade_count=3, rsi=55.0)]))
+    for older in (indicator(minute=4, trade_count=9, rsi=1.0), indicator(minute=5, trade_count=2, rsi=2.0)):
+        sink(9000).write(batch_of(INDICATOR, [older]))
+    assert json.loads(str(client.hget("indicators:AAPL", "1min")))["rsi_14"] == 55.0
+    assert client.ttl("indicators:AAPL") <= 100

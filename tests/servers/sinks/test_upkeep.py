@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from mdstream.config import TimescaleSettings
+from mdstream.config import Settings, TimescaleSettings
 from mdstream.errors import SinkError, SinkUnavailableError
 from mdstream.schemas import BAR, STORED_TICK
 from mdstream.sinks import TimescaleSink
 from mdstream.sinks.postgres import create_schema, maintain
 from tests.servers.sinks.test_timescale_sink import ask, session
-from tests.unit.sinks.rows import RECORDS, bar, bars, tick, ticks
+from tests.unit.sinks.rows import RECORDS, bar, bars, batch_of, indicator, tick, ticks
 
 pytestmark = pytest.mark.servers
 
@@ -265,3 +265,35 @@ class TestMigration:
             cursor.execute("CREATE TABLE tick_data (symbol text)")
         with pytest.raises(SinkError, match="tick_data is there but not split by event_time"):
             create_schema(fresh_database, RECORDS)
+
+
+def columns_of(database: TimescaleSettings, table: str) -> list[str]:
+    query = f"SELECT column_name FROM information_schema.columns WHERE table_name = '{table}' ORDER BY ordinal_position"
+    return [name for (name,) in ask(database, query)]
+
+
+def test_every_record_of_the_settings_has_a_table_with_days(fresh_database: TimescaleSettings) -> None:
+    records = Settings().table_records
+    maintain(fresh_database, records, TODAY)
+    for table in ("tick_data", "aggregated_data", "technical_indicators", "anomalies"):
+        days = ask(fresh_database, f"SELECT count(*) FROM pg_inherits WHERE inhparent = '{table}'::regclass")
+        assert days == [(10,)], table  # yesterday, today, 7 days ahead, and the default partition
+    key = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'anomalies'::regclass AND contype = 'p'"
+    assert ask(fresh_database, key) == [('PRIMARY KEY (symbol, "window", window_start, rule)',)]
+    assert maintain(fresh_database, records, TODAY) == []
+
+
+def test_indicators_that_come_get_columns_and_those_that_go_keep_theirs(fresh_database: TimescaleSettings) -> None:
+    first = Settings(technical_indicators={"rsi": {"period": 14}, "sma": {"period": 20}}).indicator_record
+    second = Settings(technical_indicators={"ema": {"period": 12}, "rsi": {"period": 14}}).indicator_record
+    maintain(fresh_database, [first], TODAY)
+    TimescaleSink(fresh_database, first).write(batch_of(first, [indicator(rsi=50.0) | {"sma_20": 9.5}]))
+    step = maintain(fresh_database, [second], TODAY)[0]
+    assert (step.action, step.detail) == ("add column", "ema_12")
+    assert {"sma_20", "ema_12", "rsi_14"} <= set(columns_of(fresh_database, "technical_indicators"))
+    TimescaleSink(fresh_database, second).write(
+        batch_of(second, [indicator(rsi=60.0) | {"ema_12": 8.5}, indicator(minute=1) | {"ema_12": 8.75}])
+    )
+    found = ask(fresh_database, "SELECT rsi_14, sma_20, ema_12 FROM technical_indicators ORDER BY window_start")
+    assert found == [(60.0, 9.5, 8.5), (None, None, 8.75)]
+    assert maintain(fresh_database, [second], TODAY) == []
