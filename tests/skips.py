@@ -11,7 +11,7 @@ EXPECTED_SKIPS = (
     "all tests skipped by +SKIP option",
     "real market data:",
     "TimescaleDB:",
-    "InfluxDB: this machine has no influxd, and no Go",
+    "InfluxDB: this machine has no influxd, nor what builds it",
 )
 """How the reasons of expected skips begin."""
 

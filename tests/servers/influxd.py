@@ -33,8 +33,9 @@ def influxd() -> Path | None:
 
 def reason_without() -> str:
     """Return why tests skip without it; `tests.skips` tells the two apart."""
-    if shutil.which("go") is None:
-        return "InfluxDB: this machine has no influxd, and no Go to build it with (ci/influxd/build.sh)"
+    missing = [tool for tool in ("go", "cargo", "cc") if shutil.which(tool) is None]
+    if missing:
+        return f"InfluxDB: this machine has no influxd, nor what builds it (ci/influxd/build.sh): {', '.join(missing)}"
     return "InfluxDB: not built yet; ci/influxd/build.sh does it, in six minutes of CPU"
 
 
