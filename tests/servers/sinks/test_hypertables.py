@@ -15,13 +15,13 @@ import pytest
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from mdstream.config import TimescaleSettings
-from mdstream.schemas import BAR, STORED_TICK
+from mdstream.config import Settings, TimescaleSettings
+from mdstream.schemas import ANOMALY, BAR, STORED_TICK
 from mdstream.sinks import TimescaleSink
 from mdstream.sinks.postgres import create_schema, maintain
 from mdstream.sinks.postgres.connection import engine_of
 from tests.servers.sinks.test_timescale_sink import ask
-from tests.unit.sinks.rows import RECORDS, bar, bars, tick, ticks
+from tests.unit.sinks.rows import INDICATOR, RECORDS, anomaly, bar, bars, batch_of, indicator, tick, ticks
 
 pytestmark = pytest.mark.servers
 
@@ -176,3 +176,37 @@ def test_parallel_writers_make_new_days(database: TimescaleSettings) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, range(4)))
     assert ask(database, "SELECT count(*) FROM tick_data") == [(8000,)]
+
+
+def test_indicators_and_anomalies_are_kept_alike(database: TimescaleSettings) -> None:
+    records = Settings(technical_indicators={"rsi": {"period": 14}, "macd": {}}).table_records
+    maintain(database, records, today())
+    assert maintain(database, records, today()) == []
+    tables = "SELECT hypertable_name::text, compression_enabled FROM timescaledb_information.hypertables ORDER BY 1"
+    names = ["aggregated_data", "anomalies", "technical_indicators", "tick_data"]
+    assert ask(database, tables) == [(name, True) for name in names]
+    jobs = "SELECT hypertable_name::text, count(*) FROM timescaledb_information.jobs GROUP BY 1 ORDER BY 1"
+    assert [row for row in ask(database, jobs) if row[0]] == [(name, 2) for name in names]
+    for record, rows in (
+        (INDICATOR, [indicator(minute=n, trade_count=5, rsi=50.0) for n in range(300)]),
+        (ANOMALY, [anomaly(rule=rule, minute=n, trade_count=5) for n in range(300) for rule in ("one", "two")]),
+    ):
+        TimescaleSink(database, record).write(batch_of(record, rows))
+        assert compress_all(database, str(record.table)) == 1
+        # Equal revisions replace, older ones do not, in compressed rows too.
+        sink = TimescaleSink(database, record)
+        column = "rsi_14" if record is INDICATOR else "value"
+        sink.write(batch_of(record, [row | {column: 60.0} for row in rows]))
+        sink.write(batch_of(record, [row | {column: 70.0, "trade_count": 4} for row in rows]))
+        query = f"SELECT count(*), min({column}), max({column}) FROM {record.table}"
+        assert ask(database, query) == [(len(rows), 60.0, 60.0)]
+
+
+def test_a_new_indicator_gets_its_column_in_compressed_tables(database: TimescaleSettings) -> None:
+    maintain(database, [INDICATOR], today())
+    TimescaleSink(database, INDICATOR).write(batch_of(INDICATOR, [indicator(rsi=50.0)]))
+    compress_all(database, "technical_indicators")
+    more = Settings(technical_indicators={"rsi": {"period": 14}, "macd": {}, "sma": {"period": 5}}).indicator_record
+    assert [step.detail for step in maintain(database, [more], today())] == ["sma_5"]
+    TimescaleSink(database, more).write(batch_of(more, [indicator(rsi=50.0) | {"sma_5": 1.5}]))
+    assert ask(database, "SELECT rsi_14, sma_5 FROM technical_indicators") == [(50.0, 1.5)]
