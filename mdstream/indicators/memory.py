@@ -13,7 +13,7 @@ from mdstream.indicators.values import Series, indicator_values
 LONGEST = 8192
 """More bars than this are not looked for."""
 
-_STARTS = range(256, LONGEST, 512)
+_STARTS = range(256, LONGEST, 128)
 _SEED = 20_260_102
 
 
@@ -26,7 +26,9 @@ def bars_needed(indicator: Indicator, rtol: float = 1e-9) -> int | None:
     values that follow a trend from its start (SAR, SUPERTREND) and places counted from the first bar (MAXINDEX)
     depend on where the series begins, so no bounded history gives them.
 
-    The number is measured, on one fixed series of random prices; on another it may be a few percent more or less.
+    The number is measured on two fixed series of random prices; on others it may be a few percent more or less, and
+    for KAMA, which slows down where prices go nowhere, several times more. One of the two stands still at times, where
+    functions that follow a cycle (HT_SINE, MAMA) lose it, each history elsewhere.
 
     Args:
         indicator: What is computed.
@@ -43,13 +45,15 @@ def bars_needed(indicator: Indicator, rtol: float = 1e-9) -> int | None:
     """
     if functions()[indicator.function.lower()].path_dependent or indicator.lookback >= LONGEST:
         return None
-    bars = _random_bars()
-    whole = indicator_values([indicator], bars)
     needed = indicator.lookback + 1
-    for start in _STARTS:
-        tail = indicator_values([indicator], {name: values[start:] for name, values in bars.items()})
-        for column in indicator.columns:
-            needed = max(needed, _bars_until_equal(tail[column], whole[column], start, rtol))
+    # Where prices stand still, rounding is most of what is left of slopes and the like.
+    for bars, least_rtol in ((_random_bars(), 0.0), (_halting_bars(), 1e-6)):
+        whole = indicator_values([indicator], bars)
+        for start in _STARTS:
+            tail = indicator_values([indicator], {name: values[start:] for name, values in bars.items()})
+            for column in indicator.columns:
+                until = _bars_until_equal(tail[column], whole[column], start, max(rtol, least_rtol))
+                needed = max(needed, until)
     return needed if needed <= LONGEST else None
 
 
@@ -78,3 +82,14 @@ def _random_bars() -> dict[str, Series]:
         "close": close,
         "volume": np.round(random.lognormal(7, 1, count)),
     }
+
+
+@cache
+def _halting_bars() -> dict[str, Series]:
+    """Return random bars with a price of whole cents that stays the same for an hour of every seven."""
+    moving = np.arange(2 * LONGEST) % 420 >= 60
+    random = np.random.default_rng(_SEED)
+    close = 100 + np.round(np.where(moving, random.normal(0, 0.03, len(moving)), 0).cumsum(), 2)
+    wick = np.where(moving, np.round(np.abs(random.normal(0, 0.03, len(moving))), 2), 0)
+    volume = np.round(random.lognormal(7, 1, len(moving)))
+    return {"open": close, "high": close + wick, "low": close - wick, "close": close, "volume": volume}
