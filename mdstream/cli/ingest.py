@@ -20,12 +20,14 @@ from mdstream.feeds import Counts, Feed, FeedBatch, MarketOptions, ReplayFeed, S
 from mdstream.feeds.ingest import ingest as run_feed
 from mdstream.feeds.pacing import parse_speed
 from mdstream.feeds.synthetic import symbol_names
+from mdstream.feeds.websocket import BinanceVenue, Overflow, Supervision, WebSocketFeed
 from mdstream.operations.topics import create_topics, plan_topics
 
 
 class FeedName(StrEnum):
     """The feeds that can be named on the command line."""
 
+    BINANCE = "binance"
     REPLAY = "replay"
     SYNTHETIC = "synthetic"
 
@@ -103,6 +105,10 @@ def ingest(  # one parameter an option
     duplicate_share: Annotated[
         float, typer.Option("--duplicate-share", min=0, max=1, help="synthetic: share of ticks sent twice.")
     ] = 0.0,
+    overflow: Annotated[
+        Overflow,
+        typer.Option("--overflow", help="binance: when Kafka is slower, `wait` with reading, or `drop` and count."),
+    ] = Overflow.WAIT,
     config: ConfigFile = None,
 ) -> None:
     """Bring market data into the Kafka topic `tick_data` until the feed ends, Ctrl-C or SIGTERM.
@@ -111,11 +117,16 @@ def ingest(  # one parameter an option
 
     For example:
 
+        mdstream ingest --feed binance --symbols BTCUSDT,ETHUSDT
+
         mdstream ingest --feed synthetic --symbols 100 --rate 5000
 
         mdstream ingest --feed replay --file ticks.parquet --speed 10x
     """
     settings = load_settings(config)
+    if feed is FeedName.BINANCE:
+        _run(_binance_feed(settings, overflow), settings, _listed(symbols))
+        return
     if feed is FeedName.REPLAY:
         if file is None:
             raise InvalidInputError("the feed replay needs a file: --file ticks.parquet")
@@ -137,6 +148,14 @@ def _replay_feed(file: Path, speed: str, shift: Shift | None, settings: Settings
         speed=parse_speed(speed),
         shift_to_now=shift is Shift.NOW,
         max_future_skew=timedelta(seconds=settings.ticks.max_future_skew_seconds),
+    )
+
+
+def _binance_feed(settings: Settings, overflow: Overflow) -> WebSocketFeed:
+    return WebSocketFeed(
+        BinanceVenue(settings.feeds.binance.url),
+        Supervision(overflow=overflow),
+        timedelta(seconds=settings.ticks.max_future_skew_seconds),
     )
 
 

@@ -98,6 +98,22 @@ class KafkaSettings(_Section):
     delivery_timeout_seconds: Seconds = Field(60, description="a record not acknowledged by then has failed")
 
 
+class BinanceSettings(_Section):
+    """Binance's public trades."""
+
+    url: str = Field(
+        "wss://stream.binance.com:9443/stream",
+        pattern="^wss?://",
+        description="combined stream; in the United States wss://stream.binance.us:9443/stream",
+    )
+
+
+class FeedSettings(_Section):
+    """Where market data come from."""
+
+    binance: BinanceSettings = BinanceSettings()
+
+
 class SparkSettings(_Section):
     """The Spark application that runs the jobs."""
 
@@ -241,6 +257,7 @@ class Settings(BaseSettings):
     )
     ticks: TickSettings = TickSettings()
     kafka: KafkaSettings = KafkaSettings()
+    feeds: FeedSettings = FeedSettings()
     spark: SparkSettings = SparkSettings()
     stores: StoreSettings = StoreSettings()
     serving: ServingSettings = ServingSettings()

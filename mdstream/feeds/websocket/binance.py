@@ -1,0 +1,133 @@
+"""Binance spot trades: public, without a key or an account."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+from websockets.asyncio.client import ClientConnection
+
+from mdstream.errors import FeedError, InvalidInputError
+from mdstream.feeds.base import WireTick
+from mdstream.feeds.rejects import Reject
+from mdstream.feeds.validation import shown
+from mdstream.feeds.websocket.venue import Parsed
+from mdstream.schemas.limits import Reason
+
+MOST_SYMBOLS = 1024
+"""Streams that Binance allows on one connection."""
+
+_SYMBOLS_A_MESSAGE = 200
+# Binance disconnects who sends more than five messages a second.
+_MESSAGE_PAUSE_SECONDS = 0.25
+_SYMBOL = re.compile("[A-Z0-9]{3,30}")
+_LEAST_MICROSECONDS = 10**14
+
+
+@dataclass(frozen=True)
+class BinanceVenue:
+    """Binance's combined stream of `@trade` events.
+
+    Attributes:
+        url: The combined stream; Binance.US has one of its own.
+    """
+
+    url: str = "wss://stream.binance.com:9443/stream"
+
+    @property
+    def name(self) -> str:
+        """See `Venue`."""
+        return "binance"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """There are none."""
+        return ()
+
+    def check(self, symbols: Sequence[str]) -> None:
+        """See `Venue`."""
+        if not symbols:
+            raise InvalidInputError(
+                "binance delivers the symbols it is asked for, and none was: --symbols BTCUSDT,ETHUSDT"
+            )
+        if len(symbols) > MOST_SYMBOLS:
+            raise InvalidInputError(f"binance takes {MOST_SYMBOLS} symbols a connection; {len(symbols)} were named")
+        wrong = next((symbol for symbol in symbols if not _SYMBOL.fullmatch(symbol.upper())), None)
+        if wrong is not None:
+            raise InvalidInputError(f"binance has no symbol like '{shown(wrong)}'; expected one like BTCUSDT")
+
+    async def greet(self, socket: ClientConnection) -> None:
+        """Do nothing: the stream is public."""
+
+    async def subscribe(self, socket: ClientConnection, symbols: Sequence[str]) -> None:
+        """See `Venue`."""
+        await _ask(socket, "SUBSCRIBE", symbols)
+
+    async def unsubscribe(self, socket: ClientConnection, symbols: Sequence[str]) -> None:
+        """See `Venue`."""
+        await _ask(socket, "UNSUBSCRIBE", symbols)
+
+    def parse(self, frame: bytes) -> Parsed:
+        """See `Venue`.
+
+        Raises:
+            FeedError: Binance refused a subscription.
+        """
+        try:
+            message = orjson.loads(frame)
+        except orjson.JSONDecodeError:
+            return _refused(Reason.NOT_JSON.of(), frame)
+        if not isinstance(message, dict):
+            return _refused(Reason.NOT_AN_OBJECT.of(), frame)
+        if isinstance(error := message.get("error"), dict):
+            raise FeedError(
+                f"binance refused a subscription: {shown(error.get('msg'))} (code {shown(error.get('code'))})"
+            )
+        event = message.get("data", message)
+        if not isinstance(event, dict):
+            return _refused(Reason.NOT_AN_OBJECT.of(), frame)
+        if event.get("e") != "trade":
+            # Answers to subscriptions and kinds of events that were not asked for.
+            return Parsed()
+        try:
+            return Parsed([_tick(event)])
+        except (TypeError, ValueError, OverflowError) as exc:
+            return _refused(f"not a trade of binance: {shown(exc)}", frame)
+
+
+async def _ask(socket: ClientConnection, method: str, symbols: Sequence[str]) -> None:
+    for first in range(0, len(symbols), _SYMBOLS_A_MESSAGE):
+        if first:
+            await asyncio.sleep(_MESSAGE_PAUSE_SECONDS)
+        streams = [f"{symbol.lower()}@trade" for symbol in symbols[first : first + _SYMBOLS_A_MESSAGE]]
+        await socket.send(orjson.dumps({"method": method, "params": streams, "id": first}), text=True)
+
+
+def _tick(event: Mapping[str, object]) -> WireTick:
+    traded = event.get("T")
+    if isinstance(traded, int) and traded < _LEAST_MICROSECONDS:
+        # Milliseconds, unless the URL asks for microseconds.
+        traded *= 1000
+    return {
+        "symbol": event.get("s"),
+        "price": _number(event.get("p")),
+        "size": _number(event.get("q")),
+        "event_time": traded,
+        "exchange": "BINANCE",
+        "trade_id": str(event.get("t")),
+        "sequence": event.get("t"),
+        "conditions": None,
+    }
+
+
+def _number(text: object) -> float | None:
+    if isinstance(text, bool) or not isinstance(text, str | int | float | None):
+        raise TypeError(f"{type(text).__name__} where a number was expected")
+    return None if text is None else float(text)
+
+
+def _refused(reason: str, frame: bytes) -> Parsed:
+    return Parsed(rejects=[Reject(reason, frame)])

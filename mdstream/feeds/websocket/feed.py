@@ -1,0 +1,265 @@
+"""Keeps one connection to a venue alive and delivers what comes through it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+
+from mdstream.errors import FeedError
+from mdstream.feeds.base import FeedBatch, WireTick
+from mdstream.feeds.rejects import Reject
+from mdstream.feeds.validation import MAX_FUTURE_SKEW, refusal
+from mdstream.feeds.websocket.supervision import Backoff, Overflow, Supervision
+from mdstream.feeds.websocket.venue import EvictedError, Venue
+
+_MOST_FRAME_BYTES = 16 * 1024 * 1024
+_CLOSE_SECONDS = 2.0
+_STALE_CHECK_SECONDS = 1.0
+_REFUSED_FOR_GOOD = frozenset({400, 401, 402, 403, 404, 451})
+
+logger = logging.getLogger(__name__)
+
+# What the library logs holds the URL, and with it perhaps a key.
+_SILENT = logging.Logger(__name__, logging.CRITICAL + 1)
+
+
+@dataclass
+class FeedCounts:
+    """What happened to a feed so far.
+
+    Attributes:
+        frames: Frames read.
+        connects: Connections that were opened and let in.
+        evictions: Times that another connection took our place.
+        stale: Connections given up because nothing came through them.
+        dropped: Ticks dropped because Kafka was slower than the feed.
+    """
+
+    frames: int = 0
+    connects: int = 0
+    evictions: int = 0
+    stale: int = 0
+    dropped: int = 0
+
+
+class _StaleError(Exception):
+    pass
+
+
+class WebSocketFeed:
+    """A feed over a WebSocket; see `mdstream.feeds.Feed`.
+
+    A lost, silent or refused connection is opened again, with all subscriptions, after a wait that grows; only what
+    the vendor refuses for good ends the feed. Ticks of the time between are not in it.
+
+    Args:
+        venue: The vendor's protocol.
+        supervision: Times and limits.
+        max_future_skew: How far event time may be ahead of ours.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        supervision: Supervision | None = None,
+        max_future_skew: timedelta = MAX_FUTURE_SKEW,
+    ) -> None:
+        self.counts = FeedCounts()
+        self._venue = venue
+        self._supervision = supervision or Supervision()
+        self._max_future_skew = max_future_skew
+        self._backoff = Backoff(self._supervision)
+        self._symbols: dict[str, None] = {}
+        self._socket: ClientConnection | None = None
+        self._ticks: list[WireTick] = []
+        self._rejects: list[Reject] = []
+        self._arrived = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._closing = asyncio.Event()
+        self._last_frame_at = 0.0
+
+    @property
+    def name(self) -> str:
+        """What `source` says in ticks and dead letters."""
+        return self._venue.name
+
+    async def connect(self) -> None:
+        """Do nothing yet: the connection is opened, and opened again, while the feed is iterated."""
+
+    async def subscribe(self, symbols: Sequence[str]) -> None:
+        """Deliver these symbols too, from now on and after each reconnect.
+
+        Raises:
+            InvalidInputError: The vendor cannot deliver them.
+        """
+        wanted = {**self._symbols, **dict.fromkeys(symbols)}
+        self._venue.check(list(wanted))
+        new = [symbol for symbol in wanted if symbol not in self._symbols]
+        self._symbols = wanted
+        if self._socket is not None and new:
+            await self._venue.subscribe(self._socket, new)
+
+    async def unsubscribe(self, symbols: Sequence[str]) -> None:
+        """Deliver these symbols no more."""
+        gone = [symbol for symbol in symbols if self._symbols.pop(symbol, False) is None]
+        if self._socket is not None and gone:
+            await self._venue.unsubscribe(self._socket, gone)
+
+    async def __aiter__(self) -> AsyncIterator[FeedBatch]:
+        """Deliver what arrives until the feed is closed or the vendor refuses us for good."""
+        keeping = asyncio.create_task(self._keep_connected())
+        keeping.add_done_callback(lambda _: self._arrived.set())
+        try:
+            while not (keeping.done() or self._closing.is_set()):
+                await self._arrived.wait()
+                if batch := self._take():
+                    yield batch
+            if batch := self._take():
+                yield batch
+            if keeping.done():
+                await keeping
+        finally:
+            keeping.cancel()
+
+    async def close(self) -> None:
+        """End the iteration behind what has arrived."""
+        self._closing.set()
+        self._arrived.set()
+        self._room.set()
+        if self._socket is not None:
+            await self._socket.close()
+
+    def _take(self) -> FeedBatch | None:
+        """Return all that has arrived, if anything has."""
+        ticks, rejects = self._ticks, self._rejects
+        self._ticks, self._rejects = [], []
+        self._arrived.clear()
+        self._room.set()
+        return FeedBatch(ticks, rejects) if ticks or rejects else None
+
+    async def _keep_connected(self) -> None:
+        while not self._closing.is_set():
+            self._backoff.opened()
+            try:
+                await self._connect_and_read()
+            except (EvictedError, _StaleError, OSError, WebSocketException, TimeoutError) as exc:
+                if self._closing.is_set():
+                    return
+                await self._pause(self._wait_after(exc))
+
+    def _wait_after(self, failure: Exception) -> float:
+        """Say what ended a connection, and return how long to wait before the next.
+
+        Raises:
+            FeedError: The vendor refuses us for good.
+        """
+        wait = self._backoff.next_wait()
+        if isinstance(failure, EvictedError):
+            self.counts.evictions += 1
+            wait = self._supervision.evicted_wait
+            reason = f"{failure}; another connection has our place"
+        elif isinstance(failure, InvalidStatus):
+            response = failure.response
+            reason = f"HTTP {response.status_code} {response.reason_phrase}"
+            if response.status_code in _REFUSED_FOR_GOOD:
+                raise FeedError(
+                    self._shown(f"{self.name} refuses the connection: {reason}; check feeds.{self.name} and your plan")
+                ) from failure
+            asked_for = response.headers.get("Retry-After", "")
+            wait = max(wait, float(asked_for) if asked_for.isdecimal() else 0.0)
+        else:
+            self.counts.stale += isinstance(failure, _StaleError)
+            reason = str(failure) or type(failure).__name__
+        logger.warning("%s: %s; connecting again in %.1f s", self.name, self._shown(reason), wait)
+        return wait
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), seconds)
+
+    async def _connect_and_read(self) -> None:
+        times = self._supervision
+        async with connect(
+            self._venue.url,
+            open_timeout=times.open_within,
+            ping_interval=times.ping_every,
+            ping_timeout=times.ping_every,
+            max_size=_MOST_FRAME_BYTES,
+            close_timeout=_CLOSE_SECONDS,
+            logger=_SILENT,
+        ) as socket:
+            async with asyncio.timeout(times.open_within):
+                await self._venue.greet(socket)
+            self._socket = socket
+            self.counts.connects += 1
+            self._last_frame_at = time.monotonic()
+            watching = asyncio.create_task(self._abort_when_stale(socket))
+            try:
+                await self._venue.subscribe(socket, list(self._symbols))
+                await self._read(socket)
+            except ConnectionClosed as exc:
+                if watching.done():
+                    raise _StaleError(f"nothing came for {times.stale_after:g} s") from exc
+                raise
+            finally:
+                self._socket = None
+                watching.cancel()
+
+    async def _abort_when_stale(self, socket: ClientConnection) -> None:
+        # A peer that is gone does not answer the closing of a connection either.
+        while (left := self._last_frame_at + self._supervision.stale_after - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, _STALE_CHECK_SECONDS))
+        socket.transport.abort()
+
+    async def _read(self, socket: ClientConnection) -> None:
+        """Read frames until the connection ends."""
+        while not self._closing.is_set():
+            frame = await socket.recv(decode=False)
+            self._last_frame_at = time.monotonic()
+            await self._offer(frame, time.time_ns() // 1000)
+
+    async def _offer(self, frame: bytes, received: int) -> None:
+        parsed = self._venue.parse(frame)
+        self.counts.frames += 1
+        self._rejects.extend(parsed.rejects)
+        if parsed.ticks and await self._has_room():
+            self._backoff.delivered(self._last_frame_at)
+            for tick in parsed.ticks:
+                tick["ingest_time"] = received
+                tick["source"] = self.name
+                if (reason := refusal(tick, max_future_skew=self._max_future_skew)) is None:
+                    self._ticks.append(tick)
+                else:
+                    self._rejects.append(Reject(reason, frame))
+        else:
+            self.counts.dropped += len(parsed.ticks)
+        if self._ticks or self._rejects:
+            self._arrived.set()
+
+    async def _has_room(self) -> bool:
+        """Return whether ticks may be queued, after waiting for room where that is what was asked for."""
+        if len(self._ticks) < self._supervision.queued_ticks:
+            return True
+        if self._supervision.overflow is Overflow.DROP:
+            return False
+        self._room.clear()
+        # Time in which we do not read is not the vendor's silence.
+        self._last_frame_at = math.inf
+        await self._room.wait()
+        self._last_frame_at = time.monotonic()
+        return True
+
+    def _shown(self, text: str) -> str:
+        for secret in self._venue.secrets:
+            text = text.replace(secret, "***")
+        return text

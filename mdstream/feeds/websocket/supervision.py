@@ -1,0 +1,78 @@
+"""How a connection is watched, and how long a feed waits before it opens the next one."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Overflow(StrEnum):
+    """What happens to ticks that come faster than Kafka takes them."""
+
+    WAIT = "wait"
+    """The socket is read no further until there is room: the vendor buffers, and may disconnect us."""
+
+    DROP = "drop"
+    """They are dropped and counted."""
+
+
+@dataclass(frozen=True)
+class Supervision:
+    """Times in seconds.
+
+    Attributes:
+        first_wait: Wait before the first reconnect, on average; it doubles with each failure.
+        longest_wait: Longest wait between two attempts.
+        evicted_wait: Wait after another connection took our place.
+        healthy_after: A connection that delivered ticks for this long was a good one: the next wait is short again.
+        stale_after: A connection without any frame for this long is given up.
+        ping_every: Interval of pings; the peer has as long again to answer.
+        open_within: Longest time for connecting and authenticating.
+        queued_ticks: Ticks held between socket and Kafka.
+        overflow: What happens to those beyond.
+    """
+
+    first_wait: float = 0.5
+    longest_wait: float = 60.0
+    evicted_wait: float = 90.0
+    healthy_after: float = 10.0
+    stale_after: float = 60.0
+    ping_every: float = 20.0
+    open_within: float = 10.0
+    queued_ticks: int = 50_000
+    overflow: Overflow = Overflow.WAIT
+
+
+@dataclass
+class Backoff:
+    """Waits between attempts: doubled each time, with jitter, so that many clients do not come back at once.
+
+    A connection that was opened is no success yet: vendors let us in and close at once. Only ticks over a time are.
+
+    Attributes:
+        supervision: First and longest wait, and how long is healthy.
+        jitter: Source of randomness.
+    """
+
+    supervision: Supervision
+    jitter: random.Random = field(default_factory=random.Random)
+    _failures: int = 0
+    _first_tick_at: float | None = None
+
+    def opened(self) -> None:
+        """Take note of a new connection."""
+        self._first_tick_at = None
+
+    def delivered(self, now: float) -> None:
+        """Take note of ticks; `now` is monotonic."""
+        if self._first_tick_at is None:
+            self._first_tick_at = now
+        elif now - self._first_tick_at >= self.supervision.healthy_after:
+            self._failures = 0
+
+    def next_wait(self) -> float:
+        """Return how long to wait before the next attempt."""
+        longest = min(self.supervision.first_wait * 2.0 ** min(self._failures, 30), self.supervision.longest_wait)
+        self._failures += 1
+        return longest * self.jitter.uniform(0.5, 1.0)
