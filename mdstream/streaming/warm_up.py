@@ -81,11 +81,10 @@ class WarmUp:
         ):
             query = cursor.mogrify(_QUERY, parameters).decode()
             # As text, because of 1,500 series with 600 bars each psycopg2 would make ten million objects.
-            cursor.copy_expert(f"COPY ({query}) TO STDOUT WITH (FORMAT csv)", text)
+            cursor.copy_expert(f"COPY ({query}) TO STDOUT WITH (FORMAT csv, HEADER)", text)
         types = {name: pa.int64() if name in _TIMES else BAR.schema.field(name).type for name in BAR.schema.names}
         return csv.read_csv(
             pa.BufferReader(text.getvalue()),
-            csv.ReadOptions(column_names=BAR.schema.names),
             convert_options=csv.ConvertOptions(column_types=types),
         )
 
@@ -106,7 +105,8 @@ def _bars_of(rows: pa.Table) -> Bars:
 
 
 def _selected(name: str) -> str:
-    return f'(extract(epoch FROM bar."{name}") * 1000000)::bigint' if name in _TIMES else f'bar."{name}"'
+    value = f'(extract(epoch FROM bar."{name}") * 1000000)::bigint' if name in _TIMES else f'bar."{name}"'
+    return f'{value} AS "{name}"'
 
 
 _QUERY = f"""
@@ -117,5 +117,5 @@ CROSS JOIN LATERAL (
     WHERE own.symbol = series.symbol AND own."window" = series."window" AND own.window_start < series.first
     ORDER BY own.window_start DESC LIMIT %s
 ) AS bar
-ORDER BY bar.symbol, bar."window", bar.window_start
+ORDER BY 1, 2, 3
 """  # noqa: S608 - names of our own columns

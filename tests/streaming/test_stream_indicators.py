@@ -21,6 +21,7 @@ from mdstream.schemas import BAR
 from mdstream.schemas.spark import spark_schema
 from mdstream.streaming import indicators
 from mdstream.streaming.indicators import analyse_stream
+from mdstream.streaming.warm_up import WarmUp
 from tests.streaming.streams import Row, add_file, by_key, work_off
 from tests.unit.transforms.frames import at
 
@@ -101,7 +102,7 @@ def stage(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         technical_indicators={"sma": {"periods": [3, 21]}, "ema": {"period": 4}, "bollinger": {"period": 5}},
         history_bars=300,
     )
-    monkeypatch.setattr(indicators.WarmUp, "of", lambda _settings: None)
+    monkeypatch.setattr(WarmUp, "of", lambda _settings: None)
     return Stage(spark, tmp_path, settings)
 
 
@@ -210,7 +211,7 @@ def test_a_new_series_begins_with_its_bars_in_the_database(stage: Stage, monkeyp
     known = tuple(float(10 + number % 9) for number in range(300))
     (stage.folder / "asked").mkdir()
     database = KnownBars(known, cut=True, folder=stage.folder / "asked")
-    monkeypatch.setattr(indicators.WarmUp, "of", lambda _settings: database)
+    monkeypatch.setattr(WarmUp, "of", lambda _settings: database)
     stage.add([bar("A", 1, 5.0), bar("A", 0, 4.0)], [bar("A", 2, 6.0), bar("B", 0, 7.0)])
     first, second = stage.work_off()
     assert [row["close"] for row in first] == [4.0, 5.0]
