@@ -66,7 +66,7 @@ def configured(topic: Topic, redis: RedisSettings, slack: SlackServer, **alerts:
     return Settings(
         kafka=topic.kafka,
         stores=StoreSettings(redis=redis),
-        alerts=AlertSettings(**(fast | named | alerts)),  # type: ignore[arg-type]
+        alerts=AlertSettings(**(fast | named | alerts)),
     )
 
 

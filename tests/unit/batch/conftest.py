@@ -6,9 +6,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import pytest
-from pyspark.sql import DataFrameReader, SparkSession
+from pyspark.sql import SparkSession
 
 from mdstream.cli import main
 
@@ -22,9 +23,8 @@ class KeptSession:
 
     session: SparkSession
 
-    @property
-    def read(self) -> DataFrameReader:
-        return self.session.read
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the session has
+        return getattr(self.session, name)
 
     def stop(self) -> None:
         """Leave it to the other tests."""

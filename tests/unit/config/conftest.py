@@ -10,7 +10,7 @@ import pytest
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder, and no variable of ours in the environment."""
     for name in os.environ:
-        if name.upper().startswith("MDSTREAM_"):
+        if name.upper().startswith("MDSTREAM_") or name == "SLACK_WEBHOOK_URL":
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     return tmp_path
