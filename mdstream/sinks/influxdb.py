@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 _LINES_A_REQUEST = 5_000
 """What InfluxDB's documentation calls the best size of a batch."""
 
+_SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$/]")
+"""What has a meaning in a regular expression of Flux. It refuses to have anything else escaped."""
+
 _PASSING = (408, 429)
 """Answers below 500 that pass by themselves."""
 
@@ -139,7 +142,7 @@ def _stored_revisions(
 
     tags = tag_columns(record)
     times = [int(key[0]) for key in keys]
-    symbols = "|".join(re.escape(symbol).replace("/", "\\/") for symbol in {str(key[1]) for key in keys})
+    symbols = "|".join(_SPECIAL.sub(r"\\\g<0>", symbol) for symbol in {str(key[1]) for key in keys})
     query = (
         f"from(bucket: {_text(settings.bucket)})"
         f" |> range(start: time(v: {min(times)}), stop: time(v: {max(times) + 1}))"
@@ -186,10 +189,10 @@ def _translated(settings: InfluxSettings) -> Iterator[None]:
 
 def _explained(where: str, error: ApiException) -> SinkError:
     status = error.status or 0
-    said = error.message
+    said = error.message if error.response is not None else error.reason
     message = " ".join((said.decode(errors="replace") if isinstance(said, bytes) else str(said)).split())
     if status >= 500 or status in _PASSING:
         pause = f"; it asks to wait {error.retry_after} s" if error.retry_after else ""
         return SinkUnavailableError(f"{where} cannot take the batch now: {status} {message}{pause}")
-    advice = _ADVICE.get(status, "the points it names have to be corrected; others of the batch may be stored")
+    advice = _ADVICE.get(status, "correct what it names; other points of the batch may be stored")
     return SinkError(f"{where} refused the batch: {status} {message}; {advice}")

@@ -67,7 +67,7 @@ def minutes(prices: list[float], symbol: str = "AAPL") -> list[dict[str, Any]]:
     return [tick(symbol, START + n * MINUTE, offset=n, price=price) for n, price in enumerate(prices)]
 
 
-def averages(settings: Settings) -> list[tuple[Any, ...]]:
+def averages(settings: Settings) -> list[float | None]:
     query = "SELECT sma_3 FROM technical_indicators WHERE \"window\" = '1min' AND symbol = 'AAPL' ORDER BY window_start"
     return [row[0] for row in ask(settings.stores.timescaledb, query)]
 
