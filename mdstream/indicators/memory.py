@@ -14,6 +14,8 @@ LONGEST = 8192
 """More bars than this are not looked for."""
 
 _STARTS = range(256, LONGEST, 128)
+_ROUNDING = 1e-12
+"""What rounding may leave in a value, as a share of the largest input: much where prices stand still and slopes end."""
 _SEED = 20_260_102
 
 
@@ -26,8 +28,8 @@ def bars_needed(indicator: Indicator, rtol: float = 1e-9) -> int | None:
     values that follow a trend from its start (SAR, SUPERTREND) and places counted from the first bar (MAXINDEX)
     depend on where the series begins, so no bounded history gives them.
 
-    The number is measured on two fixed series of random prices; on others it may be a few percent more or less, and
-    for KAMA, which slows down where prices go nowhere, several times more. One of the two stands still at times, where
+    The number is measured on two fixed series of random prices; on others it may be a few percent more or less. In one
+    of them prices go nowhere, and stand still at times: there KAMA slows down and needs thousands of bars, and
     functions that follow a cycle (HT_SINE, MAMA) lose it, each history elsewhere.
 
     Args:
@@ -46,24 +48,22 @@ def bars_needed(indicator: Indicator, rtol: float = 1e-9) -> int | None:
     if functions()[indicator.function.lower()].path_dependent or indicator.lookback >= LONGEST:
         return None
     needed = indicator.lookback + 1
-    # Where prices stand still, rounding is most of what is left of slopes and the like.
-    for bars, least_rtol in ((_random_bars(), 0.0), (_halting_bars(), 1e-6)):
+    for bars in (_random_bars(), _aimless_bars()):
         whole = indicator_values([indicator], bars)
+        rounding = _ROUNDING * max(np.abs(bars[name]).max() for name in indicator.inputs)
         for start in _STARTS:
             tail = indicator_values([indicator], {name: values[start:] for name, values in bars.items()})
             for column in indicator.columns:
-                until = _bars_until_equal(tail[column], whole[column], start, max(rtol, least_rtol))
+                expected = whole[column]
+                scale = np.maximum(np.abs(expected[start:]), np.median(np.abs(np.nan_to_num(expected))))
+                until = _bars_until_equal(tail[column], expected[start:], rtol * scale + rounding)
                 needed = max(needed, until)
     return needed if needed <= LONGEST else None
 
 
-def _bars_until_equal(tail: Series, whole: Series, start: int, rtol: float) -> int:
+def _bars_until_equal(tail: Series, whole: Series, tolerance: Series) -> int:
     """Return from which bar of the tail on, counted from 1, all its values are those of the whole series."""
-    if np.isnan(whole).all():
-        return 1
-    scale = np.maximum(np.abs(whole[start:]), np.nanmedian(np.abs(whole)))
-    near = np.abs(tail - whole[start:]) <= rtol * scale
-    equal = near | (np.isnan(tail) & np.isnan(whole[start:]))
+    equal = (np.abs(tail - whole) <= tolerance) | (np.isnan(tail) & np.isnan(whole))
     differing = np.flatnonzero(~equal)
     return int(differing[-1]) + 2 if len(differing) else 1
 
@@ -85,11 +85,12 @@ def _random_bars() -> dict[str, Series]:
 
 
 @cache
-def _halting_bars() -> dict[str, Series]:
-    """Return random bars with a price of whole cents that stays the same for an hour of every seven."""
-    moving = np.arange(2 * LONGEST) % 420 >= 60
+def _aimless_bars() -> dict[str, Series]:
+    """Return bars of a price in whole cents that goes nowhere, and later stands still for an hour of every seven."""
+    places = np.arange(2 * LONGEST)
+    moving = (places < LONGEST) | (places % 420 >= 60)
     random = np.random.default_rng(_SEED)
-    close = 100 + np.round(np.where(moving, random.normal(0, 0.03, len(moving)), 0).cumsum(), 2)
+    close = 100 + np.where(moving, np.round(random.normal(0, 0.05, len(moving)), 2), 0)
     wick = np.where(moving, np.round(np.abs(random.normal(0, 0.03, len(moving))), 2), 0)
     volume = np.round(random.lognormal(7, 1, len(moving)))
     return {"open": close, "high": close + wick, "low": close - wick, "close": close, "volume": volume}
