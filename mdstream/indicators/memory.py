@@ -34,7 +34,8 @@ def bars_needed(indicator: Indicator, rtol: float = 1e-9) -> int | None:
 
     Args:
         indicator: What is computed.
-        rtol: Difference that does not matter, as a share of the value or of the indicator's median, the larger one.
+        rtol: Difference that does not matter, rounding aside, as a share of the value or of the indicator's median,
+            the larger one.
 
     Returns:
         The number of bars; None if there is no such number up to `LONGEST`.
