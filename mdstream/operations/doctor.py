@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import redis
 import sqlalchemy as sa
@@ -13,12 +14,14 @@ from kafka.errors import KafkaError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from mdstream.config import RedisSettings, Settings, TimescaleSettings
-from mdstream.errors import SinkError, SinkUnavailableError
+from mdstream.config import InfluxSettings, RedisSettings, Settings, TimescaleSettings
+from mdstream.errors import MissingDependencyError, SinkError, SinkUnavailableError
 from mdstream.operations.findings import Finding
 from mdstream.operations.maintain import maintain_stores
 from mdstream.operations.topics import describe_topics, plan_topics
 from mdstream.schemas import Record
+from mdstream.sinks.influxdb import open_client, require_client
+from mdstream.sinks.influxdb import translated as translated_influxdb
 from mdstream.sinks.postgres.connection import engine_of, translated
 
 TIMEOUT_SECONDS = 3
@@ -26,17 +29,20 @@ TIMEOUT_SECONDS = 3
 
 
 def check_servers(settings: Settings) -> list[Finding]:
-    """Ask Kafka, the database and Redis, at the same time.
+    """Ask Kafka and the stores that are switched on, at the same time.
 
     Example:
         >>> [finding.component for finding in check_servers(Settings())]  # doctest: +SKIP
         ['Kafka', 'PostgreSQL', 'Redis']
     """
-    checks: list[Callable[[], Finding]] = [
-        lambda: check_kafka(settings),
-        lambda: check_database(settings),
-        lambda: check_redis(settings.stores.redis),
-    ]
+    stores = settings.stores
+    checks: list[Callable[[], Finding]] = [lambda: check_kafka(settings)]
+    if stores.timescaledb.enabled:
+        checks.append(lambda: check_database(settings))
+    if stores.redis.enabled:
+        checks.append(lambda: check_redis(stores.redis))
+    if stores.influxdb.enabled:
+        checks.append(lambda: check_influxdb(stores.influxdb))
     with ThreadPoolExecutor(len(checks)) as pool:
         return [started.result() for started in [pool.submit(check) for check in checks]]
 
@@ -131,6 +137,25 @@ def check_redis(settings: RedisSettings) -> Finding:
         missing=("write access: this server is a replica",) if replica else (),
         fixes=("point stores.redis at its primary server",) if replica else (),
     )
+
+
+def check_influxdb(settings: InfluxSettings) -> Finding:
+    """Find out whether InfluxDB answers, takes our token and has the bucket."""
+    settings = settings.model_copy(update={"timeout_seconds": TIMEOUT_SECONDS})
+    where = f"{urlsplit(settings.url).netloc.rpartition('@')[2]}/{settings.bucket}"
+    section = "stores.influxdb.url, organisation, bucket or token"
+    try:
+        require_client()
+        with translated_influxdb(settings), open_client(settings) as client:
+            version = client.version()
+            bucket = client.buckets_api().find_bucket_by_name(settings.bucket)
+    except (SinkUnavailableError, MissingDependencyError) as exc:
+        return Finding("InfluxDB", where, reachable=False, missing=(str(exc),), fixes=_fixes(section))
+    except SinkError as exc:
+        return Finding("InfluxDB", where, reachable=True, missing=(str(exc),), fixes=_fixes(section))
+    missing = () if bucket else (f"bucket '{settings.bucket}' of the organisation '{settings.organisation}'",)
+    fixes = (f"influx bucket create --org {settings.organisation} --name {settings.bucket}",) if missing else ()
+    return Finding("InfluxDB", where, reachable=True, version=version, missing=missing, fixes=fixes)
 
 
 def _why_silent(address: str) -> str | None:

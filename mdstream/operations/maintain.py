@@ -16,11 +16,13 @@ def maintain_stores(settings: Settings, *, dry_run: bool = False) -> list[Step]:
         dry_run: Change nothing.
 
     Returns:
-        What was done, or would be, in order.
+        What was done, or would be, in order; nothing if `stores.timescaledb` is switched off.
 
     Raises:
         SinkUnavailableError: The database cannot be reached, or other work locks a table for too long.
         SinkError: A table is there that cannot take the records; the message says how to change it.
     """
+    if not settings.stores.timescaledb.enabled:
+        return []
     database, today = settings.stores.timescaledb, datetime.now(UTC).date()
     return maintain(database, settings.table_records, today, dry_run=dry_run)

@@ -72,8 +72,7 @@ class InfluxSink:
     def __post_init__(self) -> None:
         if self.record.measurement is None:
             raise InvalidInputError(f"a {self.record.name} has no measurement in InfluxDB")
-        if importlib.util.find_spec("influxdb_client") is None:
-            raise MissingDependencyError.for_extra("influxdb-client", "influxdb")
+        require_client()
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Store the rows; see `mdstream.sinks.Sink`.
@@ -85,7 +84,7 @@ class InfluxSink:
         rows = newest_revisions(conform(batch, self.record), self.record)
         if rows.num_rows == 0:
             return
-        with _translated(self.settings):
+        with translated(self.settings):
             client = _CLIENTS.get(self.settings)
             if self.record.revision_column is not None:
                 rows = _without_older(client, self.settings, rows, self.record)
@@ -93,22 +92,37 @@ class InfluxSink:
                 _send(client, self.settings, lines(rows.slice(start, _LINES_A_REQUEST), self.record))
 
 
-def _open_client(settings: InfluxSettings) -> InfluxDBClient:
+def require_client() -> None:
+    """See that the package of the client is there.
+
+    Raises:
+        MissingDependencyError: It is not installed.
+    """
+    if importlib.util.find_spec("influxdb_client") is None:
+        raise MissingDependencyError.for_extra("influxdb-client", "influxdb")
+
+
+def open_client(settings: InfluxSettings) -> InfluxDBClient:
+    """Return a client of the server; nothing is asked of it yet."""
     from influxdb_client import InfluxDBClient
 
-    client = InfluxDBClient(
+    return InfluxDBClient(
         url=settings.url,
         token=settings.token.get_secret_value(),
         org=settings.organisation,
         timeout=settings.timeout_seconds * 1000,
         enable_gzip=True,
     )
+
+
+def _open_for_good(settings: InfluxSettings) -> InfluxDBClient:
+    client = open_client(settings)
     # Left to the end of the process it would complain that modules which it needs are gone.
     atexit.register(client.close)
     return client
 
 
-_CLIENTS: PerProcess[InfluxSettings, InfluxDBClient] = PerProcess(_open_client)
+_CLIENTS: PerProcess[InfluxSettings, InfluxDBClient] = PerProcess(_open_for_good)
 
 
 def _send(client: InfluxDBClient, settings: InfluxSettings, written: list[str]) -> None:
@@ -171,7 +185,8 @@ def _text(value: str | list[str]) -> str:
 
 
 @contextmanager
-def _translated(settings: InfluxSettings) -> Iterator[None]:
+def translated(settings: InfluxSettings) -> Iterator[None]:
+    """Raise the errors of influxdb-client and of HTTP as SinkUnavailableError or SinkError."""
     from influxdb_client.rest import ApiException
     from urllib3.exceptions import HTTPError, LocationValueError
 

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from mdstream.cli.app import app
-from mdstream.config import KafkaSettings, Settings
+from mdstream.config import InfluxSettings, KafkaSettings, RedisSettings, Settings, StoreSettings, TimescaleSettings
 from mdstream.local import LocalKafka, LocalRedis
 from mdstream.local.server import free_port
-from mdstream.operations.doctor import check_kafka, check_redis
+from mdstream.operations.doctor import check_influxdb, check_kafka, check_redis, check_servers
+from mdstream.operations.maintain import maintain_stores
 
 pytestmark = pytest.mark.servers
 
@@ -49,8 +51,9 @@ def test_says_what_is_missing_until_it_is_there(
 
         code, found = _doctor()
         assert code == 1
-        assert found["Kafka"]["missing"] == ["topic tick_data", "topic aggregated_data", "topic dead_letter"]
-        assert found["PostgreSQL"]["missing"] == ["table tick_data", "table aggregated_data"]
+        names = ["tick_data", "aggregated_data", "technical_indicators", "anomalies"]
+        assert found["Kafka"]["missing"] == [f"topic {name}" for name in (*names, "dead_letter")]
+        assert found["PostgreSQL"]["missing"] == [f"table {name}" for name in names]
         assert [name for name in _COMPONENTS if found[name]["ok"]] == ["Python", "Java", "Spark", "Redis"]
         assert all(finding["reachable"] for finding in found.values())
 
@@ -117,3 +120,36 @@ def test_one_broker_of_several_is_enough(kafka_server: LocalKafka, addresses: st
     finding = check_kafka(Settings(kafka=broker))
     assert finding.reachable is reachable
     assert said.format(away=away) in (*finding.details, *finding.missing)
+
+
+@pytest.mark.parametrize(
+    ("changed", "reachable", "missing"),
+    [
+        ({}, True, ""),
+        ({"bucket": "no such"}, True, "no such"),
+        ({"token": SecretStr("not-the-token")}, True, "INFLUXDB__TOKEN"),
+        ({"url": "http://127.0.0.1:9"}, False, "cannot be reached"),
+    ],
+)
+def test_influxdb_is_looked_at_closely(
+    fresh_influxdb: InfluxSettings, changed: dict[str, object], reachable: bool, missing: str
+) -> None:
+    finding = check_influxdb(fresh_influxdb.model_copy(update=changed))
+    assert (finding.reachable, finding.ok) == (reachable, not changed)
+    assert missing in " ".join(finding.missing)
+    assert bool(finding.version) is not bool({"url", "token"} & set(changed))
+    assert "not-the-token" not in str(finding)
+
+
+def test_only_what_is_switched_on_is_asked(fresh_influxdb: InfluxSettings) -> None:
+    settings = Settings(
+        kafka=KafkaSettings(bootstrap_servers="127.0.0.1:9"),
+        stores=StoreSettings(
+            timescaledb=TimescaleSettings(enabled=False), redis=RedisSettings(enabled=False), influxdb=fresh_influxdb
+        ),
+    )
+    assert [(finding.component, finding.ok) for finding in check_servers(settings)] == [
+        ("Kafka", False),
+        ("InfluxDB", True),
+    ]
+    assert maintain_stores(settings) == []
