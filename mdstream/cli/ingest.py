@@ -20,7 +20,7 @@ from mdstream.feeds import Counts, Feed, FeedBatch, MarketOptions, ReplayFeed, S
 from mdstream.feeds.ingest import ingest as run_feed
 from mdstream.feeds.pacing import parse_speed
 from mdstream.feeds.synthetic import symbol_names
-from mdstream.feeds.websocket import BinanceVenue, Overflow, Supervision, WebSocketFeed
+from mdstream.feeds.websocket import BinanceVenue, MassiveVenue, Overflow, Supervision, Venue, WebSocketFeed
 from mdstream.operations.topics import create_topics, plan_topics
 
 
@@ -28,6 +28,7 @@ class FeedName(StrEnum):
     """The feeds that can be named on the command line."""
 
     BINANCE = "binance"
+    MASSIVE = "massive"
     REPLAY = "replay"
     SYNTHETIC = "synthetic"
 
@@ -107,7 +108,7 @@ def ingest(  # one parameter an option
     ] = 0.0,
     overflow: Annotated[
         Overflow,
-        typer.Option("--overflow", help="binance: when Kafka is slower, `wait` with reading, or `drop` and count."),
+        typer.Option("--overflow", help="Live feeds: when Kafka is slower, `wait` with reading, or `drop` and count."),
     ] = Overflow.WAIT,
     config: ConfigFile = None,
 ) -> None:
@@ -124,8 +125,8 @@ def ingest(  # one parameter an option
         mdstream ingest --feed replay --file ticks.parquet --speed 10x
     """
     settings = load_settings(config)
-    if feed is FeedName.BINANCE:
-        _run(_binance_feed(settings, overflow), settings, _listed(symbols))
+    if feed in (FeedName.BINANCE, FeedName.MASSIVE):
+        _run(_live_feed(feed, settings, overflow), settings, _live_symbols(feed, symbols, settings.symbols))
         return
     if feed is FeedName.REPLAY:
         if file is None:
@@ -151,12 +152,16 @@ def _replay_feed(file: Path, speed: str, shift: Shift | None, settings: Settings
     )
 
 
-def _binance_feed(settings: Settings, overflow: Overflow) -> WebSocketFeed:
-    return WebSocketFeed(
-        BinanceVenue(settings.feeds.binance.url),
-        Supervision(overflow=overflow),
-        timedelta(seconds=settings.ticks.max_future_skew_seconds),
-    )
+def _live_feed(name: FeedName, settings: Settings, overflow: Overflow) -> WebSocketFeed:
+    binance, massive = settings.feeds.binance, settings.feeds.massive
+    venue: Venue = BinanceVenue(binance.url) if name is FeedName.BINANCE else MassiveVenue(massive.api_key, massive.url)
+    skew = timedelta(seconds=settings.ticks.max_future_skew_seconds)
+    return WebSocketFeed(venue, Supervision(overflow=overflow), skew)
+
+
+def _live_symbols(name: FeedName, symbols: str | None, configured: Sequence[str]) -> tuple[str, ...]:
+    # The configured symbols are stocks.
+    return _listed(symbols) or (() if name is FeedName.BINANCE else tuple(configured))
 
 
 def _listed(symbols: str | None) -> tuple[str, ...]:

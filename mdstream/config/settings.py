@@ -108,10 +108,22 @@ class BinanceSettings(_Section):
     )
 
 
+class MassiveSettings(_Section):
+    """Massive, formerly Polygon.io."""
+
+    url: str = Field(
+        "wss://socket.massive.com/stocks",
+        pattern="^wss?://",
+        description="with a plan of delayed data wss://delayed.massive.com/stocks",
+    )
+    api_key: SecretStr = SecretStr("")
+
+
 class FeedSettings(_Section):
     """Where market data come from."""
 
     binance: BinanceSettings = BinanceSettings()
+    massive: MassiveSettings = MassiveSettings()
 
 
 class SparkSettings(_Section):

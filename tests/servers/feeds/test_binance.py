@@ -15,23 +15,25 @@ from mdstream.local import LocalKafka
 from mdstream.operations.topics import describe_topics
 from tests.servers.feeds.consuming import settings_of, values
 from tests.servers.feeds.test_command import broker, counts_in, finish, own_broker, start
-from tests.unit.feeds.websocket.venue_server import BinanceServer, Script, running, sending, trade
+from tests.unit.feeds.websocket.venue_server import BinanceServer, Script, VendorServer, running, sending
 from tests.waiting import until
 
 __all__ = ["broker", "own_broker"]
+
+trade = BinanceServer.trade
 
 pytestmark = pytest.mark.servers
 
 
 @contextmanager
-def served(*scripts: Script) -> Iterator[BinanceServer]:
+def served(*scripts: Script) -> Iterator[VendorServer]:
     """Run a server in a thread of its own."""
-    started: list[BinanceServer] = []
+    started: list[VendorServer] = []
     ready, stop = threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
 
     async def main() -> None:
-        async with running(*scripts) as server:
+        async with running(BinanceServer, *scripts) as server:
             started.append(server)
             ready.set()
             await stop.wait()

@@ -6,12 +6,16 @@ import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from websockets.asyncio.server import ServerConnection
 
-from mdstream.errors import FeedError
+from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds.validation import refusal
-from mdstream.feeds.websocket import BinanceVenue
+from mdstream.feeds.websocket import BinanceVenue, WebSocketFeed
 from tests.real_trades import test_data
-from tests.unit.feeds.websocket.venue_server import trade
+from tests.unit.feeds.websocket.test_feed import QUICK, run, subscribed, take
+from tests.unit.feeds.websocket.venue_server import BinanceServer, VendorServer, running, sending
+
+trade = BinanceServer.trade
 
 FRAMES_FILE = "binance_spot_ws_trade_frames_20240808_09.jsonl.gz"
 
@@ -67,3 +71,43 @@ def test_times_are_milliseconds_or_microseconds(traded: int) -> None:
 def test_what_is_no_trade_is_left_alone(frame: bytes) -> None:
     parsed = BinanceVenue().parse(frame)
     assert (parsed.ticks, parsed.rejects) == ((), ())
+
+
+def test_a_refused_subscription_ends_the_feed_behind_what_came_before() -> None:
+    async def test() -> None:
+        error = b'{"error":{"code":2,"msg":"Invalid request: too many parameters"},"id":0}'
+        async with running(BinanceServer, sending([trade(1), error])) as server:
+            stream = (await subscribed(server)).__aiter__()
+            assert [tick["sequence"] for tick in (await anext(stream)).ticks] == [1]
+            with pytest.raises(FeedError, match=r"Invalid request: too many parameters \(code 2\)"):
+                await anext(stream)
+
+    run(test)
+
+
+def test_many_symbols_are_asked_for_in_several_messages() -> None:
+    async def script(server: VendorServer, socket: ServerConnection) -> None:
+        await server.answer(socket)
+        await sending([trade(1)])(server, socket)
+
+    async def test() -> None:
+        async with running(BinanceServer, script) as server:
+            feed = WebSocketFeed(server.venue(), QUICK)
+            await feed.subscribe([f"COIN{number}" for number in range(201)])
+            await take(feed, 1)
+        assert [len(symbols) for _, symbols in server.asked] == [200, 1]
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("symbols", "message"),
+    [
+        ([], "none was: --symbols BTCUSDT,ETHUSDT"),
+        (["BTC/USDT"], "no symbol like 'BTC/USDT'"),
+        ([f"COIN{number}" for number in range(1025)], "1024 symbols a connection; 1025 were named"),
+    ],
+)
+def test_symbols_that_binance_cannot_deliver_are_refused(symbols: list[str], message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        BinanceVenue().check(symbols)

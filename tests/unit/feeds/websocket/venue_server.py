@@ -1,23 +1,39 @@
-"""A server that speaks a vendor's protocol, and misbehaves on demand."""
+"""Servers that speak a vendor's protocol, and misbehave on demand."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from typing import Any
 
 import orjson
+from pydantic import SecretStr
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-Script = Callable[["BinanceServer", ServerConnection, list[str]], Awaitable[None]]
-"""What a connection sees once it has subscribed: the server, its socket and the streams it asked for."""
+from mdstream.feeds.websocket import BinanceVenue, MassiveVenue, Venue
+
+KEY = "k3y-of-the-account"
+
+Script = Callable[["VendorServer", ServerConnection], Awaitable[None]]
+"""What a connection sees once it has subscribed."""
 
 
 @dataclass
-class BinanceServer:
-    """Answers subscriptions as Binance does; the n-th connection gets the n-th script, the last one ever after."""
+class VendorServer(ABC):
+    """Lets in and answers as the vendor does; the n-th connection gets the n-th script, the last one ever after.
+
+    Attributes:
+        scripts: What happens behind the first subscription.
+        statuses: HTTP statuses that refuse the first connections.
+        retry_after: Header of those.
+        url: Where it listens.
+        connections: How many were let in over HTTP.
+        asked: Action and symbols of each request.
+    """
 
     scripts: list[Script]
     statuses: list[HTTPStatus] = field(default_factory=list)
@@ -26,6 +42,22 @@ class BinanceServer:
     connections: int = 0
     refused: int = 0
     asked: list[tuple[str, list[str]]] = field(default_factory=list)
+
+    @abstractmethod
+    def venue(self) -> Venue: ...
+
+    @staticmethod
+    @abstractmethod
+    def trade(number: int, symbol: str = "BTCUSDT", **changes: object) -> bytes:
+        """Return a frame of one trade; `changes` are to the vendor's own fields."""
+
+    @abstractmethod
+    async def answer(self, socket: ServerConnection) -> None:
+        """Answer one subscription."""
+
+    @abstractmethod
+    async def greet(self, socket: ServerConnection) -> None:
+        """Let a client in."""
 
     def refuse(self, connection: ServerConnection, _request: Request) -> Response | None:
         if not self.statuses:
@@ -38,40 +70,86 @@ class BinanceServer:
 
     async def handle(self, socket: ServerConnection) -> None:
         number, self.connections = self.connections, self.connections + 1
-        streams = await self.answer(socket)
-        await self.scripts[min(number, len(self.scripts) - 1)](self, socket, streams)
+        await self.greet(socket)
+        await self.answer(socket)
+        await self.scripts[min(number, len(self.scripts) - 1)](self, socket)
 
-    async def answer(self, socket: ServerConnection) -> list[str]:
+
+class BinanceServer(VendorServer):
+    def venue(self) -> Venue:
+        return BinanceVenue(self.url)
+
+    @staticmethod
+    def trade(number: int, symbol: str = "BTCUSDT", **changes: object) -> bytes:
+        """Return a frame as it was recorded in August 2024, with another id."""
+        event = {
+            "e": "trade", "E": 1723161255343, "s": symbol, "t": number, "p": "61837.63000000", "q": "0.02000000",
+            "T": 1723161255342, "m": True, "M": True,
+        }  # fmt: skip
+        return orjson.dumps({"stream": f"{symbol.lower()}@trade", "data": event | changes})
+
+    async def greet(self, socket: ServerConnection) -> None:
+        """Everybody is welcome."""
+
+    async def answer(self, socket: ServerConnection) -> None:
         request = orjson.loads(await socket.recv())
-        self.asked.append((request["method"], request["params"]))
+        symbols = [stream.removesuffix("@trade").upper() for stream in request["params"]]
+        self.asked.append((request["method"].lower(), symbols))
         await socket.send(orjson.dumps({"result": None, "id": request["id"]}), text=True)
-        return list(request["params"])
+
+
+class MassiveServer(VendorServer):
+    def venue(self) -> Venue:
+        return MassiveVenue(SecretStr(KEY), self.url)
+
+    @staticmethod
+    def trade(number: int, symbol: str = "BTCUSDT", **changes: object) -> bytes:
+        """Return a frame like the example of Massive's own specification, with another sequence."""
+        event = {
+            "ev": "T", "sym": symbol, "x": 4, "i": str(number), "z": 3, "p": 114.125, "s": 100, "c": [0, 12],
+            "t": 1536036818784, "q": number,
+        }  # fmt: skip
+        return orjson.dumps([event | changes])
+
+    async def greet(self, socket: ServerConnection) -> None:
+        await self.say(socket, "connected", "Connected Successfully")
+        request = orjson.loads(await socket.recv())
+        if request == {"action": "auth", "params": KEY}:
+            await self.say(socket, "auth_success", "authenticated")
+            return
+        await self.say(socket, "auth_failed", "authentication failed")
+        await socket.close(1008)
+
+    async def answer(self, socket: ServerConnection) -> None:
+        request = orjson.loads(await socket.recv())
+        channels = request["params"].split(",")
+        self.asked.append((request["action"], [channel.removeprefix("T.") for channel in channels]))
+        for channel in channels:
+            await self.say(socket, "success", f"{request['action']}d to: {channel}")
+
+    @staticmethod
+    async def say(socket: ServerConnection, status: str, message: str) -> None:
+        await socket.send(orjson.dumps([{"ev": "status", "status": status, "message": message}]), text=True)
+
+
+VENDORS: list[type[VendorServer]] = [BinanceServer, MassiveServer]
 
 
 @asynccontextmanager
-async def running(*scripts: Script, **options: object) -> AsyncIterator[BinanceServer]:
-    server = BinanceServer(list(scripts), **options)  # type: ignore[arg-type]
+async def running(vendor: type[VendorServer], *scripts: Script, **options: Any) -> AsyncIterator[VendorServer]:  # noqa: ANN401
+    server = vendor(list(scripts), **options)
     async with serve(server.handle, "127.0.0.1", 0, process_request=server.refuse, close_timeout=0.1) as listening:
         port = next(iter(listening.sockets)).getsockname()[1]
         server.url = f"ws://127.0.0.1:{port}/stream"
         yield server
 
 
-def trade(number: int, symbol: str = "BTCUSDT", **changes: object) -> bytes:
-    """Return a frame as it was recorded in August 2024, with another id."""
-    event = {
-        "e": "trade", "E": 1723161255343, "s": symbol, "t": number, "p": "61837.63000000", "q": "0.02000000",
-        "T": 1723161255342, "m": True, "M": True,
-    }  # fmt: skip
-    return orjson.dumps({"stream": f"{symbol.lower()}@trade", "data": event | changes})
-
-
 def sending(frames: Iterable[bytes], *, then: str = "wait") -> Script:
     """Send `frames`; then wait for the client to go, close, or break the connection off."""
 
-    async def script(_server: BinanceServer, socket: ServerConnection, _streams: list[str]) -> None:
+    async def script(_server: VendorServer, socket: ServerConnection) -> None:
         for frame in frames:
-            await socket.send(frame)
+            await socket.send(frame, text=False)
         if then == "close":
             await socket.close(1001, "going away")
         elif then == "abort":
@@ -82,6 +160,6 @@ def sending(frames: Iterable[bytes], *, then: str = "wait") -> Script:
     return script
 
 
-async def silent(_server: BinanceServer, socket: ServerConnection, _streams: list[str]) -> None:
+async def silent(_server: VendorServer, socket: ServerConnection) -> None:
     """Send nothing."""
     await socket.wait_closed()

@@ -1,0 +1,159 @@
+"""Massive, formerly Polygon.io: trades of US stocks."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+from pydantic import SecretStr
+from websockets.asyncio.client import ClientConnection
+
+from mdstream.errors import FeedError, InvalidInputError
+from mdstream.feeds.base import WireTick
+from mdstream.feeds.rejects import Reject
+from mdstream.feeds.validation import shown
+from mdstream.feeds.websocket.venue import EvictedError, Parsed
+from mdstream.schemas.limits import Reason
+
+KEY_VARIABLE = "MDSTREAM_FEEDS__MASSIVE__API_KEY"
+"""Environment variable that holds the API key."""
+
+ALL_SYMBOLS = "*"
+
+_SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:/-]{0,30}")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class MassiveVenue:
+    """The stocks cluster of Massive, channel `T`.
+
+    An account has one connection a cluster: a second consumer with the same key evicts the first.
+
+    Attributes:
+        api_key: The account's key.
+        url: `wss://socket.massive.com/stocks`, or `wss://delayed.massive.com/stocks` for plans with delayed data.
+    """
+
+    api_key: SecretStr
+    url: str = "wss://socket.massive.com/stocks"
+
+    def __post_init__(self) -> None:
+        if not self.api_key.get_secret_value():
+            raise InvalidInputError(
+                f"massive needs an API key: set {KEY_VARIABLE} in the environment or .env; keys are made at "
+                "massive.com/dashboard/keys"
+            )
+
+    @property
+    def name(self) -> str:
+        """See `Venue`."""
+        return "massive"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """See `Venue`."""
+        return (self.api_key.get_secret_value(),)
+
+    def check(self, symbols: Sequence[str]) -> None:
+        """See `Venue`; `*` is all symbols, and so are none."""
+        wrong = next((symbol for symbol in symbols if symbol != ALL_SYMBOLS and not _SYMBOL.fullmatch(symbol)), None)
+        if wrong is not None:
+            raise InvalidInputError(
+                f"massive has no symbol like '{shown(wrong)}'; expected one like AAPL or BRK.B, or *"
+            )
+
+    async def greet(self, socket: ClientConnection) -> None:
+        """See `Venue`."""
+        await socket.send(orjson.dumps({"action": "auth", "params": self.api_key.get_secret_value()}), text=True)
+        while True:
+            for event in _events(await socket.recv(decode=False)):
+                if event.get("ev") != "status":
+                    continue
+                _judge(event)
+                if event.get("status") == "auth_success":
+                    return
+
+    async def subscribe(self, socket: ClientConnection, symbols: Sequence[str]) -> None:
+        """See `Venue`."""
+        await _ask(socket, "subscribe", symbols or [ALL_SYMBOLS])
+
+    async def unsubscribe(self, socket: ClientConnection, symbols: Sequence[str]) -> None:
+        """See `Venue`."""
+        await _ask(socket, "unsubscribe", symbols)
+
+    def parse(self, frame: bytes) -> Parsed:
+        """See `Venue`.
+
+        Raises:
+            FeedError: The key is not valid.
+            EvictedError: Another connection of the account has our place.
+        """
+        try:
+            events = _events(frame)
+        except ValueError as exc:
+            return Parsed(rejects=[Reject(str(exc), frame)])
+        ticks: list[WireTick] = []
+        rejects: list[Reject] = []
+        for event in events:
+            kind = event.get("ev")
+            if kind == "T":
+                try:
+                    ticks.append(_tick(event))
+                except (TypeError, ValueError, OverflowError) as exc:
+                    rejects.append(Reject(f"not a trade of massive: {shown(exc)}", orjson.dumps(event)))
+            elif kind == "status":
+                _judge(event)
+        return Parsed(ticks, rejects)
+
+
+async def _ask(socket: ClientConnection, action: str, symbols: Sequence[str]) -> None:
+    channels = ",".join(f"T.{symbol}" for symbol in symbols)
+    await socket.send(orjson.dumps({"action": action, "params": channels}), text=True)
+
+
+def _events(frame: bytes) -> list[Mapping[str, object]]:
+    try:
+        events = orjson.loads(frame)
+    except orjson.JSONDecodeError as exc:
+        raise ValueError(Reason.NOT_JSON.of()) from exc
+    if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
+        raise ValueError("not an array of JSON objects")
+    return events
+
+
+def _judge(status: Mapping[str, object]) -> None:
+    """Raise what a status message means, if anything bad."""
+    kind, message = status.get("status"), shown(status.get("message"))
+    if kind == "auth_failed":
+        raise FeedError(f"massive refuses the API key: {message}; check {KEY_VARIABLE}")
+    if kind == "max_connections":
+        raise EvictedError(message)
+    if kind == "auth_timeout":
+        raise TimeoutError(message)
+    if kind == "error":
+        logger.error("massive: %s; the plan may not include what was asked for", message)
+
+
+def _tick(event: Mapping[str, object]) -> WireTick:
+    traded, conditions = event.get("t"), event.get("c")
+    # Newer frames have the size with its fraction as a text.
+    size = event.get("ds", event.get("s"))
+    return {
+        "symbol": event.get("sym"),
+        "price": event.get("p"),
+        "size": float(size) if isinstance(size, str) else size,
+        "event_time": traded * 1000 if isinstance(traded, int) else traded,
+        "exchange": _text(event.get("x")),
+        "trade_id": _text(event.get("i")),
+        "sequence": event.get("q"),
+        "conditions": [str(code) for code in conditions] if isinstance(conditions, list) else conditions,
+    }
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
