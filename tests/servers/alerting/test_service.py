@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +17,7 @@ from mdstream.errors import AlertError
 from mdstream.local import LocalKafka, LocalRedis
 from mdstream.schemas.keys import alert_cooldown_key
 from tests.servers.alerting.office import Topic, configured, serving
+from tests.servers.feeds.consuming import create, settings_of
 from tests.slack_server import OK, Answer, SlackServer
 from tests.unit.alerting.alerts import alert, minute
 from tests.waiting import until
@@ -185,8 +187,6 @@ def test_without_kafka(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run_to_the_error(service: AlertService) -> None:
-    import threading
-
     service.run(threading.Event())
 
 
@@ -199,3 +199,20 @@ def test_an_old_anomaly_is_left_out(topic: Topic, fresh_redis: RedisSettings, sl
     assert symbols(slack) == ["B"]
     assert service.counts.outdated == 1
     assert alert(detected_time=minute(0)).age_seconds > 900
+
+
+def test_kafka_goes_away_and_returns(topic_name: str, fresh_redis: RedisSettings, slack: SlackServer) -> None:
+    with LocalKafka() as server:
+        kafka = settings_of(server)
+        create(kafka, topic_name)
+        topic = Topic(kafka, topic_name)
+        with serving(configured(topic, fresh_redis, slack), topic) as service:
+            topic.send(symbol="A")
+            until(lambda: service.counts.sent == 1)
+            server.stop()
+            server.start()
+            topic.send(symbol="B")
+            until(lambda: service.counts.sent == 2, 60)
+        assert topic.committed(topic.name) == 2
+
+    assert symbols(slack) == ["A", "B"]
