@@ -1,0 +1,251 @@
+"""Indicators in the stream: time per micro-batch, split into state, indicators and sinks, and latency from the tick.
+
+python -m bench.analytics batches --symbols 100 --symbols 500
+python -m bench.analytics latency --rate 1000 --seconds 60
+
+Batches: every series (symbol x 3 windows) has `history_bars` bars in the database and gets a revision a round, one
+round a batch. The same rounds go through the query three times: without indicators and sinks, without sinks, and whole.
+Latency: ticks go through `mdstream run live_bars analytics`; a row counts when the database shows it to a reader.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import sqlalchemy as sa
+from confluent_kafka import Producer
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
+
+from bench.watch import percentiles
+from mdstream.config import Settings, SparkSettings, load_rules
+from mdstream.config.database_url import database_url
+from mdstream.indicators import indicator_levels
+from mdstream.local import LocalServers, use_java
+from mdstream.local.jars import fetch_jars
+from mdstream.schemas import ANOMALY, BAR, TICK
+from mdstream.schemas.wire import encode_batch
+from mdstream.sinks import TimescaleSink, configured_sinks
+from mdstream.sinks.postgres import create_schema
+from mdstream.streaming import analyse_stream, build_session, read_topic, store_results
+from mdstream.streaming.foreach_batch import Result
+from mdstream.streaming.kafka import topic_of
+from mdstream.transforms import to_anomalies, with_bar_fields
+
+_MINUTE = 60_000_000
+_WARM_UP_ROUNDS = 10
+_DEADLINE_SECONDS = 300
+_LOAD_WARM_UP_SECONDS = 60
+_SERIES_A_WRITE = 100
+
+
+class Market:
+    """Random bars of symbols and windows: a history, then rounds of one revision a series."""
+
+    def __init__(self, symbols: int, windows: Sequence[tuple[str, int]], history_bars: int) -> None:
+        self.series = [(f"SYM{number:04d}", name, seconds) for number in range(symbols) for name, seconds in windows]
+        self._history_bars = history_bars
+        self._now = time.time_ns() // 1000 // (15 * _MINUTE) * 15 * _MINUTE
+        self._random = np.random.default_rng(1)
+
+    def history(self) -> Iterator[pa.RecordBatch]:
+        for symbol, window, seconds in self.series:
+            starts = self._now + np.arange(-self._history_bars, 0) * seconds * 1_000_000
+            yield self._bars([symbol] * len(starts), [window] * len(starts), starts, starts + seconds * 1_000_000, 1000)
+
+    def round(self, number: int) -> pa.RecordBatch:
+        symbols, windows, seconds = map(list, zip(*self.series, strict=True))
+        starts = np.full(len(self.series), self._now)
+        return self._bars(symbols, windows, starts, starts + np.array(seconds) * 1_000_000, number + 1)
+
+    def _bars(
+        self, symbols: list[str], windows: list[str], starts: np.ndarray, ends: np.ndarray, trade_count: int
+    ) -> pa.RecordBatch:
+        close = 100 * np.exp(self._random.normal(0, 0.001, len(symbols)))
+        columns: dict[str, object] = {"symbol": symbols, "window": windows}
+        columns |= dict.fromkeys(("window_start", "last_event_time"), starts) | {"window_end": ends}
+        columns |= dict.fromkeys(("open", "high", "low", "close", "vwap"), close)
+        columns |= {"volume": np.full(len(symbols), 100.0), "trade_count": np.full(len(symbols), trade_count)}
+        columns["last_ingest_time"] = np.full(len(symbols), time.time_ns() // 1000)
+        arrays = [pa.array(columns[field.name]).cast(field.type) for field in BAR.schema]
+        return pa.RecordBatch.from_arrays(arrays, schema=BAR.schema)
+
+
+def send(settings: Settings, bars: pa.RecordBatch) -> None:
+    producer = Producer({"bootstrap.servers": settings.kafka.bootstrap_servers, "linger.ms": 50})
+    for symbol, value in zip(bars["symbol"].to_pylist(), encode_batch(bars), strict=True):
+        producer.produce(topic_of(BAR), value, symbol)
+    assert producer.flush(60) == 0
+
+
+def cpu_seconds() -> float:
+    own = psutil.Process()
+    times = [each.cpu_times() for each in (own, *own.children(recursive=True)) if "postgres" not in each.name()]
+    return float(sum(t.user + t.system for t in times))
+
+
+@dataclass(frozen=True)
+class Discard:
+    """A sink that only takes."""
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        assert batch.num_columns
+
+
+def results_of(settings: Settings) -> list[Result]:
+    """What the job `analytics` makes of analysed bars."""
+    record = settings.indicator_record
+    found = partial(to_anomalies, rules=load_rules(settings), levels=indicator_levels(settings.indicators))
+    return [
+        (lambda analysed: analysed.select(*record.schema.names), configured_sinks(settings, record)),
+        (found, configured_sinks(settings, ANOMALY)),
+    ]
+
+
+def everything(analysed: DataFrame) -> DataFrame:
+    return analysed
+
+
+def measure_rounds(
+    spark: SparkSession, settings: Settings, name: str, results: Sequence[Result], rounds: range, *, market: Market
+) -> None:
+    """Print the time and CPU of a batch in which every series changes."""
+    frame = read_topic(spark, settings, BAR).transform(with_bar_fields).transform(analyse_stream, settings)
+    query = store_results(frame, results, settings, f"bench_{rounds[0]}").query
+    whole: list[float] = []
+    try:
+        send(settings, market.round(rounds[0]))
+        first = await_round(query, len(market.series), set())
+        used, begin, batches = 0.0, 0, {first["batchId"]}
+        for number in rounds[1:]:
+            if number == rounds[_WARM_UP_ROUNDS]:
+                used, begin, whole = cpu_seconds(), number, []
+            send(settings, market.round(number))
+            progress = await_round(query, len(market.series), batches)
+            whole.append(progress["durationMs"]["triggerExecution"])
+        cpu = (cpu_seconds() - used) / (rounds[-1] + 1 - begin)
+    finally:
+        query.stop()
+    if not rounds[0]:
+        took = first["durationMs"]["triggerExecution"]
+        print(f"the first batch, which reads all histories from the database, takes {took:,.0f} ms\n")
+        print("| series | what | p50 ms | p95 | max | CPU ms a batch |\n| ---: | --- | ---: | ---: | ---: | ---: |")
+    p50, p95 = np.percentile(whole, (50, 95))
+    print(
+        f"| {len(market.series):,} | {name} | {p50:,.0f} | {p95:,.0f} | {max(whole):,.0f} | {1000 * cpu:,.0f} |",
+        flush=True,
+    )
+
+
+def await_round(query: StreamingQuery, rows: int, seen: set[int]) -> dict[str, Any]:
+    """Return the progress of the batch that ends a round; one that took only a part of it counts as what it took."""
+    deadline = time.monotonic() + _DEADLINE_SECONDS
+    taken, milliseconds = 0, 0
+    while time.monotonic() < deadline:
+        for progress in query.recentProgress:
+            if progress["batchId"] not in seen and progress["numInputRows"]:
+                seen.add(progress["batchId"])
+                taken += progress["numInputRows"]
+                milliseconds += progress["durationMs"]["triggerExecution"]
+                if taken >= rows:
+                    return {"batchId": progress["batchId"], "durationMs": {"triggerExecution": milliseconds}}
+        assert query.isActive, query.exception()
+        time.sleep(0.02)
+    raise TimeoutError(f"{taken} of {rows} rows")
+
+
+def measure_batches(servers: LocalServers, symbols: int, rounds: int, folder: Path) -> None:
+    settings = servers.settings(Settings(spark=SparkSettings(checkpoint_location=str(folder))))
+    create_schema(settings.stores.timescaledb, settings.table_records)
+    windows = [(window.name, window.seconds) for window in settings.windows]
+    market = Market(symbols, windows, settings.history_bars)
+    sink = TimescaleSink(settings.stores.timescaledb, BAR)
+    history = market.history()
+    while bars := list(islice(history, _SERIES_A_WRITE)):
+        sink.write(pa.concat_batches(bars))
+    spark = build_session(settings.spark, "bench", fetch_jars(settings.spark.packages, use_java()))
+    spark.sparkContext.setLogLevel("ERROR")
+    without = settings.model_copy(update={"technical_indicators": {}})
+    discarded: list[Result] = [(everything, [Discard()])]
+    measure = partial(measure_rounds, spark, market=market)
+    measure(without, "state", discarded, range(rounds))
+    measure(settings, "state and indicators", discarded, range(rounds, 2 * rounds))
+    measure(settings, "whole", results_of(settings), range(2 * rounds, 3 * rounds))
+    spark.stop()
+
+
+_NEWEST = sa.text("""
+    SELECT symbol, "window", window_start, indicator.trade_count, extract(epoch FROM bar.last_ingest_time) * 1e6
+    FROM technical_indicators AS indicator JOIN aggregated_data AS bar USING (symbol, "window", window_start)
+    WHERE indicator.trade_count = bar.trade_count AND window_start > now() - interval '16 minutes'
+""")
+
+
+def measure_latency(servers: LocalServers, rate: float, seconds: float, folder: Path) -> None:
+    """Print how long after its arrival a tick is in an indicator that the database shows."""
+    environment = {**os.environ, **servers.environment(), "MDSTREAM_SPARK__CHECKPOINT_LOCATION": str(folder)}
+    create_schema(servers.postgres.settings, Settings().table_records)
+    jobs = subprocess.Popen([sys.executable, "-m", "mdstream", "run", "live_bars", "analytics"], env=environment)
+    length = ["--rate", str(rate), "--seconds", str(_LOAD_WARM_UP_SECONDS + seconds)]
+    load = subprocess.Popen(
+        [sys.executable, "-m", "bench.ticks", servers.kafka.bootstrap_servers, topic_of(TICK), *length]
+    )
+    engine = sa.create_engine(database_url(servers.postgres.settings))
+    seen: set[tuple[object, ...]] = set()
+    latencies: list[float] = []
+    begin = time.monotonic() + _LOAD_WARM_UP_SECONDS
+    try:
+        while load.poll() is None:
+            with engine.connect() as connection:
+                rows = connection.execute(_NEWEST).all()
+            now = time.time_ns() / 1000
+            for *key, ingested in rows:
+                if tuple(key) not in seen:
+                    seen.add(tuple(key))
+                    if time.monotonic() > begin:
+                        latencies.append((now - float(ingested)) / 1000)
+            time.sleep(0.05)
+    finally:
+        jobs.terminate()
+        jobs.wait(90)
+    print("| ticks/s | p50 / p95 / p99 / p99.9 / max ms | rows |\n| --- | --- | --- |")
+    print(f"| {rate:g} | {percentiles(np.array(latencies))} | {len(latencies):,} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=["batches", "latency"])
+    parser.add_argument("--symbols", type=int, action="append")
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--rate", type=float, default=1000)
+    parser.add_argument("--seconds", type=float, default=60)
+    options = parser.parse_args()
+    for symbols in (options.symbols or [100, 500]) if options.what == "batches" else [0]:
+        with LocalServers() as servers, tempfile.TemporaryDirectory(prefix="mdstream-bench-") as folder:
+            subprocess.run(
+                [sys.executable, "-m", "mdstream", "topics", "create"],
+                env={**os.environ, **servers.environment()},
+                check=True,
+            )
+            if options.what == "batches":
+                measure_batches(servers, symbols, options.rounds, Path(folder))
+            else:
+                measure_latency(servers, options.rate, options.seconds, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
