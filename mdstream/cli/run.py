@@ -24,7 +24,7 @@ def run(
 
     - `live_bars`: ticks to bars within milliseconds
     - `store_ticks`: ticks to TimescaleDB and Redis
-    - `analytics`: bars to TimescaleDB and Redis
+    - `analytics`: bars, indicators and anomalies to the stores that are switched on
 
     Topics and tables must be there: `mdstream topics create` and `mdstream maintain` make them.
 
