@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mdstream.config import Settings, load_rules, load_settings
 from mdstream.config.rules import SHIPPED_RULES
-from mdstream.errors import ConfigError
+from mdstream.errors import ConfigError, InvalidInputError
 from mdstream.schemas.rules import Placeholder, Rule
 
 PROJECT = Path(__file__).parents[3]
@@ -22,9 +25,9 @@ def file(project: Path) -> Path:
     return project / "conf" / "rules.yaml"
 
 
-def refusal(settings: Settings | None = None) -> str:
+def refusal(configured: Settings | None = None) -> str:
     with pytest.raises(ConfigError) as caught:
-        load_rules(settings or Settings())
+        load_rules(configured or Settings())
     return str(caught.value)
 
 
@@ -124,3 +127,50 @@ def test_the_parts_of_a_message() -> None:
     rule = Rule("a", "true", "low", "{{{close:,.2f}}} at {symbol}")
 
     assert rule.message_parts == ("{", Placeholder("close", ",.2f"), "}", " at ", Placeholder("symbol"))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.dates(),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["name", "predicate", "severity", "message", "value", "threshold", "x"])
+                | st.integers(),
+                inner,
+            )
+        ),
+        max_leaves=12,
+    )
+)
+def test_any_content_is_rules_or_a_config_error(project: Path, content: object) -> None:
+    (project / "any.yaml").write_text(yaml.safe_dump(content))
+    try:
+        rules = load_rules(Settings(rules_file=Path("any.yaml")))
+    except ConfigError:
+        return
+    assert all(isinstance(rule, Rule) for rule in rules)
+
+
+@given(st.lists(st.text() | st.sampled_from([Placeholder("close"), Placeholder("value", ",.2f")])))
+def test_any_message_comes_apart_as_it_was_put_together(parts: list[str | Placeholder]) -> None:
+    template = ""
+    for part in parts:
+        if isinstance(part, str):
+            template += part.replace("{", "{{").replace("}", "}}")
+        else:
+            template += f"{{{part.column}:{part.number_format}}}" if part.number_format else f"{{{part.column}}}"
+
+    found = Rule("a", "true", "low", template).message_parts
+    assert "".join(map(str, found)) == "".join(map(str, parts))
+
+
+@given(st.from_regex(r"[a-z_{}:.,0-9f!]{0,20}", fullmatch=True))
+def test_any_message_is_one_or_refused(message: str) -> None:
+    try:
+        parts = Rule("a", "true", "low", message).message_parts
+    except InvalidInputError:
+        assert "{" in message or "}" in message
+    else:
+        assert all(part.column.isidentifier() for part in parts if isinstance(part, Placeholder))

@@ -8,7 +8,9 @@ import sys
 import pytest
 
 WITHOUT_SPARK = [
+    "mdstream.alerting",
     "mdstream.cli",
+    "mdstream.cli.alerts",
     "mdstream.cli.api",
     "mdstream.config",
     "mdstream.feeds",
