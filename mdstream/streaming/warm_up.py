@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from mdstream.config import Settings, TimescaleSettings
-from mdstream.indicators.history import BAR_TYPE, Bars, History, Series
+from mdstream.indicators.history import BAR_TYPE, LATENCY, Bars, History, Series
 from mdstream.schemas import BAR
 from mdstream.schemas.tables import table_of
 from mdstream.sinks.postgres.connection import driver_connection, engine_of, time_limit, translated
@@ -95,7 +95,8 @@ def _as_datetime(time: np.datetime64) -> datetime:
 
 
 def _bars_of(rows: pa.Table) -> Bars:
-    bars = np.full(rows.num_rows, np.nan, BAR_TYPE)
+    bars = np.zeros(rows.num_rows, BAR_TYPE)
+    bars[LATENCY.name] = np.nan
     for name in BAR.schema.names:
         if name in _TIMES:
             bars[name] = rows[name].cast(pa.timestamp("us")).to_numpy()
