@@ -8,9 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+import talib
 import yaml
 from pyspark.sql import SparkSession
 
@@ -20,10 +23,12 @@ from mdstream.cli import main
 from mdstream.config import RedisSettings, Settings, StoreSettings, TimescaleSettings, WindowConfiguration
 from mdstream.config.settings import KafkaResultSettings
 from mdstream.errors import ConfigError, InvalidInputError
-from mdstream.schemas import BAR, STORED_TICK
+from mdstream.schemas import BAR, STORED_TICK, Record
 from mdstream.sinks import TimescaleSink
 from mdstream.sinks.postgres import create_schema
+from mdstream.streaming import load_conditions
 from mdstream.transforms import ConditionTable
+from tests.real_trades import write_conditions_table, write_ticks
 from tests.servers.sinks.test_timescale_sink import ask
 from tests.unit.sinks.rows import START, bar, bars, tick, ticks
 
@@ -62,6 +67,14 @@ def store(settings: Settings, *rows: dict[str, Any]) -> None:
     TimescaleSink(settings.stores.timescaledb, STORED_TICK).write(ticks(*rows))
 
 
+def stored(settings: Settings, record: Record) -> list[dict[str, Any]]:
+    """Return the rows of a table in the order of their key."""
+    names = record.schema.names
+    columns, key = (", ".join(f'"{name}"' for name in listed) for listed in (names, record.key))
+    found = ask(settings.stores.timescaledb, f"SELECT {columns} FROM {record.table} ORDER BY {key}")
+    return [dict(zip(names, row, strict=True)) for row in found]
+
+
 def minutes(prices: list[float], symbol: str = "AAPL") -> list[dict[str, Any]]:
     """One tick a minute."""
     return [tick(symbol, START + n * MINUTE, offset=n, price=price) for n, price in enumerate(prices)]
@@ -94,13 +107,9 @@ def test_bars_are_those_of_the_command_on_the_same_ticks(
         spark, tmp_path / "ticks.parquet", tmp_path / "bars.parquet", settings.windows, ConditionTable()
     )
     done = rebuild(spark, settings, midnight - timedelta(minutes=10), midnight + timedelta(minutes=15))
-    columns = ", ".join(f'"{name}"' for name in BAR.schema.names)
-    found = ask(
-        settings.stores.timescaledb, f'SELECT {columns} FROM aggregated_data ORDER BY symbol, "window", window_start'
-    )
     expected = pq.read_table(tmp_path / "bars.parquet").select(BAR.schema.names).to_pylist()
     assert done.bars == report.bars == len(expected) > 50
-    assert [dict(zip(BAR.schema.names, row, strict=True)) for row in found] == expected
+    assert stored(settings, BAR) == expected
 
 
 def test_late_ticks_enter_their_bar_and_the_indicators_behind_it(spark: SparkSession, settings: Settings) -> None:
@@ -205,3 +214,51 @@ def test_the_command(
     assert not ended.value.code
     said = " ".join(capsys.readouterr().err.split())
     assert "2 bars from 2024-05-06 13:30:00 to 2024-05-06 13:32:00 UTC, 2 rows of indicators and 1 anomalies" in said
+
+
+@pytest.mark.slow
+def test_real_trades_give_the_bars_of_the_command_and_talibs_indicators(
+    spark: SparkSession, settings: Settings, tmp_path: Path
+) -> None:
+    count = write_ticks(tmp_path / "ticks.parquet", limit=120_000)
+    write_conditions_table(tmp_path / "conditions.csv")
+    trades = pq.read_table(tmp_path / "ticks.parquet")
+    columns = {
+        field.name: trades[field.name].cast(field.type)
+        if field.name in trades.schema.names
+        else pa.nulls(count, field.type)
+        for field in STORED_TICK.schema
+    }
+    columns |= {
+        "kafka_partition": pa.array([0] * count, pa.int32()),
+        "kafka_offset": pa.array(range(count), pa.int64()),
+    }
+    for batch in pa.table(columns, schema=STORED_TICK.schema).to_batches():
+        TimescaleSink(settings.stores.timescaledb, STORED_TICK).write(batch)
+    rules = settings.ticks.model_copy(update={"conditions_table": tmp_path / "conditions.csv"})
+    configured = settings.model_copy(
+        update={"ticks": rules, "technical_indicators": {"rsi": {"period": 14}, "macd": {}}}
+    )
+    create_schema(settings.stores.timescaledb, [configured.indicator_record])
+    first, last = pc.min_max(trades["event_time"]).as_py().values()
+    done = rebuild(spark, configured, first, last + timedelta(microseconds=1))
+    report = bars_of_file(
+        spark,
+        tmp_path / "ticks.parquet",
+        tmp_path / "bars.parquet",
+        settings.windows,
+        load_conditions(tmp_path / "conditions.csv"),
+    )
+    expected = pq.read_table(tmp_path / "bars.parquet").select(BAR.schema.names).to_pylist()
+    assert report.ticks == count
+    assert done.bars == done.indicators == len(expected) > 100
+    assert stored(settings, BAR) == expected
+    query = (
+        "SELECT b.close, i.rsi_14, i.macd_hist FROM aggregated_data b JOIN technical_indicators i"
+        " USING (symbol, \"window\", window_start) WHERE symbol = '{}' AND \"window\" = '1min' ORDER BY window_start"
+    )
+    for (symbol,) in ask(settings.stores.timescaledb, "SELECT DISTINCT symbol FROM aggregated_data"):
+        rows = ask(settings.stores.timescaledb, query.format(symbol))
+        close, rsi, histogram = np.array(rows, float).T
+        np.testing.assert_allclose(rsi, talib.RSI(close, 14), rtol=1e-9)
+        np.testing.assert_allclose(histogram, talib.MACD(close)[2], rtol=1e-9)
