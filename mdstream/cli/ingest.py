@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -14,13 +14,21 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, output
-from mdstream.config import Settings, load_settings
+from mdstream.config import FeedSettings, Settings, load_settings
 from mdstream.errors import InvalidInputError
 from mdstream.feeds import Counts, Feed, FeedBatch, MarketOptions, ReplayFeed, SyntheticFeed, TickProducer
 from mdstream.feeds.ingest import ingest as run_feed
 from mdstream.feeds.pacing import parse_speed
 from mdstream.feeds.synthetic import symbol_names
-from mdstream.feeds.websocket import BinanceVenue, MassiveVenue, Overflow, Supervision, Venue, WebSocketFeed
+from mdstream.feeds.websocket import (
+    BinanceVenue,
+    FinageVenue,
+    MassiveVenue,
+    Overflow,
+    Supervision,
+    Venue,
+    WebSocketFeed,
+)
 from mdstream.operations.topics import create_topics, plan_topics
 
 
@@ -28,9 +36,18 @@ class FeedName(StrEnum):
     """The feeds that can be named on the command line."""
 
     BINANCE = "binance"
+    FINAGE = "finage"
     MASSIVE = "massive"
     REPLAY = "replay"
     SYNTHETIC = "synthetic"
+
+
+_VENUES: dict[FeedName, Callable[[FeedSettings], Venue]] = {
+    FeedName.BINANCE: lambda feeds: BinanceVenue(feeds.binance.url),
+    FeedName.FINAGE: lambda feeds: FinageVenue(feeds.finage.address, feeds.finage.socket_key),
+    FeedName.MASSIVE: lambda feeds: MassiveVenue(feeds.massive.api_key, feeds.massive.url),
+}
+"""The feeds that are live."""
 
 
 class Shift(StrEnum):
@@ -125,7 +142,7 @@ def ingest(  # one parameter an option
         mdstream ingest --feed replay --file ticks.parquet --speed 10x
     """
     settings = load_settings(config)
-    if feed in (FeedName.BINANCE, FeedName.MASSIVE):
+    if feed in _VENUES:
         _run(_live_feed(feed, settings, overflow), settings, _live_symbols(feed, symbols, settings.symbols))
         return
     if feed is FeedName.REPLAY:
@@ -153,10 +170,8 @@ def _replay_feed(file: Path, speed: str, shift: Shift | None, settings: Settings
 
 
 def _live_feed(name: FeedName, settings: Settings, overflow: Overflow) -> WebSocketFeed:
-    binance, massive = settings.feeds.binance, settings.feeds.massive
-    venue: Venue = BinanceVenue(binance.url) if name is FeedName.BINANCE else MassiveVenue(massive.api_key, massive.url)
     skew = timedelta(seconds=settings.ticks.max_future_skew_seconds)
-    return WebSocketFeed(venue, Supervision(overflow=overflow), skew)
+    return WebSocketFeed(_VENUES[name](settings.feeds), Supervision(overflow=overflow), skew)
 
 
 def _live_symbols(name: FeedName, symbols: str | None, configured: Sequence[str]) -> tuple[str, ...]:

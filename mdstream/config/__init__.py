@@ -4,6 +4,7 @@ from mdstream.config.loading import CONFIG_VARIABLE, load_settings
 from mdstream.config.rules import load_rules
 from mdstream.config.settings import (
     AlertSettings,
+    FeedSettings,
     InfluxSettings,
     KafkaSettings,
     RedisSettings,
@@ -19,6 +20,7 @@ from mdstream.config.settings import (
 __all__ = [
     "CONFIG_VARIABLE",
     "AlertSettings",
+    "FeedSettings",
     "InfluxSettings",
     "KafkaSettings",
     "RedisSettings",

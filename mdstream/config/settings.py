@@ -119,11 +119,21 @@ class MassiveSettings(_Section):
     api_key: SecretStr = SecretStr("")
 
 
+class FinageSettings(_Section):
+    """Finage."""
+
+    address: str = Field(
+        "", pattern="^(wss?://.*)?$", description="server that Finage assigned, e.g. wss://xs68rzvrjn.finage.ws:7003"
+    )
+    socket_key: SecretStr = SecretStr("")
+
+
 class FeedSettings(_Section):
     """Where market data come from."""
 
     binance: BinanceSettings = BinanceSettings()
     massive: MassiveSettings = MassiveSettings()
+    finage: FinageSettings = FinageSettings()
 
 
 class SparkSettings(_Section):

@@ -2,6 +2,7 @@
 
 from mdstream.feeds.websocket.binance import BinanceVenue
 from mdstream.feeds.websocket.feed import FeedCounts, WebSocketFeed
+from mdstream.feeds.websocket.finage import FinageVenue
 from mdstream.feeds.websocket.massive import MassiveVenue
 from mdstream.feeds.websocket.supervision import Overflow, Supervision
 from mdstream.feeds.websocket.venue import EvictedError, Parsed, Venue
@@ -10,6 +11,7 @@ __all__ = [
     "BinanceVenue",
     "EvictedError",
     "FeedCounts",
+    "FinageVenue",
     "MassiveVenue",
     "Overflow",
     "Parsed",

@@ -12,8 +12,8 @@ from websockets.asyncio.client import ClientConnection
 
 from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds.base import WireTick
-from mdstream.feeds.rejects import Reject
 from mdstream.feeds.validation import shown
+from mdstream.feeds.websocket.frames import number, refused
 from mdstream.feeds.websocket.venue import Parsed
 from mdstream.schemas.limits import Reason
 
@@ -79,23 +79,23 @@ class BinanceVenue:
         try:
             message = orjson.loads(frame)
         except orjson.JSONDecodeError:
-            return _refused(Reason.NOT_JSON.of(), frame)
+            return refused(Reason.NOT_JSON.of(), frame)
         if not isinstance(message, dict):
-            return _refused(Reason.NOT_AN_OBJECT.of(), frame)
+            return refused(Reason.NOT_AN_OBJECT.of(), frame)
         if isinstance(error := message.get("error"), dict):
             raise FeedError(
                 f"binance refused a subscription: {shown(error.get('msg'))} (code {shown(error.get('code'))})"
             )
         event = message.get("data", message)
         if not isinstance(event, dict):
-            return _refused(Reason.NOT_AN_OBJECT.of(), frame)
+            return refused(Reason.NOT_AN_OBJECT.of(), frame)
         if event.get("e") != "trade":
             # Answers to subscriptions and kinds of events that were not asked for.
             return Parsed()
         try:
             return Parsed([_tick(event)])
         except (TypeError, ValueError, OverflowError) as exc:
-            return _refused(f"not a trade of binance: {shown(exc)}", frame)
+            return refused(f"not a trade of binance: {shown(exc)}", frame)
 
 
 async def _ask(socket: ClientConnection, method: str, symbols: Sequence[str]) -> None:
@@ -113,21 +113,11 @@ def _tick(event: Mapping[str, object]) -> WireTick:
         traded *= 1000
     return {
         "symbol": event.get("s"),
-        "price": _number(event.get("p")),
-        "size": _number(event.get("q")),
+        "price": number(event.get("p")),
+        "size": number(event.get("q")),
         "event_time": traded,
         "exchange": "BINANCE",
         "trade_id": str(event.get("t")),
         "sequence": event.get("t"),
         "conditions": None,
     }
-
-
-def _number(text: object) -> float | None:
-    if isinstance(text, bool) or not isinstance(text, str | int | float | None):
-        raise TypeError(f"{type(text).__name__} where a number was expected")
-    return None if text is None else float(text)
-
-
-def _refused(reason: str, frame: bytes) -> Parsed:
-    return Parsed(rejects=[Reject(reason, frame)])

@@ -38,6 +38,7 @@ class FeedCounts:
 
     Attributes:
         frames: Frames read.
+        ticks: Ticks in them, whatever became of them.
         connects: Connections that were opened and let in.
         evictions: Times that another connection took our place.
         stale: Connections given up because nothing came through them.
@@ -45,6 +46,7 @@ class FeedCounts:
     """
 
     frames: int = 0
+    ticks: int = 0
     connects: int = 0
     evictions: int = 0
     stale: int = 0
@@ -205,7 +207,9 @@ class WebSocketFeed:
             self._last_frame_at = time.monotonic()
             watching = asyncio.create_task(self._abort_when_stale(socket))
             try:
-                await self._venue.subscribe(socket, list(self._symbols))
+                with suppress(ConnectionClosed):
+                    await self._venue.subscribe(socket, list(self._symbols))
+                # A vendor that has closed already may have said why: that is still to be read.
                 await self._read(socket)
             except ConnectionClosed as exc:
                 if watching.done():
@@ -243,6 +247,7 @@ class WebSocketFeed:
                     self._rejects.append(Reject(reason, frame))
         else:
             self.counts.dropped += len(parsed.ticks)
+        self.counts.ticks += len(parsed.ticks)
         if self._ticks or self._rejects:
             self._arrived.set()
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import orjson
 from pydantic import SecretStr
 from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
 from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds.base import WireTick
@@ -69,7 +71,9 @@ class MassiveVenue:
 
     async def greet(self, socket: ClientConnection) -> None:
         """See `Venue`."""
-        await socket.send(orjson.dumps({"action": "auth", "params": self.api_key.get_secret_value()}), text=True)
+        with suppress(ConnectionClosed):
+            await socket.send(orjson.dumps({"action": "auth", "params": self.api_key.get_secret_value()}), text=True)
+        # Massive may have closed already, behind a message that says why.
         while True:
             for event in _events(await socket.recv(decode=False)):
                 if event.get("ev") != "status":

@@ -7,14 +7,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 from pydantic import SecretStr
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from mdstream.feeds.websocket import BinanceVenue, MassiveVenue, Venue
+from mdstream.feeds import WireTick
+from mdstream.feeds.websocket import BinanceVenue, FinageVenue, MassiveVenue, Venue
 
 KEY = "k3y-of-the-account"
 
@@ -35,6 +36,9 @@ class VendorServer(ABC):
         asked: Action and symbols of each request.
     """
 
+    size: ClassVar[str]
+    """The vendor's field for the size of a trade."""
+
     scripts: list[Script]
     statuses: list[HTTPStatus] = field(default_factory=list)
     retry_after: str | None = None
@@ -50,6 +54,11 @@ class VendorServer(ABC):
     @abstractmethod
     def trade(number: int, symbol: str = "BTCUSDT", **changes: object) -> bytes:
         """Return a frame of one trade; `changes` are to the vendor's own fields."""
+
+    @staticmethod
+    def number_of(tick: WireTick) -> int:
+        """Return the number that `trade` was given."""
+        return int(tick["sequence"])
 
     @abstractmethod
     async def answer(self, socket: ServerConnection) -> None:
@@ -76,6 +85,8 @@ class VendorServer(ABC):
 
 
 class BinanceServer(VendorServer):
+    size = "q"
+
     def venue(self) -> Venue:
         return BinanceVenue(self.url)
 
@@ -99,6 +110,8 @@ class BinanceServer(VendorServer):
 
 
 class MassiveServer(VendorServer):
+    size = "ds"
+
     def venue(self) -> Venue:
         return MassiveVenue(SecretStr(KEY), self.url)
 
@@ -132,7 +145,37 @@ class MassiveServer(VendorServer):
         await socket.send(orjson.dumps([{"ev": "status", "status": status, "message": message}]), text=True)
 
 
-VENDORS: list[type[VendorServer]] = [BinanceServer, MassiveServer]
+class FinageServer(VendorServer):
+    size = "v"
+
+    def venue(self) -> Venue:
+        return FinageVenue(self.url.removesuffix("/stream"), SecretStr(KEY))
+
+    @staticmethod
+    def trade(number: int, symbol: str = "BTCUSDT", **changes: object) -> bytes:
+        """Return a frame like a real one of 2022; without id or sequence, its size is its number."""
+        event = {"s": symbol, "p": 163.58, "c": [37], "v": number, "dp": False, "t": 1646154954689}
+        return orjson.dumps(event | changes)
+
+    @staticmethod
+    def number_of(tick: WireTick) -> int:
+        return int(tick["size"])
+
+    async def greet(self, socket: ServerConnection) -> None:
+        assert socket.request is not None
+        if socket.request.path == f"/?token={KEY}":
+            for message in ("authorizing", "connected to the adapter"):
+                await socket.send(orjson.dumps({"status_code": 200, "message": message, "id": "e0fb"}), text=True)
+            return
+        await socket.send(b'{"status_code":401,"message":"401 - invalid socket key"}', text=True)
+        await socket.close()
+
+    async def answer(self, socket: ServerConnection) -> None:
+        request = orjson.loads(await socket.recv())
+        self.asked.append((request["action"], request["symbols"].split(",")))
+
+
+VENDORS: list[type[VendorServer]] = [BinanceServer, FinageServer, MassiveServer]
 
 
 @asynccontextmanager
