@@ -23,7 +23,7 @@ def run(
     """Run jobs in one Spark application until SIGTERM or Ctrl-C; a query that fails ends it with exit code 1.
 
     - `live_bars`: ticks to bars within milliseconds
-    - `store_ticks`: ticks to TimescaleDB and Redis
+    - `store_ticks`: ticks to the stores that are switched on
     - `analytics`: bars, indicators and anomalies to the stores that are switched on
 
     Topics and tables must be there: `mdstream topics create` and `mdstream maintain` make them.
