@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mdstream.errors import InvalidInputError
 from mdstream.indicators.catalogue import BAR_SERIES
 from mdstream.indicators.indicator import Indicator
-from mdstream.indicators.values import indicator_values, rule_values
+from mdstream.indicators.values import AVERAGED_BARS, indicator_values, rule_values
 from mdstream.schemas import BAR
 
 Bars = NDArray[np.void]
@@ -136,9 +136,12 @@ def analysed(bars: Bars, first: int, indicators: Iterable[Indicator]) -> dict[st
         array([], dtype=float64)
     """
     series = {name: np.ascontiguousarray(bars[name]) for name in BAR_SERIES}
-    values = indicator_values(indicators, series) | rule_values(series)
+    # Columns for rules look back no further, so the bars before would be computed for nothing.
+    begin = max(first - AVERAGED_BARS, 0)
+    for_rules = rule_values({name: values[begin:] for name, values in series.items()})
     own: dict[str, NDArray[np.generic]] = {name: bars[name][first:] for name in BAR_TYPE.names or ()}
-    return own | {name: column[first:] for name, column in values.items()}
+    own |= {name: values[first:] for name, values in indicator_values(indicators, series).items()}
+    return own | {name: values[first - begin :] for name, values in for_rules.items()}
 
 
 def fold(histories: dict[Series, History], changes: Iterable[Mapping[Series, History]], limit: int) -> None:

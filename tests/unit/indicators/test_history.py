@@ -141,6 +141,22 @@ def test_bars_of_another_release_are_refused(monkeypatch: pytest.MonkeyPatch) ->
         decode(encoded)
 
 
+@pytest.mark.parametrize("first", [0, 1, 20, 21, 40, 59, 60])
+def test_columns_from_a_bar_on_are_those_of_all_bars(first: int) -> None:
+    bars = bars_of(*((minute, 1, 10.0 + minute % 7) for minute in range(60)))
+    bars["volume"] = np.arange(60) ** 2
+    columns = analysed(bars, first, _INDICATORS)
+    closes, volumes = bars["close"], bars["volume"]
+    for place in range(first, 60):
+        row = {name: column[place - first] for name, column in columns.items()}
+        assert row["window_start"] == bars["window_start"][place]
+        assert np.array_equal(row["previous_close"], closes[place - 1] if place else np.nan, equal_nan=True)
+        before = slice(place - 20, place)
+        for name, values in (("average_close_20", closes), ("average_volume_20", volumes)):
+            np.testing.assert_allclose(row[name], values[before].mean() if place >= 20 else np.nan, rtol=1e-12)
+    assert all(len(column) == 60 - first for column in columns.values())
+
+
 revisions = st.lists(
     st.tuples(st.integers(0, 40), st.integers(1, 5), st.floats(1, 100, allow_subnormal=False)), max_size=40
 )
