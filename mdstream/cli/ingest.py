@@ -192,7 +192,7 @@ def _market_symbols(symbols: str | None, configured: Sequence[str]) -> tuple[str
 def _run(feed: Feed, settings: Settings, symbols: Sequence[str]) -> None:
     created = create_topics(settings.kafka, plan_topics(settings))
     if created:
-        errors.print(f"created the topics {', '.join(created)}")
+        errors.print(f"created the topics {', '.join(created)}", soft_wrap=True)
     producer = TickProducer(settings.kafka, feed.name)
     started = time.monotonic()
     columns = (
