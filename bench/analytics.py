@@ -1,11 +1,9 @@
-"""Indicators in the stream: time per micro-batch, split into state, indicators and sinks, and latency from the tick.
+"""Indicators in the stream: time per micro-batch, split into state, indicators and sinks.
 
-python -m bench.analytics batches --symbols 100 --symbols 500
-python -m bench.analytics latency --rate 1000 --seconds 60
+python -m bench.analytics --symbols 100 --symbols 500
 
-Batches: every series (symbol x 3 windows) has `history_bars` bars in the database and gets a revision a round, one
-round a batch. The same rounds go through the query three times: without indicators and sinks, without sinks, and whole.
-Latency: ticks go through `mdstream run live_bars analytics`; a row counts when the database shows it to a reader.
+Every series (symbol x 3 windows) has `history_bars` bars in the database and gets a revision a round, one round a
+batch. Such rounds go through the query three times: without indicators and sinks, without sinks, and whole.
 """
 
 from __future__ import annotations
@@ -26,18 +24,15 @@ from typing import Any
 import numpy as np
 import psutil
 import pyarrow as pa
-import sqlalchemy as sa
 from confluent_kafka import Producer
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from bench.watch import percentiles
 from mdstream.config import Settings, SparkSettings, load_rules
-from mdstream.config.database_url import database_url
 from mdstream.indicators import indicator_levels
 from mdstream.local import LocalServers, use_java
 from mdstream.local.jars import fetch_jars
-from mdstream.schemas import ANOMALY, BAR, TICK
+from mdstream.schemas import ANOMALY, BAR
 from mdstream.schemas.wire import encode_batch
 from mdstream.sinks import TimescaleSink, configured_sinks
 from mdstream.sinks.postgres import create_schema
@@ -49,7 +44,6 @@ from mdstream.transforms import to_anomalies, with_bar_fields
 _MINUTE = 60_000_000
 _WARM_UP_ROUNDS = 10
 _DEADLINE_SECONDS = 300
-_LOAD_WARM_UP_SECONDS = 60
 _SERIES_A_WRITE = 100
 
 
@@ -188,63 +182,19 @@ def measure_batches(servers: LocalServers, symbols: int, rounds: int, folder: Pa
     spark.stop()
 
 
-_NEWEST = sa.text("""
-    SELECT symbol, "window", window_start, indicator.trade_count, extract(epoch FROM bar.last_ingest_time) * 1e6
-    FROM technical_indicators AS indicator JOIN aggregated_data AS bar USING (symbol, "window", window_start)
-    WHERE indicator.trade_count = bar.trade_count AND window_start > now() - interval '16 minutes'
-""")
-
-
-def measure_latency(servers: LocalServers, rate: float, seconds: float, folder: Path) -> None:
-    """Print how long after its arrival a tick is in an indicator that the database shows."""
-    environment = {**os.environ, **servers.environment(), "MDSTREAM_SPARK__CHECKPOINT_LOCATION": str(folder)}
-    create_schema(servers.postgres.settings, Settings().table_records)
-    jobs = subprocess.Popen([sys.executable, "-m", "mdstream", "run", "live_bars", "analytics"], env=environment)
-    length = ["--rate", str(rate), "--seconds", str(_LOAD_WARM_UP_SECONDS + seconds)]
-    load = subprocess.Popen(
-        [sys.executable, "-m", "bench.ticks", servers.kafka.bootstrap_servers, topic_of(TICK), *length]
-    )
-    engine = sa.create_engine(database_url(servers.postgres.settings))
-    seen: set[tuple[object, ...]] = set()
-    latencies: list[float] = []
-    begin = time.monotonic() + _LOAD_WARM_UP_SECONDS
-    try:
-        while load.poll() is None:
-            with engine.connect() as connection:
-                rows = connection.execute(_NEWEST).all()
-            now = time.time_ns() / 1000
-            for *key, ingested in rows:
-                if tuple(key) not in seen:
-                    seen.add(tuple(key))
-                    if time.monotonic() > begin:
-                        latencies.append((now - float(ingested)) / 1000)
-            time.sleep(0.05)
-    finally:
-        jobs.terminate()
-        jobs.wait(90)
-    print("| ticks/s | p50 / p95 / p99 / p99.9 / max ms | rows |\n| --- | --- | --- |")
-    print(f"| {rate:g} | {percentiles(np.array(latencies))} | {len(latencies):,} |")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["batches", "latency"])
     parser.add_argument("--symbols", type=int, action="append")
     parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--rate", type=float, default=1000)
-    parser.add_argument("--seconds", type=float, default=60)
     options = parser.parse_args()
-    for symbols in (options.symbols or [100, 500]) if options.what == "batches" else [0]:
+    for symbols in options.symbols or [100, 500]:
         with LocalServers() as servers, tempfile.TemporaryDirectory(prefix="mdstream-bench-") as folder:
             subprocess.run(
                 [sys.executable, "-m", "mdstream", "topics", "create"],
                 env={**os.environ, **servers.environment()},
                 check=True,
             )
-            if options.what == "batches":
-                measure_batches(servers, symbols, options.rounds, Path(folder))
-            else:
-                measure_latency(servers, options.rate, options.seconds, Path(folder))
+            measure_batches(servers, symbols, options.rounds, Path(folder))
 
 
 if __name__ == "__main__":
