@@ -6,6 +6,7 @@ python -m bench.store_ticks --ticks 1000000
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import subprocess
 import sys
@@ -74,11 +75,8 @@ def plain_loop(servers: str, database: Connection, ticks: int) -> float:
 
 def write_plainly(database: Connection, rows: pa.RecordBatch) -> None:
     with database.cursor() as cursor:
-        cursor.copy_expert(f"COPY {_PLAIN_TABLE} ({', '.join(rows.schema.names)}) FROM STDIN", _reader(rows))
-
-
-def _reader(rows: pa.RecordBatch) -> pa.BufferReader:
-    return pa.BufferReader(copy_text(rows))
+        columns = ", ".join(rows.schema.names)
+        cursor.copy_expert(f"COPY {_PLAIN_TABLE} ({columns}) FROM STDIN (FORMAT csv)", io.BytesIO(copy_text(rows)))
 
 
 def job(count: Callable[[], int], process: psutil.Process, ticks: int) -> tuple[float, float, float]:
