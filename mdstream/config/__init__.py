@@ -1,10 +1,10 @@
 """Settings from `conf/*.yaml`, `.env` and the environment: frozen, checked, secrets redacted."""
 
+from mdstream.config.feeds import FeedSettings
 from mdstream.config.loading import CONFIG_VARIABLE, load_settings
 from mdstream.config.rules import load_rules
 from mdstream.config.settings import (
     AlertSettings,
-    FeedSettings,
     InfluxSettings,
     KafkaSettings,
     RedisSettings,

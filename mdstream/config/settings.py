@@ -6,9 +6,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_serializer
+from pydantic import AfterValidator, Field, SecretStr, field_serializer
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from mdstream.config.feeds import FeedSettings
+from mdstream.config.section import Section
 from mdstream.errors import ConfigError
 from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, STORED_TICK, TICK, BarWindow, Record
 from mdstream.schemas.limits import SYMBOL_PATTERN
@@ -27,11 +29,7 @@ Seconds = Annotated[int, Field(ge=1)]
 Symbol = Annotated[str, Field(pattern=f"^{SYMBOL_PATTERN}$")]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class WindowConfiguration(_Section):
+class WindowConfiguration(Section):
     """One window of bars."""
 
     name: str = Field(min_length=1, description="what the bars are called, e.g. 1min")
@@ -71,7 +69,7 @@ def _usual_indicators() -> dict[str, Any]:
     }
 
 
-class TickSettings(_Section):
+class TickSettings(Section):
     """Which ticks are taken and how long their bars stay open."""
 
     allowed_lateness_seconds: Seconds = Field(
@@ -85,7 +83,7 @@ class TickSettings(_Section):
     )
 
 
-class KafkaSettings(_Section):
+class KafkaSettings(Section):
     """The broker, its topics and our producers."""
 
     bootstrap_servers: str = Field("127.0.0.1:9092", min_length=1)
@@ -98,45 +96,7 @@ class KafkaSettings(_Section):
     delivery_timeout_seconds: Seconds = Field(60, description="a record not acknowledged by then has failed")
 
 
-class BinanceSettings(_Section):
-    """Binance's public trades."""
-
-    url: str = Field(
-        "wss://stream.binance.com:9443/stream",
-        pattern="^wss?://",
-        description="combined stream; in the United States wss://stream.binance.us:9443/stream",
-    )
-
-
-class MassiveSettings(_Section):
-    """Massive, formerly Polygon.io."""
-
-    url: str = Field(
-        "wss://socket.massive.com/stocks",
-        pattern="^wss?://",
-        description="with a plan of delayed data wss://delayed.massive.com/stocks",
-    )
-    api_key: SecretStr = SecretStr("")
-
-
-class FinageSettings(_Section):
-    """Finage."""
-
-    address: str = Field(
-        "", pattern="^(wss?://.*)?$", description="server that Finage assigned, e.g. wss://xs68rzvrjn.finage.ws:7003"
-    )
-    socket_key: SecretStr = SecretStr("")
-
-
-class FeedSettings(_Section):
-    """Where market data come from."""
-
-    binance: BinanceSettings = BinanceSettings()
-    massive: MassiveSettings = MassiveSettings()
-    finage: FinageSettings = FinageSettings()
-
-
-class SparkSettings(_Section):
+class SparkSettings(Section):
     """The Spark application that runs the jobs."""
 
     master: str = Field("local[32]", description="real-time mode needs a slot for each task of a query at once")
@@ -156,7 +116,7 @@ class SparkSettings(_Section):
         return {name: "**********" if _SECRET_SPARK_SETTING.search(name) else value for name, value in conf.items()}
 
 
-class TimescaleSettings(_Section):
+class TimescaleSettings(Section):
     """TimescaleDB, or a PostgreSQL without the extension."""
 
     enabled: bool = True
@@ -173,7 +133,7 @@ class TimescaleSettings(_Section):
     timeout_seconds: Seconds = Field(120, description="longest that connecting, or writing one batch, may take")
 
 
-class RedisSettings(_Section):
+class RedisSettings(Section):
     """Redis, or Valkey."""
 
     enabled: bool = True
@@ -187,7 +147,7 @@ class RedisSettings(_Section):
     timeout_seconds: Seconds = Field(10, description="longest wait for connecting, or for one answer")
 
 
-class InfluxSettings(_Section):
+class InfluxSettings(Section):
     """InfluxDB 2."""
 
     enabled: bool = False
@@ -198,13 +158,13 @@ class InfluxSettings(_Section):
     timeout_seconds: Seconds = Field(30, description="longest that writing one batch may take")
 
 
-class KafkaResultSettings(_Section):
+class KafkaResultSettings(Section):
     """Results as topics of the broker under `kafka`."""
 
     enabled: bool = True
 
 
-class StoreSettings(_Section):
+class StoreSettings(Section):
     """Where results are kept."""
 
     timescaledb: TimescaleSettings = TimescaleSettings()
@@ -214,7 +174,7 @@ class StoreSettings(_Section):
     patience_seconds: Seconds = Field(300, description="how long a job waits for a store that is away before it fails")
 
 
-class ServingSettings(_Section):
+class ServingSettings(Section):
     """Servers that others connect to."""
 
     host: str = Field("127.0.0.1", description="address to listen on")
@@ -229,7 +189,7 @@ def _web_address(url: SecretStr) -> SecretStr:
     return url
 
 
-class AlertSettings(_Section):
+class AlertSettings(Section):
     """Which anomalies people are told about, and how often."""
 
     channel: Literal["auto", "log", "slack"] = Field("auto", description="auto: slack if its address is set, else log")
