@@ -1,27 +1,19 @@
 """Settings from `conf/*.yaml`, `.env` and the environment: frozen, checked, secrets redacted."""
 
+from mdstream.config.alerting import AlertSettings
 from mdstream.config.feeds import FeedSettings
 from mdstream.config.loading import CONFIG_VARIABLE, load_settings
 from mdstream.config.rules import load_rules
-from mdstream.config.settings import (
-    AlertSettings,
-    InfluxSettings,
-    KafkaSettings,
-    RedisSettings,
-    ServingSettings,
-    Settings,
-    SparkSettings,
-    StoreSettings,
-    TickSettings,
-    TimescaleSettings,
-    WindowConfiguration,
-)
+from mdstream.config.serving import ServingSettings
+from mdstream.config.settings import KafkaSettings, Settings, SparkSettings, TickSettings, WindowConfiguration
+from mdstream.config.stores import InfluxSettings, KafkaResultSettings, RedisSettings, StoreSettings, TimescaleSettings
 
 __all__ = [
     "CONFIG_VARIABLE",
     "AlertSettings",
     "FeedSettings",
     "InfluxSettings",
+    "KafkaResultSettings",
     "KafkaSettings",
     "RedisSettings",
     "ServingSettings",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from mdstream.config.settings import TimescaleSettings
+from mdstream.config.stores import TimescaleSettings
 
 
 def database_url(settings: TimescaleSettings) -> sa.URL:

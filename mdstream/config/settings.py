@@ -6,11 +6,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, field_serializer
+from pydantic import AfterValidator, Field, field_serializer
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from mdstream.config.alerting import AlertSettings
 from mdstream.config.feeds import FeedSettings
-from mdstream.config.section import Section
+from mdstream.config.section import Seconds, Section
+from mdstream.config.serving import ServingSettings
+from mdstream.config.stores import StoreSettings
 from mdstream.errors import ConfigError
 from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, STORED_TICK, TICK, BarWindow, Record
 from mdstream.schemas.limits import SYMBOL_PATTERN
@@ -24,8 +27,6 @@ SPARK_KAFKA_PACKAGE = "org.apache.spark:spark-sql-kafka-0-10_2.13:4.2.0"
 # The default of Spark's own spark.redaction.regex.
 _SECRET_SPARK_SETTING = re.compile("secret|password|token|access[.]?key", re.IGNORECASE)
 
-Port = Annotated[int, Field(ge=1, le=65535)]
-Seconds = Annotated[int, Field(ge=1)]
 Symbol = Annotated[str, Field(pattern=f"^{SYMBOL_PATTERN}$")]
 
 
@@ -114,98 +115,6 @@ class SparkSettings(Section):
     @field_serializer("conf", when_used="json")
     def _redacted(self, conf: dict[str, str]) -> dict[str, str]:
         return {name: "**********" if _SECRET_SPARK_SETTING.search(name) else value for name, value in conf.items()}
-
-
-class TimescaleSettings(Section):
-    """TimescaleDB, or a PostgreSQL without the extension."""
-
-    enabled: bool = True
-    host: str = "127.0.0.1"
-    port: Port = 5432
-    database: str = "mdstream"
-    user: str = "mdstream"
-    password: SecretStr = SecretStr("")
-    compress_after_days: int = Field(7, ge=1)
-    retention_days: int = Field(365, ge=1, description="older rows, by their own time, are dropped by maintain")
-    partitions_ahead_days: int = Field(
-        7, ge=1, description="without TimescaleDB: day partitions that maintain creates ahead"
-    )
-    timeout_seconds: Seconds = Field(120, description="longest that connecting, or writing one batch, may take")
-
-
-class RedisSettings(Section):
-    """Redis, or Valkey."""
-
-    enabled: bool = True
-    host: str = "127.0.0.1"
-    port: Port = 6379
-    database: int = Field(0, ge=0)
-    password: SecretStr = SecretStr("")
-    latest_price_ttl_seconds: Seconds = 60
-    aggregated_ttl_seconds: Seconds = 300
-    indicators_ttl_seconds: Seconds = 300
-    timeout_seconds: Seconds = Field(10, description="longest wait for connecting, or for one answer")
-
-
-class InfluxSettings(Section):
-    """InfluxDB 2."""
-
-    enabled: bool = False
-    url: str = Field("http://127.0.0.1:8086", min_length=1)
-    organisation: str = Field("mdstream", min_length=1)
-    bucket: str = Field("mdstream", min_length=1, description="must exist; its retention is InfluxDB's own")
-    token: SecretStr = SecretStr("")
-    timeout_seconds: Seconds = Field(30, description="longest that writing one batch may take")
-
-
-class KafkaResultSettings(Section):
-    """Results as topics of the broker under `kafka`."""
-
-    enabled: bool = True
-
-
-class StoreSettings(Section):
-    """Where results are kept."""
-
-    timescaledb: TimescaleSettings = TimescaleSettings()
-    redis: RedisSettings = RedisSettings()
-    influxdb: InfluxSettings = InfluxSettings()
-    kafka: KafkaResultSettings = KafkaResultSettings()
-    patience_seconds: Seconds = Field(300, description="how long a job waits for a store that is away before it fails")
-
-
-class ServingSettings(Section):
-    """Servers that others connect to."""
-
-    host: str = Field("127.0.0.1", description="address to listen on")
-    rest_port: Port = 8000
-    database_connections: int = Field(8, ge=1, description="most connections to the database: queries at one time")
-    redis_connections: int = Field(32, ge=1, description="most connections to Redis: requests at one time")
-
-
-def _web_address(url: SecretStr) -> SecretStr:
-    if url.get_secret_value() and not url.get_secret_value().startswith(("https://", "http://")):
-        raise ValueError("expected an address that begins with https:// (it is a secret and not shown)")
-    return url
-
-
-class AlertSettings(Section):
-    """Which anomalies people are told about, and how often."""
-
-    channel: Literal["auto", "log", "slack"] = Field("auto", description="auto: slack if its address is set, else log")
-    slack_webhook_url: Annotated[SecretStr, AfterValidator(_web_address)] = Field(
-        SecretStr(""), description="where Slack takes alerts; a secret: set SLACK_WEBHOOK_URL"
-    )
-    severities: tuple[Literal["low", "medium", "high", "critical"], ...] = Field(("high", "critical"), min_length=1)
-    cooldown_seconds: Seconds = Field(300, description="after an alert, its symbol and rule are quiet for this long")
-    max_age_seconds: Seconds = Field(
-        900, description="an anomaly found longer ago is not sent any more, after a stop or while the channel is away"
-    )
-    queue_size: int = Field(100, ge=1, description="most alerts that wait for the channel; more are dropped")
-    timeout_seconds: Seconds = Field(10, description="longest wait for the channel's answer")
-    first_retry_seconds: float = Field(1, gt=0, description="wait before the second attempt; doubles each time")
-    longest_retry_seconds: float = Field(60, gt=0, description="longest wait between two attempts")
-    consumer_group: str = Field("mdstream-alerts", min_length=1, description="Kafka's name for the alerts processes")
 
 
 class Settings(BaseSettings):

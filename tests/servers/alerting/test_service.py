@@ -11,8 +11,7 @@ import pytest
 import redis
 
 from mdstream.alerting import AlertService, LogChannel
-from mdstream.config import RedisSettings, Settings
-from mdstream.config.settings import KafkaSettings
+from mdstream.config import KafkaSettings, RedisSettings, Settings
 from mdstream.errors import AlertError
 from mdstream.local import LocalKafka, LocalRedis
 from mdstream.schemas.keys import alert_cooldown_key

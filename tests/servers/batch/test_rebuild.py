@@ -20,8 +20,14 @@ from pyspark.sql import SparkSession
 from mdstream.batch import bars_of_file
 from mdstream.batch.rebuild import RebuildReport, rebuild
 from mdstream.cli import main
-from mdstream.config import RedisSettings, Settings, StoreSettings, TimescaleSettings, WindowConfiguration
-from mdstream.config.settings import KafkaResultSettings
+from mdstream.config import (
+    KafkaResultSettings,
+    RedisSettings,
+    Settings,
+    StoreSettings,
+    TimescaleSettings,
+    WindowConfiguration,
+)
 from mdstream.errors import ConfigError, InvalidInputError
 from mdstream.schemas import BAR, STORED_TICK, Record
 from mdstream.sinks import TimescaleSink

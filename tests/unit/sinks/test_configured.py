@@ -2,8 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from mdstream.config import InfluxSettings, KafkaSettings, RedisSettings, Settings, StoreSettings, TimescaleSettings
-from mdstream.config.settings import KafkaResultSettings
+from mdstream.config import (
+    InfluxSettings,
+    KafkaResultSettings,
+    KafkaSettings,
+    RedisSettings,
+    Settings,
+    StoreSettings,
+    TimescaleSettings,
+)
 from mdstream.schemas import ANOMALY, BAR, KAFKA_METRIC, LATENCY_METRIC, STORED_TICK, Record
 from mdstream.sinks import (
     InfluxSink,

@@ -1,0 +1,43 @@
+"""Settings of the servers that others connect to."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from mdstream.config.section import Port, Section
+
+ApiKeyHash = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}:[0-9a-f]{64}$")]
+
+
+class RestSettings(Section):
+    """Limits of the REST API."""
+
+
+class WebSocketSettings(Section):
+    """Limits of the WebSocket server."""
+
+
+class DashboardSettings(Section):
+    """The dashboard."""
+
+
+class ServingSettings(Section):
+    """Servers that others connect to."""
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    rest_port: Port = 8000
+    database_connections: int = Field(8, ge=1, description="most connections to the database: queries at one time")
+    redis_connections: int = Field(32, ge=1, description="most connections to Redis: requests at one time")
+    websocket_port: Port = 8001
+    dashboard_port: Port = 8050
+    api_keys: tuple[ApiKeyHash, ...] = Field(
+        (), description="who may ask, as NAME:SHA256 of their keys, see `mdstream config key`; none: everybody"
+    )
+    allowed_origins: tuple[str, ...] = Field(
+        (), description="web pages of other hosts that may ask, e.g. https://desk.example.com"
+    )
+    rest: RestSettings = RestSettings()
+    websocket: WebSocketSettings = WebSocketSettings()
+    dashboard: DashboardSettings = DashboardSettings()

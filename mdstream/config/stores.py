@@ -1,0 +1,65 @@
+"""Settings of the stores that results go to."""
+
+from __future__ import annotations
+
+from pydantic import Field, SecretStr
+
+from mdstream.config.section import Port, Seconds, Section
+
+
+class TimescaleSettings(Section):
+    """TimescaleDB, or a PostgreSQL without the extension."""
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    port: Port = 5432
+    database: str = "mdstream"
+    user: str = "mdstream"
+    password: SecretStr = SecretStr("")
+    compress_after_days: int = Field(7, ge=1)
+    retention_days: int = Field(365, ge=1, description="older rows, by their own time, are dropped by maintain")
+    partitions_ahead_days: int = Field(
+        7, ge=1, description="without TimescaleDB: day partitions that maintain creates ahead"
+    )
+    timeout_seconds: Seconds = Field(120, description="longest that connecting, or writing one batch, may take")
+
+
+class RedisSettings(Section):
+    """Redis, or Valkey."""
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    port: Port = 6379
+    database: int = Field(0, ge=0)
+    password: SecretStr = SecretStr("")
+    latest_price_ttl_seconds: Seconds = 60
+    aggregated_ttl_seconds: Seconds = 300
+    indicators_ttl_seconds: Seconds = 300
+    timeout_seconds: Seconds = Field(10, description="longest wait for connecting, or for one answer")
+
+
+class InfluxSettings(Section):
+    """InfluxDB 2."""
+
+    enabled: bool = False
+    url: str = Field("http://127.0.0.1:8086", min_length=1)
+    organisation: str = Field("mdstream", min_length=1)
+    bucket: str = Field("mdstream", min_length=1, description="must exist; its retention is InfluxDB's own")
+    token: SecretStr = SecretStr("")
+    timeout_seconds: Seconds = Field(30, description="longest that writing one batch may take")
+
+
+class KafkaResultSettings(Section):
+    """Results as topics of the broker under `kafka`."""
+
+    enabled: bool = True
+
+
+class StoreSettings(Section):
+    """Where results are kept."""
+
+    timescaledb: TimescaleSettings = TimescaleSettings()
+    redis: RedisSettings = RedisSettings()
+    influxdb: InfluxSettings = InfluxSettings()
+    kafka: KafkaResultSettings = KafkaResultSettings()
+    patience_seconds: Seconds = Field(300, description="how long a job waits for a store that is away before it fails")
