@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mdstream.cli.console import output
+from mdstream.cli.console import errors, output
 from mdstream.config import load_settings
 
 app = typer.Typer(help="Check and show the configuration.", no_args_is_help=True)
@@ -35,3 +35,24 @@ def check(config: ConfigFile = None) -> None:
 def show(config: ConfigFile = None) -> None:
     """Print every setting with its value as JSON; secrets are hidden."""
     output.print_json(json.dumps(load_settings(config).model_dump(mode="json")))
+
+
+@app.command()
+def key(
+    name: Annotated[str, typer.Argument(help="Whose key it is; logs and limits go by this name.")] = "client",
+) -> None:
+    """Make an API key: print the key, shown only now, and the entry for `serving.api_keys`.
+
+    The entry holds a hash, from which nobody gets back to the key.
+
+    Example: `mdstream config key dashboard`
+    """
+    # Imported here so that `mdstream --help` stays quick.
+    from mdstream.serving.access import entry_for, new_key
+
+    made = new_key()
+    entry = entry_for(name, made)
+    errors.print("The key, shown only now; to be sent as 'Authorization: Bearer KEY' or 'X-API-Key: KEY':", soft_wrap=True)
+    output.print(made, markup=False, highlight=False, soft_wrap=True)
+    errors.print("The entry for serving.api_keys, or for MDSTREAM_SERVING__API_KEYS='[...]':", soft_wrap=True)
+    output.print(f'"{entry}"', markup=False, highlight=False, soft_wrap=True)

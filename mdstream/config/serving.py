@@ -8,7 +8,11 @@ from pydantic import Field
 
 from mdstream.config.section import Port, Section
 
-ApiKeyHash = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}:[0-9a-f]{64}$")]
+API_KEY_NAME = r"[A-Za-z0-9._-]{1,64}"
+"""What the owner of a key may be called."""
+
+ApiKeyHash = Annotated[str, Field(pattern=rf"^{API_KEY_NAME}:[0-9a-f]{{64}}$")]
+Origin = Annotated[str, Field(pattern=r"^(https?://[^/\s?#@]+|null)$")]
 
 
 class RestSettings(Section):
@@ -35,7 +39,7 @@ class ServingSettings(Section):
     api_keys: tuple[ApiKeyHash, ...] = Field(
         (), description="who may ask, as NAME:SHA256 of their keys, see `mdstream config key`; none: everybody"
     )
-    allowed_origins: tuple[str, ...] = Field(
+    allowed_origins: tuple[Origin, ...] = Field(
         (), description="web pages of other hosts that may ask, e.g. https://desk.example.com"
     )
     rest: RestSettings = RestSettings()
