@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors
+from mdstream.cli.spark import batch_session
 from mdstream.config import load_settings
 from mdstream.schemas import BarWindow
 
@@ -43,22 +43,11 @@ def bars(
 
     # Imported here so that `mdstream --help` stays quick.
     from mdstream.batch import bars_of_file
-    from mdstream.local import use_java
-    from mdstream.streaming import build_session, load_conditions
+    from mdstream.streaming import load_conditions
 
     table = load_conditions(conditions or settings.ticks.conditions_table)
-    use_java()
-    with Progress(console=errors, transient=True) as progress:
-        starting = progress.add_task("starting Spark", total=None)
-        spark = build_session(settings.spark, "mdstream bars", jars=[])
-        progress.remove_task(starting)
-        reading = progress.add_task(f"reading {source.name}", total=1.0)
-        try:
-            report = bars_of_file(
-                spark, source, target, windows, table, lambda share: progress.update(reading, completed=share)
-            )
-        finally:
-            spark.stop()
+    with batch_session(settings, "mdstream bars", f"reading {source.name}") as (spark, on_progress):
+        report = bars_of_file(spark, source, target, windows, table, on_progress)
     errors.print(f"{report.bars:,} bars of {report.ticks:,} ticks in {target}")
     for reason, count in sorted(report.rejects.items()):
         errors.print(f"[yellow]{count:,} rows left out:[/] {reason}")

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors
+from mdstream.cli.spark import batch_session
 from mdstream.config import load_settings
 
 
@@ -33,19 +33,9 @@ def indicators(
 
     # Imported here so that `mdstream --help` stays quick.
     from mdstream.batch import indicators_of_file
-    from mdstream.local import use_java
-    from mdstream.streaming import build_session
 
-    use_java()
-    with Progress(console=errors, transient=True) as progress:
-        starting = progress.add_task("starting Spark", total=None)
-        spark = build_session(settings.spark, "mdstream indicators", jars=[])
-        progress.remove_task(starting)
-        progress.add_task(f"computing indicators of {source.name}", total=None)
-        try:
-            report = indicators_of_file(spark, source, target, settings.indicators)
-        finally:
-            spark.stop()
+    with batch_session(settings, "mdstream indicators", f"computing indicators of {source.name}") as (spark, _):
+        report = indicators_of_file(spark, source, target, settings.indicators)
     errors.print(f"indicators of {report.bars:,} bars in {report.series:,} series in {target}")
     if report.without_value:
         errors.print(

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, output
+from mdstream.cli.symbols import listed
 from mdstream.config import FeedSettings, Settings, load_settings
 from mdstream.errors import InvalidInputError
 from mdstream.feeds import Counts, Feed, FeedBatch, MarketOptions, ReplayFeed, SyntheticFeed, TickProducer
@@ -95,7 +96,7 @@ def replay(
     """
     settings = load_settings(config)
     feed = _replay_feed(file, speed, shift, settings)
-    _run(feed, settings, _listed(symbols))
+    _run(feed, settings, listed(symbols))
 
 
 def ingest(  # one parameter an option
@@ -148,7 +149,7 @@ def ingest(  # one parameter an option
     if feed is FeedName.REPLAY:
         if file is None:
             raise InvalidInputError("the feed replay needs a file: --file ticks.parquet")
-        _run(_replay_feed(file, speed, shift, settings), settings, _listed(symbols))
+        _run(_replay_feed(file, speed, shift, settings), settings, listed(symbols))
         return
     options = MarketOptions(
         symbols=_market_symbols(symbols, settings.symbols),
@@ -176,17 +177,13 @@ def _live_feed(name: FeedName, settings: Settings, overflow: Overflow) -> WebSoc
 
 def _live_symbols(name: FeedName, symbols: str | None, configured: Sequence[str]) -> tuple[str, ...]:
     # The configured symbols are stocks.
-    return _listed(symbols) or (() if name is FeedName.BINANCE else tuple(configured))
-
-
-def _listed(symbols: str | None) -> tuple[str, ...]:
-    return tuple(symbol.strip() for symbol in (symbols or "").split(",") if symbol.strip())
+    return listed(symbols) or (() if name is FeedName.BINANCE else tuple(configured))
 
 
 def _market_symbols(symbols: str | None, configured: Sequence[str]) -> tuple[str, ...]:
     if symbols is not None and symbols.strip().isdecimal():
         return symbol_names(int(symbols), configured)
-    return _listed(symbols) or tuple(configured)
+    return listed(symbols) or tuple(configured)
 
 
 def _run(feed: Feed, settings: Settings, symbols: Sequence[str]) -> None:

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors
+from mdstream.cli.spark import batch_session
+from mdstream.cli.symbols import listed
 from mdstream.config import load_settings
 
 _FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
@@ -31,30 +32,14 @@ def rebuild(
     Example: `mdstream rebuild --from 2024-05-06 --to 2024-05-07 --symbols AAPL,MSFT`
     """
     settings = load_settings(config)
-    listed = [symbol.strip() for symbol in symbols.split(",") if symbol.strip()]
 
     # Imported here so that `mdstream --help` stays quick.
     from mdstream.batch.rebuild import rebuild as rebuild_stored
-    from mdstream.local import use_java
-    from mdstream.streaming import build_session
 
-    use_java()
-    with Progress(console=errors, transient=True) as progress:
-        starting = progress.add_task("starting Spark", total=None)
-        spark = build_session(settings.spark, "mdstream rebuild", jars=[])
-        progress.remove_task(starting)
-        working = progress.add_task("rebuilding", total=1.0)
-        try:
-            report = rebuild_stored(
-                spark,
-                settings,
-                start.replace(tzinfo=UTC),
-                end.replace(tzinfo=UTC),
-                listed,
-                lambda share: progress.update(working, completed=share),
-            )
-        finally:
-            spark.stop()
+    with batch_session(settings, "mdstream rebuild", "rebuilding") as (spark, on_progress):
+        report = rebuild_stored(
+            spark, settings, start.replace(tzinfo=UTC), end.replace(tzinfo=UTC), listed(symbols), on_progress
+        )
     errors.print(
         f"{report.bars:,} bars from {report.start:%Y-%m-%d %H:%M:%S} to {report.end:%Y-%m-%d %H:%M:%S} UTC, "
         f"{report.indicators:,} rows of indicators and {report.anomalies:,} anomalies"

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import Progress
 from rich.table import Table
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, output
+from mdstream.cli.spark import batch_session
 from mdstream.config import Settings, load_rules, load_settings
 from mdstream.schemas import SEVERITIES
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyspark.sql import SparkSession
 
     from mdstream.schemas.rules import Rule
 
@@ -50,7 +48,7 @@ def check(rules: RulesFile = None, config: ConfigFile = None) -> None:
     # Imported here so that `mdstream --help` stays quick.
     from mdstream.streaming import check_rules
 
-    with _session(settings, "checking rules") as spark:
+    with batch_session(settings, "mdstream rules", "checking rules") as (spark, _):
         check_rules(spark, listed, settings)
     output.print(f"{len(listed)} rules can be used: {', '.join(rule.name for rule in listed)}", soft_wrap=True)
 
@@ -79,7 +77,7 @@ def try_rules(
 
     from mdstream.batch import anomalies_of_file
 
-    with _session(settings, f"looking through {source.name}") as spark:
+    with batch_session(settings, "mdstream rules", f"looking through {source.name}") as (spark, _):
         report = anomalies_of_file(spark, source, listed, settings, target)
     output.print(_counts(report.anomalies, listed))
     if examples and report.anomalies.num_rows:
@@ -91,23 +89,6 @@ def try_rules(
 def _settings(config: Path | None, rules: Path | None) -> Settings:
     settings = load_settings(config)
     return settings if rules is None else settings.model_copy(update={"rules_file": rules})
-
-
-@contextmanager
-def _session(settings: Settings, doing: str) -> Iterator[SparkSession]:
-    from mdstream.local import use_java
-    from mdstream.streaming import build_session
-
-    use_java()
-    with Progress(console=errors, transient=True) as progress:
-        starting = progress.add_task("starting Spark", total=None)
-        spark = build_session(settings.spark, "mdstream rules", jars=[])
-        progress.remove_task(starting)
-        progress.add_task(doing, total=None)
-        try:
-            yield spark
-        finally:
-            spark.stop()
 
 
 def _counts(anomalies: pa.Table, rules: Sequence[Rule]) -> Table:
