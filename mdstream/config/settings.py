@@ -15,7 +15,7 @@ from mdstream.config.section import Seconds, Section
 from mdstream.config.serving import ServingSettings
 from mdstream.config.stores import StoreSettings
 from mdstream.errors import ConfigError
-from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, STORED_TICK, TICK, BarWindow, Record
+from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION, STORED_TICK, TICK, BarWindow, Record
 from mdstream.schemas.limits import SYMBOL_PATTERN
 
 if TYPE_CHECKING:
@@ -179,9 +179,9 @@ class Settings(BaseSettings):
     @property
     def topic_records(self) -> tuple[Record, ...]:
         """The records that travel through Kafka, one topic each."""
-        return (TICK, BAR, self.indicator_record, ANOMALY, DEAD_LETTER)
+        return (TICK, BAR, self.indicator_record, ANOMALY, PREDICTION, DEAD_LETTER)
 
     @property
     def table_records(self) -> tuple[Record, ...]:
         """The records that are stored in tables."""
-        return (STORED_TICK, BAR, self.indicator_record, ANOMALY)
+        return (STORED_TICK, BAR, self.indicator_record, ANOMALY, PREDICTION)

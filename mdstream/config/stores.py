@@ -35,6 +35,7 @@ class RedisSettings(Section):
     latest_price_ttl_seconds: Seconds = 60
     aggregated_ttl_seconds: Seconds = 300
     indicators_ttl_seconds: Seconds = 300
+    predictions_ttl_seconds: Seconds = 300
     timeout_seconds: Seconds = Field(10, description="longest wait for connecting, or for one answer")
 
 

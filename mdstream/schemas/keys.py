@@ -1,4 +1,4 @@
-"""Names of the Redis keys; each holds the wire JSON of the newest record, or of the newest of each window."""
+"""Names of the Redis keys; each holds the wire JSON of the newest record, of each window or horizon if there are."""
 
 from __future__ import annotations
 
@@ -51,3 +51,13 @@ def indicators_key(symbol: str) -> str:
         'indicators:BRK.B'
     """
     return f"indicators:{symbol}"
+
+
+def predictions_key(symbol: str) -> str:
+    """Return the key of the newest forecasts of a symbol: a hash with a field a horizon, in minutes.
+
+    Example:
+        >>> predictions_key("BRK.B")
+        'predictions:BRK.B'
+    """
+    return f"predictions:{symbol}"

@@ -130,6 +130,37 @@ ANOMALY = Record(
 )
 """A bar that a rule found remarkable; a later revision of the bar may change its severity and value."""
 
+PREDICTION = Record(
+    name="prediction",
+    schema=pa.schema(
+        (
+            _field("symbol", pa.string(), "instrument"),
+            _field("horizon_minutes", pa.int64(), "minutes from the close of the newest closed bar to target_time"),
+            _field("made_at", TIME, "when it was made, by the clock of the process that made it"),
+            _field("target_time", TIME, "the instant whose price is forecast: of the last trade before it"),
+            _field("last_price", pa.float64(), "close of the newest closed bar, in the instrument's currency"),
+            _field("predicted_price", pa.float64(), "the model's forecast; naive_price if there is no model"),
+            _field("lower", pa.float64(), "price below which few outcomes are expected; null without model", null=True),
+            _field("upper", pa.float64(), "price above which few outcomes are expected; null without model", null=True),
+            _field("naive_price", pa.float64(), "what a forecast without a model says: the last price"),
+            _field("model_version", pa.string(), "version of the model that made it, or 'naive'"),
+            _field("beats_naive", pa.bool_(), "whether the model was better than the last price when it was evaluated"),
+            _field(
+                "relative_mae",
+                pa.float64(),
+                "mean absolute error of the model over that of the last price, from its evaluation; null without model",
+                null=True,
+            ),
+        )
+    ),
+    topic="predictions",
+    table="predictions",
+    key=("symbol", "horizon_minutes", "target_time"),
+    time_column="target_time",
+    revision_column="made_at",
+)
+"""A price forecast beside the naive one; made again for the same target it replaces the one made before."""
+
 SEVERITIES = ("low", "medium", "high", "critical")
 """How grave an anomaly is, from least to most."""
 

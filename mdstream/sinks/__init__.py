@@ -6,7 +6,7 @@ from mdstream.sinks.influxdb import InfluxSink
 from mdstream.sinks.kafka import KafkaSink
 from mdstream.sinks.memory import MemorySink
 from mdstream.sinks.postgres import TimescaleSink
-from mdstream.sinks.redis import RedisBarSink, RedisIndicatorSink, RedisLatestPriceSink
+from mdstream.sinks.redis import RedisBarSink, RedisIndicatorSink, RedisLatestPriceSink, RedisPredictionSink
 
 __all__ = [
     "InfluxSink",
@@ -15,6 +15,7 @@ __all__ = [
     "RedisBarSink",
     "RedisIndicatorSink",
     "RedisLatestPriceSink",
+    "RedisPredictionSink",
     "Sink",
     "TimescaleSink",
     "configured_sinks",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from mdstream.config import Settings
-from mdstream.schemas import BAR, STORED_TICK, Record
+from mdstream.schemas import BAR, PREDICTION, STORED_TICK, Record
 from mdstream.sinks.base import Sink
 from mdstream.sinks.influxdb import InfluxSink
 from mdstream.sinks.kafka import KafkaSink
 from mdstream.sinks.postgres import TimescaleSink
-from mdstream.sinks.redis import RedisBarSink, RedisIndicatorSink, RedisLatestPriceSink
+from mdstream.sinks.redis import RedisBarSink, RedisIndicatorSink, RedisLatestPriceSink, RedisPredictionSink
 
 _READ_FROM_KAFKA = (STORED_TICK, BAR)
 """Records that are in their topic already when they are stored: only results are sent there."""
@@ -19,7 +19,8 @@ def configured_sinks(settings: Settings, record: Record) -> tuple[Sink, ...]:
 
     Args:
         settings: All settings; `stores` has the switches, one `enabled` a store.
-        record: What is to be stored: `STORED_TICK`, `BAR`, `settings.indicator_record`, `ANOMALY`.
+        record: What is to be stored: `STORED_TICK`, `BAR`, `settings.indicator_record`, `ANOMALY`,
+            `PREDICTION`.
 
     Example:
         >>> configured_sinks(Settings(), STORED_TICK)  # doctest: +ELLIPSIS
@@ -35,6 +36,8 @@ def configured_sinks(settings: Settings, record: Record) -> tuple[Sink, ...]:
         sinks.append(RedisBarSink(stores.redis))
     if stores.redis.enabled and record == settings.indicator_record:
         sinks.append(RedisIndicatorSink(stores.redis, record))
+    if stores.redis.enabled and record == PREDICTION:
+        sinks.append(RedisPredictionSink(stores.redis))
     if stores.influxdb.enabled and record.measurement is not None:
         sinks.append(InfluxSink(stores.influxdb, record))
     if stores.kafka.enabled and record.topic is not None and record not in _READ_FROM_KAFKA:

@@ -1,4 +1,4 @@
-"""The newest tick of every symbol and the newest bar and indicators of every symbol and window, in Redis or Valkey."""
+"""The newest tick, bars, indicators and forecasts of every symbol, in Redis or Valkey."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from redis.retry import Retry
 
 from mdstream.config import RedisSettings
 from mdstream.errors import SinkError, SinkUnavailableError
-from mdstream.schemas import BAR, STORED_TICK, Record
-from mdstream.schemas.keys import bar_key, indicators_key, latest_price_key
+from mdstream.schemas import BAR, PREDICTION, STORED_TICK, Record
+from mdstream.schemas.keys import bar_key, indicators_key, latest_price_key, predictions_key
 from mdstream.schemas.wire import encode_batch
 from mdstream.sinks.base import PerProcess
 from mdstream.sinks.batches import conform, in_order, last_of_each
@@ -27,6 +27,9 @@ TICK_ORDER = ("event_time", "sequence|kafka_offset", "kafka_partition", "kafka_o
 
 BAR_ORDER = ("window_start", "trade_count")
 """Of two bars of a symbol and window, the greater by these is the newer."""
+
+PREDICTION_ORDER = ("target_time", "made_at")
+"""Of two forecasts of a symbol and horizon, the greater by these is the newer."""
 
 # KEYS[1] the key; ARGV[1] the new JSON, ARGV[2] the key's seconds to live, ARGV[3] the field of a hash that holds it
 # or '' if the key itself does, ARGV[4...] the integers within the JSON to order by.
@@ -148,6 +151,35 @@ class RedisIndicatorSink:
         keys = [indicators_key(symbol) for symbol in newest.column("symbol").to_pylist()]
         windows = newest.column("window").to_pylist()
         _set_unless_older(self.settings, keys, newest, self.settings.indicators_ttl_seconds, BAR_ORDER, windows)
+
+
+@dataclass(frozen=True)
+class RedisPredictionSink:
+    """Keeps the newest forecasts of each symbol in the hash `predictions:{symbol}`, for a time.
+
+    The hash has a field a horizon, in minutes, with the wire JSON of its newest forecast. A field never goes back to
+    an earlier target, nor to a forecast of the same target that was made earlier, while the hash lives: until
+    `predictions_ttl_seconds` after the last that was newer.
+
+    Attributes:
+        settings: The server and `predictions_ttl_seconds`.
+    """
+
+    settings: RedisSettings
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Store the newest forecast of each symbol and horizon of a batch of `PREDICTION`; see `mdstream.sinks.Sink`.
+
+        Raises:
+            SinkUnavailableError: Redis cannot be reached, or did not answer within `timeout_seconds`.
+            SinkError: The batch is refused.
+        """
+        rows = conform(batch, PREDICTION)
+        newest = _newest(rows, ("symbol", "horizon_minutes"), PREDICTION_ORDER)
+        keys = [predictions_key(symbol) for symbol in newest.column("symbol").to_pylist()]
+        horizons = map(str, newest.column("horizon_minutes").to_pylist())
+        ttl = self.settings.predictions_ttl_seconds
+        _set_unless_older(self.settings, keys, newest, ttl, PREDICTION_ORDER, horizons)
 
 
 def _newest(rows: pa.RecordBatch, key: Sequence[str], order: Sequence[str]) -> pa.RecordBatch:

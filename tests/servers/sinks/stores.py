@@ -19,7 +19,7 @@ from kafka.admin import NewTopic
 from mdstream.config import InfluxSettings, KafkaSettings, RedisSettings, TimescaleSettings
 from mdstream.local import LocalKafka
 from mdstream.local.server import LocalServer
-from mdstream.schemas import ANOMALY, BAR, STORED_TICK, Record
+from mdstream.schemas import ANOMALY, BAR, PREDICTION, STORED_TICK, Record
 from mdstream.schemas.tables import table_of
 from mdstream.schemas.wire import decode, to_micros
 from mdstream.sinks import (
@@ -29,6 +29,7 @@ from mdstream.sinks import (
     RedisBarSink,
     RedisIndicatorSink,
     RedisLatestPriceSink,
+    RedisPredictionSink,
     Sink,
     TimescaleSink,
 )
@@ -123,6 +124,7 @@ class RedisStore(Store):
         sinks: dict[str, tuple[Sink, str]] = {
             BAR.name: (RedisBarSink(settings), "aggregated:*"),
             INDICATOR.name: (RedisIndicatorSink(settings, record), "indicators:*"),
+            PREDICTION.name: (RedisPredictionSink(settings), "predictions:*"),
             STORED_TICK.name: (RedisLatestPriceSink(settings), "latest_price:*"),
         }
         self.sink, self._pattern = sinks[record.name]
@@ -131,7 +133,7 @@ class RedisStore(Store):
         assert self.server
         with redis.Redis(port=self.server.port) as client:
             keys = list(client.scan_iter(self._pattern))
-            if self.record.name == INDICATOR.name:
+            if self.record.name in (INDICATOR.name, PREDICTION.name):
                 values = [value for key in keys for value in client.hvals(key)]
             else:
                 values = client.mget(keys)
@@ -152,10 +154,11 @@ class TopicStore(Store):
 
     def rows(self) -> list[Row]:
         newest: dict[tuple[Any, ...], Row] = {}
+        revision = str(self.record.revision_column)
         for message in read_topic(self._servers, str(self.record.topic)):
             row = decode(self.record, message.value)
             key = tuple(row[name] for name in self.record.key)
-            if key not in newest or row["trade_count"] >= newest[key]["trade_count"]:
+            if key not in newest or row[revision] >= newest[key][revision]:
                 newest[key] = row
         return _sorted(list(newest.values()))
 
@@ -259,9 +262,12 @@ MAKERS: dict[str, StoreMaker] = {
     "table of indicators": lambda get: TableStore(get("fresh_database"), get("postgres_server"), INDICATOR),
     "table of anomalies": lambda get: TableStore(get("fresh_database"), get("postgres_server"), ANOMALY),
     "Redis indicators": lambda get: RedisStore(get("fresh_redis"), get("redis_server"), INDICATOR),
+    "table of predictions": lambda get: TableStore(get("fresh_database"), get("postgres_server"), PREDICTION),
+    "Redis predictions": lambda get: RedisStore(get("fresh_redis"), get("redis_server"), PREDICTION),
     "topic of bars": lambda get: TopicStore(get("kafka_server"), get("topic_name"), BAR),
     "topic of indicators": lambda get: TopicStore(get("kafka_server"), get("topic_name"), INDICATOR),
     "topic of anomalies": lambda get: TopicStore(get("kafka_server"), get("topic_name"), ANOMALY),
+    "topic of predictions": lambda get: TopicStore(get("kafka_server"), get("topic_name"), PREDICTION),
     "InfluxDB ticks": lambda get: InfluxStore(get("fresh_influxdb"), get("influxdb_server"), STORED_TICK),
     "InfluxDB bars": lambda get: InfluxStore(get("fresh_influxdb"), get("influxdb_server"), BAR),
     "InfluxDB indicators": lambda get: InfluxStore(get("fresh_influxdb"), get("influxdb_server"), INDICATOR),

@@ -17,18 +17,19 @@ import pytest
 
 from mdstream.config import InfluxSettings, KafkaSettings, RedisSettings, TimescaleSettings
 from mdstream.errors import SinkError, SinkUnavailableError
-from mdstream.schemas import ANOMALY, BAR, STORED_TICK, Record
+from mdstream.schemas import ANOMALY, BAR, PREDICTION, STORED_TICK, Record
 from mdstream.sinks import (
     InfluxSink,
     KafkaSink,
     RedisBarSink,
     RedisIndicatorSink,
     RedisLatestPriceSink,
+    RedisPredictionSink,
     Sink,
     TimescaleSink,
 )
 from tests.servers.sinks.stores import MAKERS, RedisStore, Store
-from tests.unit.sinks.rows import INDICATOR, START, anomaly, bar, batch_of, indicator, tick
+from tests.unit.sinks.rows import INDICATOR, START, anomaly, bar, batch_of, indicator, prediction, tick
 
 pytestmark = pytest.mark.servers
 
@@ -54,13 +55,15 @@ def served_store(request: pytest.FixtureRequest) -> Store:
 
 
 def revision(record: Record, number: int, content: float = 10.0, symbol: str = "AAPL") -> dict[str, Any]:
-    """The `number`th revision of a bar, its indicators or an anomaly; or of what the latest price of a symbol is."""
+    """The `number`th revision of what a record tells: a bar, an anomaly, the latest price of a symbol."""
     if record.table == BAR.table:
         return bar(symbol=symbol, trade_count=number, close=content)
     if record.table == INDICATOR.table:
         return indicator(symbol=symbol, trade_count=number, rsi=content)
     if record.table == ANOMALY.table:
         return anomaly(symbol=symbol, trade_count=number, value=content)
+    if record.table == PREDICTION.table:
+        return prediction(symbol=symbol, second=number, price=content)
     return tick(symbol=symbol, event_time=START + timedelta(microseconds=number), offset=number, price=content)
 
 
@@ -169,7 +172,10 @@ def test_a_server_that_restarts_between_two_writes_is_not_noticed(served_store: 
     assert served_store.rows() == rows.to_pylist()
 
 
-@pytest.mark.parametrize("kind", ["PostgreSQL", "Redis bars", "Redis indicators", "Redis prices", "Kafka", "InfluxDB"])
+@pytest.mark.parametrize(
+    "kind",
+    ["PostgreSQL", "Redis bars", "Redis indicators", "Redis predictions", "Redis prices", "Kafka", "InfluxDB"],
+)
 def test_a_server_that_never_answers_is_unavailable(kind: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         port = deaf.getsockname()[1]
@@ -179,6 +185,7 @@ def test_a_server_that_never_answers_is_unavailable(kind: str) -> None:
             "PostgreSQL": (TimescaleSink(TimescaleSettings(port=port, timeout_seconds=1), BAR), BAR),
             "Redis bars": (RedisBarSink(redis), BAR),
             "Redis indicators": (RedisIndicatorSink(redis, INDICATOR), INDICATOR),
+            "Redis predictions": (RedisPredictionSink(redis), PREDICTION),
             "Redis prices": (RedisLatestPriceSink(redis), STORED_TICK),
             "Kafka": (KafkaSink(kafka, BAR), BAR),
             "InfluxDB": (InfluxSink(InfluxSettings(url=f"http://127.0.0.1:{port}", timeout_seconds=1), BAR), BAR),
@@ -237,6 +244,7 @@ def _huge(record: Record) -> pa.RecordBatch:
         "kafka_offset": (numbers, 1),
         "window_start": (time + numbers * 60_000_000, 1),
         "window_end": (time + (numbers + 1) * 60_000_000, 1),
+        "target_time": (time + numbers * 60_000_000, 1),
     }
     columns = [
         pa.array(np.asarray(changing[field.name][0], np.int64)).cast(field.type)

@@ -183,7 +183,7 @@ def test_indicators_and_anomalies_are_kept_alike(database: TimescaleSettings) ->
     maintain(database, records, today())
     assert maintain(database, records, today()) == []
     tables = "SELECT hypertable_name::text, compression_enabled FROM timescaledb_information.hypertables ORDER BY 1"
-    names = ["aggregated_data", "anomalies", "technical_indicators", "tick_data"]
+    names = ["aggregated_data", "anomalies", "predictions", "technical_indicators", "tick_data"]
     assert ask(database, tables) == [(name, True) for name in names]
     jobs = "SELECT hypertable_name::text, count(*) FROM timescaledb_information.jobs GROUP BY 1 ORDER BY 1"
     assert [row for row in ask(database, jobs) if row[0]] == [(name, 2) for name in names]

@@ -6,10 +6,20 @@ import pyarrow as pa
 import pytest
 
 from mdstream.config import Settings
-from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, KAFKA_METRIC, LATENCY_METRIC, STORED_TICK, TICK, Record
+from mdstream.schemas import (
+    ANOMALY,
+    BAR,
+    DEAD_LETTER,
+    KAFKA_METRIC,
+    LATENCY_METRIC,
+    PREDICTION,
+    STORED_TICK,
+    TICK,
+    Record,
+)
 
 INDICATOR = Settings().indicator_record
-ALL = (TICK, STORED_TICK, BAR, INDICATOR, ANOMALY, DEAD_LETTER, LATENCY_METRIC, KAFKA_METRIC)
+ALL = (TICK, STORED_TICK, BAR, INDICATOR, ANOMALY, PREDICTION, DEAD_LETTER, LATENCY_METRIC, KAFKA_METRIC)
 RECORDS = {record.name: record for record in ALL}
 
 
@@ -51,6 +61,7 @@ def test_names_are_those_that_users_build_on() -> None:
         ("aggregated_data", "aggregated_data", "aggregated_metrics"),
         ("technical_indicators", "technical_indicators", "technical_indicators"),
         ("anomalies", "anomalies", "anomalies"),
+        ("predictions", "predictions", None),
         ("dead_letter", None, None),
         (None, None, "latency_metrics"),
         (None, None, "kafka_metrics"),
@@ -61,12 +72,13 @@ def test_settings_have_every_topic_and_table_once() -> None:
     settings = Settings()
     assert {record.topic for record in settings.topic_records} == {record.topic for record in ALL} - {None}
     assert {record.table for record in settings.table_records} == {record.table for record in ALL} - {None}
-    assert (len(settings.topic_records), len(settings.table_records)) == (5, 4)
+    assert (len(settings.topic_records), len(settings.table_records)) == (6, 5)
 
 
 def test_natural_keys() -> None:
     assert STORED_TICK.key == ("symbol", "event_time", "kafka_partition", "kafka_offset")
     assert BAR.key == ("symbol", "window", "window_start")
+    assert PREDICTION.key == ("symbol", "horizon_minutes", "target_time")
     assert (STORED_TICK.revision_column, BAR.revision_column) == (None, "trade_count")
 
 

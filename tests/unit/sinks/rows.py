@@ -1,4 +1,4 @@
-"""Ticks, bars, indicators and anomalies for the tests of the sinks."""
+"""Ticks, bars, indicators, anomalies and forecasts for the tests of the sinks."""
 
 from __future__ import annotations
 
@@ -86,6 +86,24 @@ def anomaly(
         "message": f'{symbol} "jumped", by 5.5 %',
         "detected_time": start + timedelta(seconds=3, microseconds=7),
         "trade_count": trade_count,
+    }
+
+
+def prediction(symbol: str = "AAPL", horizon: int = 5, second: int = 1, price: float = 10.25) -> dict[str, Any]:
+    """The forecast for five past START that was made in its `second`."""
+    return {
+        "symbol": symbol,
+        "horizon_minutes": horizon,
+        "made_at": START + timedelta(seconds=second, microseconds=11),
+        "target_time": START + timedelta(minutes=5),
+        "last_price": 10.0,
+        "predicted_price": price,
+        "lower": None,
+        "upper": 10.5,
+        "naive_price": 10.0,
+        "model_version": "20240505T010203Z-1a2b3c4d",
+        "beats_naive": True,
+        "relative_mae": 0.9975,
     }
 
 

@@ -11,13 +11,14 @@ from mdstream.config import (
     StoreSettings,
     TimescaleSettings,
 )
-from mdstream.schemas import ANOMALY, BAR, KAFKA_METRIC, LATENCY_METRIC, STORED_TICK, Record
+from mdstream.schemas import ANOMALY, BAR, KAFKA_METRIC, LATENCY_METRIC, PREDICTION, STORED_TICK, Record
 from mdstream.sinks import (
     InfluxSink,
     KafkaSink,
     RedisBarSink,
     RedisIndicatorSink,
     RedisLatestPriceSink,
+    RedisPredictionSink,
     TimescaleSink,
     configured_sinks,
 )
@@ -62,6 +63,10 @@ DATABASE, REDIS, INFLUXDB = EVERYTHING.stores.timescaledb, EVERYTHING.stores.red
             ANOMALY,
             [TimescaleSink(DATABASE, ANOMALY), InfluxSink(INFLUXDB, ANOMALY), KafkaSink(EVERYTHING.kafka, ANOMALY)],
         ),
+        (
+            PREDICTION,
+            [TimescaleSink(DATABASE, PREDICTION), RedisPredictionSink(REDIS), KafkaSink(EVERYTHING.kafka, PREDICTION)],
+        ),
         (LATENCY_METRIC, [InfluxSink(INFLUXDB, LATENCY_METRIC)]),
         (KAFKA_METRIC, [InfluxSink(INFLUXDB, KAFKA_METRIC)]),
     ],
@@ -88,7 +93,9 @@ def test_each_store_can_be_switched_off(switch: str, kind: str) -> None:
 
 def test_with_nothing_switched_on_there_is_nothing() -> None:
     nothing = settings(database=False, redis=False, influxdb=False, kafka=False)
-    assert [configured_sinks(nothing, record) for record in (STORED_TICK, BAR, INDICATOR, ANOMALY)] == [()] * 4
+    assert [configured_sinks(nothing, record) for record in (STORED_TICK, BAR, INDICATOR, ANOMALY, PREDICTION)] == [
+        ()
+    ] * 5
 
 
 def test_influxdb_is_off_unless_it_is_asked_for() -> None:
