@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 def batch_session(settings: Settings, name: str, doing: str) -> Iterator[tuple[SparkSession, Callable[[float], None]]]:
     """Start Spark without connectors, stop it at the end, and show both what is done and how far it is.
 
-        Args:
-            settings: Of which `spark` counts.
-            name: Name of the application.
-            doing: What the work is, for people.
+    Args:
+        settings: Of which `spark` counts.
+        name: Name of the application.
+        doing: What the work is, for people.
 
-        Yields:
-            The session, and a function that takes the share of the work that is done, 0 to 1. Until it is called the
-            work is shown as of unknown length.
+    Yields:
+        The session, and a function that takes the share of the work that is done, 0 to 1. Until it is called the
+        work is shown as of unknown length.
 
-        Raises:
-    XX
+    Raises:
+        MissingDependencyError: There is no Java that Spark runs on.
     """
     # Imported here so that `mdstream --help` stays quick.
     from mdstream.local import use_java
