@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection
 from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds.base import WireTick
 from mdstream.feeds.validation import shown
-from mdstream.feeds.websocket.frames import number, refused
+from mdstream.feeds.websocket.frames import condition_codes, micros, number, refused
 from mdstream.feeds.websocket.venue import Parsed
 from mdstream.schemas.limits import Reason
 
@@ -126,16 +126,14 @@ def _judge(status: Mapping[str, object]) -> None:
 
 
 def _tick(event: Mapping[str, object]) -> WireTick:
-    traded, conditions = event.get("t"), event.get("c")
-    if isinstance(traded, str):
-        traded = int(traded)
+    traded = event.get("t")
     return {
         "symbol": event.get("s"),
         "price": number(event.get("p")),
         "size": number(event.get("v", event.get("q"))),
-        "event_time": traded * 1000 if isinstance(traded, int) else traded,
+        "event_time": micros(int(traded) if isinstance(traded, str) else traded),
         "exchange": "dark pool" if event.get("dp") is True else None,
         "trade_id": None,
         "sequence": None,
-        "conditions": [str(code) for code in conditions] if isinstance(conditions, list) else conditions,
+        "conditions": condition_codes(event.get("c")),
     }

@@ -22,6 +22,26 @@ def number(value: object) -> float | None:
     return None if value is None else float(value)
 
 
+def micros(millis: object) -> object:
+    """Return an epoch time in microseconds; what is no whole number stays, and is refused as an event time later.
+
+    Example:
+        >>> micros(1_536_036_818_784), micros("soon")
+        (1536036818784000, 'soon')
+    """
+    return millis * 1000 if isinstance(millis, int) else millis
+
+
+def condition_codes(codes: object) -> object:
+    """Return trade conditions as texts; what is no list stays, and is refused as conditions later.
+
+    Example:
+        >>> condition_codes([0, 12]), condition_codes(None)
+        (['0', '12'], None)
+    """
+    return [str(code) for code in codes] if isinstance(codes, list) else codes
+
+
 def refused(reason: str, frame: bytes) -> Parsed:
     """Return a frame that nothing can be made of."""
     return Parsed(rejects=[Reject(reason, frame)])

@@ -17,6 +17,7 @@ from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds.base import WireTick
 from mdstream.feeds.rejects import Reject
 from mdstream.feeds.validation import shown
+from mdstream.feeds.websocket.frames import condition_codes, micros, refused
 from mdstream.feeds.websocket.venue import EvictedError, Parsed
 from mdstream.schemas.limits import Reason
 
@@ -100,7 +101,7 @@ class MassiveVenue:
         try:
             events = _events(frame)
         except ValueError as exc:
-            return Parsed(rejects=[Reject(str(exc), frame)])
+            return refused(str(exc), frame)
         ticks: list[WireTick] = []
         rejects: list[Reject] = []
         for event in events:
@@ -144,18 +145,17 @@ def _judge(status: Mapping[str, object]) -> None:
 
 
 def _tick(event: Mapping[str, object]) -> WireTick:
-    traded, conditions = event.get("t"), event.get("c")
     # Newer frames have the size with its fraction as a text.
     size = event.get("ds", event.get("s"))
     return {
         "symbol": event.get("sym"),
         "price": event.get("p"),
         "size": float(size) if isinstance(size, str) else size,
-        "event_time": traded * 1000 if isinstance(traded, int) else traded,
+        "event_time": micros(event.get("t")),
         "exchange": _text(event.get("x")),
         "trade_id": _text(event.get("i")),
         "sequence": event.get("q"),
-        "conditions": [str(code) for code in conditions] if isinstance(conditions, list) else conditions,
+        "conditions": condition_codes(event.get("c")),
     }
 
 

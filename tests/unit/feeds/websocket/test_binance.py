@@ -5,25 +5,19 @@ import gzip
 import orjson
 import pytest
 from hypothesis import example, given
-from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection
 
 from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds.validation import refusal
 from mdstream.feeds.websocket import BinanceVenue, WebSocketFeed
 from tests.real_trades import test_data
+from tests.unit.feeds.websocket.any_frames import any_frames
 from tests.unit.feeds.websocket.test_feed import QUICK, run, subscribed, take
 from tests.unit.feeds.websocket.venue_server import BinanceServer, VendorServer, running, sending
 
 trade = BinanceServer.trade
 
 FRAMES_FILE = "binance_spot_ws_trade_frames_20240808_09.jsonl.gz"
-
-_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["e", "p", "q", "T", "t", "s"]), inner),
-    max_leaves=8,
-)
 
 
 def test_every_recorded_frame_is_the_tick_it_says() -> None:
@@ -45,7 +39,7 @@ def test_every_recorded_frame_is_the_tick_it_says() -> None:
     assert all(ids == list(range(ids[0], ids[0] + len(ids))) for ids in found.values())
 
 
-@given(st.binary() | _JSON.map(lambda value: orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)))
+@given(any_frames("e", "p", "q", "T", "t", "s"))
 @example(trade(1, p="1e999"))
 @example(trade(1, T=True))
 @example(trade(1, s=["BTCUSDT"]))

@@ -7,7 +7,6 @@ import logging
 import orjson
 import pytest
 from hypothesis import example, given
-from hypothesis import strategies as st
 from pydantic import SecretStr
 from websockets.asyncio.server import ServerConnection
 
@@ -15,6 +14,7 @@ from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds.validation import refusal
 from mdstream.feeds.websocket import EvictedError, MassiveVenue, WebSocketFeed
 from tests.real_trades import test_data
+from tests.unit.feeds.websocket.any_frames import any_frames
 from tests.unit.feeds.websocket.test_feed import QUICK, run, subscribed, take, until
 from tests.unit.feeds.websocket.venue_server import KEY, MassiveServer, VendorServer, running, sending
 
@@ -113,14 +113,7 @@ def test_a_symbol_that_massive_cannot_have_is_refused() -> None:
         VENUE.check(["A,B"])
 
 
-_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["ev", "sym", "p", "c", "t"]), inner),
-    max_leaves=8,
-)
-
-
-@given(st.binary() | _JSON.map(orjson.dumps))
+@given(any_frames("ev", "sym", "p", "c", "t"))
 @example(b'[{"ev":"T"}]')
 @example(b'[{"ev":"T","t":1e300,"c":7,"ds":"1e999"}]')
 @example(b'[{"ev":"status"}]')
