@@ -16,6 +16,7 @@ from redis.retry import Retry
 from mdstream.alerting.alert import Alert
 from mdstream.alerting.counts import AlertCounts
 from mdstream.config import RedisSettings
+from mdstream.config.redis_address import redis_address
 
 SENT_SECONDS = 86_400
 """How long an anomaly that was sent is remembered: its bar may get revisions for a day."""
@@ -148,10 +149,7 @@ class _Expiring:
 def _open(settings: RedisSettings) -> redis.Redis:
     seconds = min(settings.timeout_seconds, _LONGEST_ANSWER_SECONDS)
     return redis.Redis(
-        host=settings.host,
-        port=settings.port,
-        db=settings.database,
-        password=settings.password.get_secret_value() or None,
+        **redis_address(settings),
         socket_timeout=seconds,
         socket_connect_timeout=seconds,
         # The second attempt opens a connection in place of one that was lost while idle.

@@ -15,6 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from mdstream.config import InfluxSettings, RedisSettings, Settings, TimescaleSettings
+from mdstream.config.redis_address import redis_address
 from mdstream.errors import MissingDependencyError, SinkError, SinkUnavailableError
 from mdstream.operations.findings import Finding
 from mdstream.operations.maintain import maintain_stores
@@ -111,10 +112,7 @@ def check_redis(settings: RedisSettings) -> Finding:
     """Find out whether Redis answers and takes writes."""
     where = f"{settings.host}:{settings.port}/{settings.database}"
     client = redis.Redis(
-        host=settings.host,
-        port=settings.port,
-        db=settings.database,
-        password=settings.password.get_secret_value() or None,
+        **redis_address(settings),
         socket_timeout=TIMEOUT_SECONDS,
         socket_connect_timeout=TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 0),

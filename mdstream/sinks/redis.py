@@ -15,6 +15,7 @@ from redis.commands.core import Script
 from redis.retry import Retry
 
 from mdstream.config import RedisSettings
+from mdstream.config.redis_address import redis_address
 from mdstream.errors import SinkError, SinkUnavailableError
 from mdstream.schemas import BAR, PREDICTION, STORED_TICK, Record
 from mdstream.schemas.keys import bar_key, indicators_key, latest_price_key, predictions_key
@@ -199,10 +200,7 @@ class _Client:
 
 def _open_client(settings: RedisSettings) -> _Client:
     client = redis.Redis(
-        host=settings.host,
-        port=settings.port,
-        db=settings.database,
-        password=settings.password.get_secret_value() or None,
+        **redis_address(settings),
         socket_timeout=settings.timeout_seconds,
         socket_connect_timeout=settings.timeout_seconds,
         # The second attempt opens a connection in place of one that was lost while idle.

@@ -13,6 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from mdstream.config import RedisSettings
+from mdstream.config.redis_address import redis_address
 from mdstream.schemas import TICK
 from mdstream.schemas.keys import latest_price_key
 from mdstream.schemas.wire import decode
@@ -30,10 +31,7 @@ class LatestPrices:
         pool = BlockingConnectionPool(
             max_connections=connections,
             timeout=_TIMEOUT_SECONDS,
-            host=settings.host,
-            port=settings.port,
-            db=settings.database,
-            password=settings.password.get_secret_value() or None,
+            **redis_address(settings),
             socket_timeout=_TIMEOUT_SECONDS,
             socket_connect_timeout=_TIMEOUT_SECONDS,
             # Once more for a pooled connection that the server cut meanwhile.
