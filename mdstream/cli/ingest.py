@@ -20,13 +20,12 @@ from mdstream.errors import InvalidInputError
 from mdstream.feeds import Counts, Feed, FeedBatch, MarketOptions, ReplayFeed, SyntheticFeed, TickProducer
 from mdstream.feeds.ingest import ingest as run_feed
 from mdstream.feeds.pacing import parse_speed
+from mdstream.feeds.supervision import Overflow, Supervision
 from mdstream.feeds.synthetic import symbol_names
 from mdstream.feeds.websocket import (
     BinanceVenue,
     FinageVenue,
     MassiveVenue,
-    Overflow,
-    Supervision,
     Venue,
     WebSocketFeed,
 )

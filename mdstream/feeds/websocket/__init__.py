@@ -1,21 +1,17 @@
 """Feeds that push trades over a WebSocket: one supervisor for all, a venue for what is special about each."""
 
 from mdstream.feeds.websocket.binance import BinanceVenue
-from mdstream.feeds.websocket.feed import FeedCounts, WebSocketFeed
+from mdstream.feeds.websocket.feed import WebSocketFeed
 from mdstream.feeds.websocket.finage import FinageVenue
 from mdstream.feeds.websocket.massive import MassiveVenue
-from mdstream.feeds.websocket.supervision import Overflow, Supervision
 from mdstream.feeds.websocket.venue import EvictedError, Parsed, Venue
 
 __all__ = [
     "BinanceVenue",
     "EvictedError",
-    "FeedCounts",
     "FinageVenue",
     "MassiveVenue",
-    "Overflow",
     "Parsed",
-    "Supervision",
     "Venue",
     "WebSocketFeed",
 ]

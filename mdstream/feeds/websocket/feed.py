@@ -8,7 +8,6 @@ import math
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -16,9 +15,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 
 from mdstream.errors import FeedError
 from mdstream.feeds.base import FeedBatch, WireTick
+from mdstream.feeds.redaction import redacted, redacted_reject
 from mdstream.feeds.rejects import Reject
+from mdstream.feeds.supervision import Backoff, FeedCounts, Overflow, Supervision
 from mdstream.feeds.validation import MAX_FUTURE_SKEW, refusal
-from mdstream.feeds.websocket.supervision import Backoff, Overflow, Supervision
 from mdstream.feeds.websocket.venue import EvictedError, Venue
 
 _MOST_FRAME_BYTES = 16 * 1024 * 1024
@@ -30,27 +30,6 @@ logger = logging.getLogger(__name__)
 
 # What the library logs holds the URL, and with it perhaps a key.
 _SILENT = logging.Logger(__name__, logging.CRITICAL + 1)
-
-
-@dataclass
-class FeedCounts:
-    """What happened to a feed so far.
-
-    Attributes:
-        frames: Frames read.
-        ticks: Ticks in them, whatever became of them.
-        connects: Connections that were opened and let in.
-        evictions: Times that another connection took our place.
-        stale: Connections given up because nothing came through them.
-        dropped: Ticks dropped because Kafka was slower than the feed.
-    """
-
-    frames: int = 0
-    ticks: int = 0
-    connects: int = 0
-    evictions: int = 0
-    stale: int = 0
-    dropped: int = 0
 
 
 class _StaleError(Exception):
@@ -94,6 +73,11 @@ class WebSocketFeed:
     def name(self) -> str:
         """What `source` says in ticks and dead letters."""
         return self._venue.name
+
+    @property
+    def queued(self) -> int:
+        """Ticks that have arrived and were not taken yet."""
+        return len(self._ticks)
 
     async def connect(self) -> None:
         """Do nothing yet: the connection is opened, and opened again, while the feed is iterated."""
@@ -154,6 +138,9 @@ class WebSocketFeed:
             self._backoff.opened()
             try:
                 await self._connect_and_read()
+            except FeedError as exc:
+                # What a vendor says may hold our key, and so would the chain of errors.
+                raise FeedError(self._shown(str(exc))) from None
             except (EvictedError, _StaleError, OSError, WebSocketException, TimeoutError) as exc:
                 if self._closing.is_set():
                     return
@@ -235,7 +222,7 @@ class WebSocketFeed:
     async def _offer(self, frame: bytes, received: int) -> None:
         parsed = self._venue.parse(frame)
         self.counts.frames += 1
-        self._rejects.extend(parsed.rejects)
+        self._reject(*parsed.rejects)
         if parsed.ticks and await self._has_room():
             self._backoff.delivered(self._last_frame_at)
             for tick in parsed.ticks:
@@ -244,7 +231,7 @@ class WebSocketFeed:
                 if (reason := refusal(tick, max_future_skew=self._max_future_skew)) is None:
                     self._ticks.append(tick)
                 else:
-                    self._rejects.append(Reject(reason, frame))
+                    self._reject(Reject(reason, frame))
         else:
             self.counts.dropped += len(parsed.ticks)
         self.counts.ticks += len(parsed.ticks)
@@ -264,7 +251,8 @@ class WebSocketFeed:
         self._last_frame_at = time.monotonic()
         return True
 
+    def _reject(self, *rejects: Reject) -> None:
+        self._rejects.extend(redacted_reject(reject, self._venue.secrets) for reject in rejects)
+
     def _shown(self, text: str) -> str:
-        for secret in self._venue.secrets:
-            text = text.replace(secret, "***")
-        return text
+        return redacted(text, self._venue.secrets)

@@ -14,7 +14,8 @@ from websockets.asyncio.server import ServerConnection
 
 from mdstream.errors import FeedError
 from mdstream.feeds import FeedBatch, WireTick
-from mdstream.feeds.websocket import BinanceVenue, EvictedError, Overflow, Supervision, WebSocketFeed
+from mdstream.feeds.supervision import Overflow, Supervision
+from mdstream.feeds.websocket import BinanceVenue, EvictedError, WebSocketFeed
 from tests.unit.feeds.websocket.venue_server import VENDORS, BinanceServer, VendorServer, running, sending, silent
 
 QUICK = Supervision(first_wait=0.01, longest_wait=0.05, evicted_wait=0.05, healthy_after=0.01, open_within=5)

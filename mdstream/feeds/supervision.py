@@ -1,10 +1,13 @@
-"""How a connection is watched, and how long a feed waits before it opens the next one."""
+"""How live feeds are watched: times and limits, waits between attempts, and counts of what happened."""
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+from mdstream.feeds.base import Feed
 
 
 class Overflow(StrEnum):
@@ -76,3 +79,36 @@ class Backoff:
         longest = min(self.supervision.first_wait * 2.0 ** min(self._failures, 30), self.supervision.longest_wait)
         self._failures += 1
         return longest * self.jitter.uniform(0.5, 1.0)
+
+
+@dataclass
+class FeedCounts:
+    """What happened to a live feed so far.
+
+    Attributes:
+        frames: Frames or answers read.
+        ticks: Ticks in them, whatever became of them.
+        connects: Connections that were opened and let in.
+        evictions: Times that another connection took our place.
+        stale: Connections given up because nothing came through them.
+        dropped: Ticks dropped because Kafka was slower than the feed.
+    """
+
+    frames: int = 0
+    ticks: int = 0
+    connects: int = 0
+    evictions: int = 0
+    stale: int = 0
+    dropped: int = 0
+
+
+@runtime_checkable
+class LiveFeed(Feed, Protocol):
+    """A feed from a vendor, under supervision."""
+
+    counts: FeedCounts
+
+    @property
+    def queued(self) -> int:
+        """Ticks that have arrived and were not taken yet."""
+        ...
