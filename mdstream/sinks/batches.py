@@ -10,11 +10,10 @@ import pyarrow.compute as pc
 
 from mdstream.errors import SinkError
 from mdstream.schemas import Record
+from mdstream.schemas.limits import LAST_MICROSECOND
 
 _FIRST_MICROSECOND = -62_135_596_800_000_000
 """0001-01-01 00:00 UTC."""
-_LAST_MICROSECOND = 253_402_300_799_999_999
-"""9999-12-31 23:59:59.999999 UTC."""
 
 
 def conform(batch: pa.RecordBatch, record: Record) -> pa.RecordBatch:
@@ -55,7 +54,7 @@ def _conform_column(column: pa.Array, field: pa.Field, record: Record) -> pa.Arr
 def _refuse_distant_times(column: pa.Array, where: str) -> None:
     bounds = pc.min_max(column.cast(pa.int64()))
     for micros in (bounds["min"].as_py(), bounds["max"].as_py()):
-        if micros is not None and not _FIRST_MICROSECOND <= micros <= _LAST_MICROSECOND:
+        if micros is not None and not _FIRST_MICROSECOND <= micros <= LAST_MICROSECOND:
             raise SinkError(f"{where} has a time {micros} µs from 1970; expected the years 1 to 9999")
 
 

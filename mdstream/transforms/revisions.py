@@ -11,13 +11,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from mdstream.schemas import BAR
-from mdstream.schemas.limits import SYMBOL_PATTERN, TEXT_PATTERN, Reason
+from mdstream.schemas.limits import LAST_MICROSECOND, SYMBOL_PATTERN, TEXT_PATTERN, Reason
 from mdstream.schemas.spark import wire_schema
 from mdstream.transforms.dead_letters import KAFKA_ENVELOPE, REJECT_REASON, envelope
 from mdstream.transforms.ticks import matches
-
-_LAST_MICROSECOND = 253_402_300_799_999_999
-"""9999-12-31 23:59:59.999999 UTC: no store holds a later time."""
 
 
 def with_bar_fields(records: DataFrame) -> DataFrame:
@@ -47,7 +44,7 @@ def _is_usable(field: pa.Field) -> Column:
     """Return whether a field of a parsed bar can be stored; never null."""
     value = F.col(f"bar.{field.name}")
     if pa.types.is_timestamp(field.type):
-        verdict = value.between(0, _LAST_MICROSECOND)
+        verdict = value.between(0, LAST_MICROSECOND)
     elif pa.types.is_floating(field.type):
         verdict = value.between(0, sys.float_info.max)
     elif pa.types.is_integer(field.type):
