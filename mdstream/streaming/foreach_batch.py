@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 
 from mdstream.config import Settings
@@ -58,20 +59,24 @@ def store_results(frame: DataFrame, results: Sequence[Result], settings: Setting
     return _start(frame, write_all, settings, name)
 
 
-def _start(frame: DataFrame, write: Callable[[DataFrame], None], settings: Settings, name: str) -> RunningQuery:
+def _start(frame: DataFrame, write: Callable[[DataFrame], object], settings: Settings, name: str) -> RunningQuery:
+    def write_numbered(batch: DataFrame, _: int) -> None:
+        write(batch)
+
     writer = (
         frame.writeStream.queryName(name)
         .outputMode("append")
-        .foreachBatch(lambda batch, _: write(batch))
+        .foreachBatch(write_numbered)
         .option("checkpointLocation", checkpoint_of(settings, name))
         .trigger(processingTime=settings.spark.micro_batch_trigger)
     )
     return RunningQuery(writer.start())
 
 
-def write_batch(sinks: Sequence[Sink], patience_seconds: float) -> Callable[[DataFrame], None]:
-    """Return a function that writes a batch frame to all sinks, partition by partition, where the partitions are.
+def write_batch(sinks: Sequence[Sink], patience_seconds: float) -> Callable[[DataFrame], int]:
+    """Return a function that writes a batch frame to all sinks and returns the number of its rows.
 
+    It is written partition by partition, where the partitions are, and computed once.
     A `MemorySink` keeps its rows in the driver, where tests and notebooks look for them.
     """
     on_driver = [sink for sink in sinks if isinstance(sink, MemorySink)]
@@ -85,12 +90,17 @@ def write_batch(sinks: Sequence[Sink], patience_seconds: float) -> Callable[[Dat
             rows += batch.num_rows
         yield pa.RecordBatch.from_pydict({"rows": pa.array([rows], pa.int64())})
 
-    def write(frame: DataFrame) -> None:
+    def write(frame: DataFrame) -> int:
+        rows = 0
         if on_executors:
             # Spark computes a partition only for what is asked of it: the row counts, a few bytes each.
-            frame.mapInArrow(write_partition, "rows bigint").toArrow()
+            counts = frame.mapInArrow(write_partition, "rows bigint").toArrow()
+            rows = pc.sum(counts["rows"]).as_py() or 0
         for sink in on_driver:
-            for batch in frame.toArrow().to_batches():
+            batches = frame.toArrow().to_batches()
+            for batch in batches:
                 sink.write(batch)
+            rows = sum(batch.num_rows for batch in batches)
+        return rows
 
     return write
