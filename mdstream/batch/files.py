@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
@@ -11,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
+from pyspark.sql import DataFrame, SparkSession
 
 from mdstream.errors import InvalidInputError
 from mdstream.feeds.columns import convert, found
@@ -47,6 +50,18 @@ def write_table(table: pa.Table, target: Path) -> None:
     else:
         pq.write_table(table, partial)
     partial.replace(target)
+
+
+@contextmanager
+def staged_frame(spark: SparkSession, table: pa.Table) -> Iterator[DataFrame]:
+    """Hand a table to Spark as a temporary file, which is there as long as the context is.
+
+    A local frame would travel to Spark as one piece of its plan.
+    """
+    with tempfile.TemporaryDirectory(prefix="mdstream-") as folder:
+        staged = Path(folder) / "table.parquet"
+        pq.write_table(table, staged)
+        yield spark.read.parquet(str(staged))
 
 
 def read_bars(path: Path, schema: pa.Schema = BAR_INPUT) -> pa.Table:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
-from mdstream.batch.files import check_target, read_bars, write_table
-from mdstream.indicators import Indicator, indicator_record
-from mdstream.schemas import BAR
+from mdstream.batch.files import check_target, read_bars, staged_frame, write_table
+from mdstream.indicators import Indicator, indicator_fields, indicator_record
 from mdstream.transforms import with_indicators
 
 
@@ -53,13 +50,10 @@ def indicators_of_file(
     check_target(target)
     bars = read_bars(source)
     record = indicator_record(indicators)
-    values = [field for field in record.schema if field.name not in BAR.schema.names]
+    values = indicator_fields(indicators)
     schema = pa.schema([*(record.schema.field(name) for name in record.key), *values])
-    with tempfile.TemporaryDirectory(prefix="mdstream-") as folder:
-        # A file and not a local frame, which would travel to Spark as one piece of its plan.
-        staged = Path(folder) / "bars.parquet"
-        pq.write_table(bars, staged)
-        computed = spark.read.parquet(str(staged)).transform(with_indicators, indicators)
+    with staged_frame(spark, bars) as stored:
+        computed = stored.transform(with_indicators, indicators)
         table = computed.select(*schema.names).sort(*record.key).toArrow().cast(schema)
     write_table(table, target)
     series = bars.group_by(["symbol", "window"]).aggregate([]).num_rows

@@ -9,14 +9,16 @@ from datetime import UTC, datetime, timedelta
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from mdstream.batch.analysed import analysed
 from mdstream.batch.stored import stored_bars, stored_series, stored_ticks
 from mdstream.config import Settings, load_rules
 from mdstream.errors import ConfigError, InvalidInputError
 from mdstream.indicators import indicator_levels
-from mdstream.schemas import ANOMALY, BAR, BarWindow, Record, nest_windows
+from mdstream.schemas import ANOMALY, BAR, Record, nest_windows
+from mdstream.schemas.rules import Rule
 from mdstream.sinks import KafkaSink, RedisBarSink, RedisIndicatorSink, Sink, configured_sinks
 from mdstream.streaming import check_rules, load_conditions, write_batch
-from mdstream.transforms import to_anomalies, to_bars, with_indicators
+from mdstream.transforms import to_anomalies, to_bars
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAYS_AT_ONCE = 8
@@ -78,28 +80,28 @@ def rebuild(
         SinkUnavailableError: A store cannot be reached; the same rebuild may be started again.
         SinkError: A store refused a batch.
     """
+    _refuse_impossible(settings, start, end)
+    rules = load_rules(settings)
+    check_rules(spark, rules, settings)
+    conditions = load_conditions(settings.ticks.conditions_table)
+    nests = nest_windows(settings.windows)
+    chunks = [(nest, *chunk) for nest in nests for chunk in _chunks(start, end, nest[-1].seconds)]
+    bars = 0
+    for number, (nest, first, after) in enumerate(chunks, 1):
+        ticks = stored_ticks(spark, settings.stores.timescaledb, first, after, symbols)
+        bars += _store(ticks.transform(to_bars, nest, conditions), settings, BAR)
+        on_progress(number / (len(chunks) + 1))
+    widened = min(first for _, first, _ in chunks), max(after for _, _, after in chunks)
+    indicators, anomalies = _analyse(spark, settings, rules, *widened, symbols)
+    on_progress(1.0)
+    return RebuildReport(*widened, bars, indicators, anomalies)
+
+
+def _refuse_impossible(settings: Settings, start: datetime, end: datetime) -> None:
     if start >= end:
         raise InvalidInputError(f"nothing lies from {start.isoformat()} to {end.isoformat()}; expected a later end")
     if not settings.stores.timescaledb.enabled:
         raise ConfigError("ticks are read from TimescaleDB, which stores.timescaledb.enabled = false switches off")
-    rules = load_rules(settings)
-    check_rules(spark, rules, settings)
-    nests = nest_windows(settings.windows)
-    chunks = [(nest, *chunk) for nest in nests for chunk in _chunks(start, end, nest[-1].seconds)]
-    bars = 0
-    for number, (nest, first, after) in enumerate(chunks):
-        bars += _rebuild_bars(spark, settings, nest, first, after, symbols)
-        on_progress((number + 1) / (len(chunks) + 1))
-    widened = min(chunk[1] for chunk in chunks), max(chunk[2] for chunk in chunks)
-    analysed = _analysed(spark, settings, *widened, symbols).persist()
-    try:
-        record = settings.indicator_record
-        indicators = _store(analysed.select(*record.schema.names), settings, record)
-        anomalies = _store(to_anomalies(analysed, rules, indicator_levels(settings.indicators)), settings, ANOMALY)
-    finally:
-        analysed.unpersist()
-    on_progress(1.0)
-    return RebuildReport(*widened, bars, indicators, anomalies)
 
 
 def _chunks(start: datetime, end: datetime, seconds: int) -> Iterator[tuple[datetime, datetime]]:
@@ -113,37 +115,30 @@ def _chunks(start: datetime, end: datetime, seconds: int) -> Iterator[tuple[date
         first = last
 
 
-def _rebuild_bars(
+def _analyse(
     spark: SparkSession,
     settings: Settings,
-    nest: Sequence[BarWindow],
+    rules: Sequence[Rule],
     start: datetime,
     end: datetime,
     symbols: Sequence[str],
-) -> int:
-    ticks = stored_ticks(spark, settings.stores.timescaledb, start, end, symbols)
-    conditions = load_conditions(settings.ticks.conditions_table)
-    return _store(ticks.transform(to_bars, nest, conditions), settings, BAR)
-
-
-def _analysed(
-    spark: SparkSession, settings: Settings, start: datetime, end: datetime, symbols: Sequence[str]
-) -> DataFrame:
-    """Return the stored bars from `start` on with all that rules may name."""
+) -> tuple[int, int]:
+    """Compute indicators and anomalies of the stored bars from `start` on; return how many were stored of each."""
     database = settings.stores.timescaledb
     windows = [window.name for window in settings.windows]
     series = stored_series(database, windows, start, end, symbols)
     bars = stored_bars(spark, database, series, start, end, settings.history_bars)
-    analysed = bars.transform(with_indicators, settings.indicators)
-    return analysed.where(F.col("window_start") >= start).withColumn("latency_ms", F.lit(None).cast("double"))
+    record, levels = settings.indicator_record, indicator_levels(settings.indicators)
+    rows = bars.transform(analysed, settings.indicators).where(F.col("window_start") >= start).persist()
+    try:
+        indicators = _store(rows.select(*record.schema.names), settings, record)
+        anomalies = _store(rows.transform(to_anomalies, rules, levels), settings, ANOMALY)
+    finally:
+        rows.unpersist()
+    return indicators, anomalies
 
 
 def _store(frame: DataFrame, settings: Settings, record: Record) -> int:
     """Write the rows to the stores that keep the past, and return how many there were."""
     sinks: list[Sink] = [s for s in configured_sinks(settings, record) if not isinstance(s, _ONLY_THE_NEWEST)]
-    rows = frame.persist()
-    try:
-        write_batch(sinks, settings.stores.patience_seconds)(rows)
-        return rows.count()
-    finally:
-        rows.unpersist()
+    return write_batch(sinks, settings.stores.patience_seconds)(frame)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
-from mdstream.batch.files import check_target, read_bars, write_table
+from mdstream.batch.analysed import analysed
+from mdstream.batch.files import check_target, read_bars, staged_frame, write_table
 from mdstream.config import Settings
 from mdstream.indicators import indicator_levels
 from mdstream.schemas import ANOMALY, BAR
 from mdstream.schemas.rules import Rule
 from mdstream.streaming import check_rules
-from mdstream.transforms import to_anomalies, with_indicators
+from mdstream.transforms import to_anomalies
 
 
 @dataclass(frozen=True)
@@ -57,15 +55,9 @@ def anomalies_of_file(
         check_target(target)
     bars = read_bars(source, BAR.schema)
     check_rules(spark, rules, settings)
-    with tempfile.TemporaryDirectory(prefix="mdstream-") as folder:
-        staged = Path(folder) / "bars.parquet"
-        pq.write_table(bars, staged)
-        analysed = (
-            spark.read.parquet(str(staged))
-            .transform(with_indicators, settings.indicators)
-            .withColumn("latency_ms", F.lit(None).cast("double"))
-        )
-        found = analysed.transform(to_anomalies, rules, indicator_levels(settings.indicators))
+    with staged_frame(spark, bars) as stored:
+        with_analysis = stored.transform(analysed, settings.indicators)
+        found = with_analysis.transform(to_anomalies, rules, indicator_levels(settings.indicators))
         anomalies = found.sort(*ANOMALY.key).toArrow().cast(ANOMALY.schema)
     if target is not None:
         write_table(anomalies, target)

@@ -3,13 +3,16 @@
 from mdstream.indicators.configuration import parse_indicators
 from mdstream.indicators.indicator import Indicator
 from mdstream.indicators.memory import bars_needed
-from mdstream.indicators.records import indicator_levels, indicator_record
-from mdstream.indicators.values import RULE_FIELDS, indicator_values, rule_values
+from mdstream.indicators.records import analysed_schema, indicator_fields, indicator_levels, indicator_record
+from mdstream.indicators.values import LATENCY, RULE_FIELDS, indicator_values, rule_values
 
 __all__ = [
+    "LATENCY",
     "RULE_FIELDS",
     "Indicator",
+    "analysed_schema",
     "bars_needed",
+    "indicator_fields",
     "indicator_levels",
     "indicator_record",
     "indicator_values",

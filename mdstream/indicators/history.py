@@ -12,19 +12,11 @@ from numpy.typing import NDArray
 from mdstream.errors import InvalidInputError
 from mdstream.indicators.catalogue import BAR_SERIES
 from mdstream.indicators.indicator import Indicator
-from mdstream.indicators.values import AVERAGED_BARS, indicator_values, rule_values
+from mdstream.indicators.values import AVERAGED_BARS, LATENCY, indicator_values, rule_values
 from mdstream.schemas import BAR
 
 Bars = NDArray[np.void]
 """Bars of one symbol and window: an array of `BAR_TYPE`."""
-
-LATENCY = pa.field(
-    "latency_ms",
-    pa.float64(),
-    nullable=True,
-    metadata={"comment": "milliseconds from the ingest of the bar's last trade to its record in Kafka"},
-)
-"""What the stream knows of a bar besides its record."""
 
 Series = tuple[str, str]
 """Symbol and window."""

@@ -8,13 +8,12 @@ from decimal import Decimal
 
 from mdstream.errors import ConfigError
 from mdstream.indicators.catalogue import MA_TYPES, Function
-from mdstream.indicators.values import RULE_FIELDS
-from mdstream.schemas import BAR
+from mdstream.indicators.records import analysed_schema
 
 PERIOD = "timeperiod"
 
 _SHORT = {"BBANDS": "bb"}
-_TAKEN = frozenset([*BAR.schema.names, *(field.name for field in RULE_FIELDS), "latency_ms"])
+_TAKEN = frozenset(analysed_schema(()).names)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from mdstream.indicators.indicator import Indicator
+from mdstream.indicators.values import LATENCY, RULE_FIELDS
 from mdstream.schemas import BAR, Record
 
 
@@ -21,15 +22,10 @@ def indicator_record(indicators: Iterable[Indicator]) -> Record:
         >>> indicator_record(parse_indicators({"rsi": {"period": 14}})).schema.names
         ['symbol', 'window', 'window_start', 'trade_count', 'rsi_14']
     """
-    values = [
-        pa.field(column, pa.float64(), nullable=True, metadata={"comment": f"{indicator}; null while warming up"})
-        for indicator in indicators
-        for column in indicator.columns
-    ]
     revision = BAR.schema.field("trade_count").with_metadata({"comment": "revision of the bar these are of"})
     return Record(
         name="indicator",
-        schema=pa.schema([*(BAR.schema.field(name) for name in BAR.key), revision, *values]),
+        schema=pa.schema([*(BAR.schema.field(name) for name in BAR.key), revision, *indicator_fields(indicators)]),
         topic="technical_indicators",
         table="technical_indicators",
         measurement="technical_indicators",
@@ -37,6 +33,25 @@ def indicator_record(indicators: Iterable[Indicator]) -> Record:
         time_column=BAR.time_column,
         revision_column=BAR.revision_column,
     )
+
+
+def indicator_fields(indicators: Iterable[Indicator]) -> list[pa.Field]:
+    """Return the columns of indicators."""
+    return [
+        pa.field(column, pa.float64(), nullable=True, metadata={"comment": f"{indicator}; null while warming up"})
+        for indicator in indicators
+        for column in indicator.columns
+    ]
+
+
+def analysed_schema(indicators: Iterable[Indicator]) -> pa.Schema:
+    """Return the columns of an analysed bar, which rules may name: its own, its indicators', and those for rules.
+
+    Example:
+        >>> analysed_schema(()).names[-2:]
+        ['previous_close', 'latency_ms']
+    """
+    return pa.schema([*BAR.schema, *indicator_fields(indicators), *RULE_FIELDS, LATENCY])
 
 
 def indicator_levels(indicators: Iterable[Indicator]) -> dict[str, float]:

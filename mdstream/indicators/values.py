@@ -26,6 +26,14 @@ RULE_FIELDS: tuple[pa.Field, ...] = tuple(
 )
 """Columns that are there for rules; null while there are too few bars."""
 
+LATENCY = pa.field(
+    "latency_ms",
+    pa.float64(),
+    nullable=True,
+    metadata={"comment": "milliseconds from the ingest of the bar's last trade to its record in Kafka"},
+)
+"""What the stream knows of a bar besides its record; null of bars that did not come through it."""
+
 
 def indicator_values(indicators: Iterable[Indicator], bars: Mapping[str, Series]) -> dict[str, Series]:
     """Compute indicators over one series of bars.

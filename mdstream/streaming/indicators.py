@@ -17,8 +17,8 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.streaming.stateful_processor import StatefulProcessor, StatefulProcessorHandle, TimerValues
 
 from mdstream.config import Settings
-from mdstream.indicators import RULE_FIELDS, Indicator, bars_needed
-from mdstream.indicators.history import BAR_TYPE, LATENCY, Bars, History, Series, analysed
+from mdstream.indicators import LATENCY, Indicator, analysed_schema, bars_needed
+from mdstream.indicators.history import BAR_TYPE, Bars, History, Series, analysed
 from mdstream.schemas import BAR
 from mdstream.streaming.history_state import HistoryState
 from mdstream.streaming.warm_up import WarmUp
@@ -45,13 +45,12 @@ def analyse_stream(revisions: DataFrame, settings: Settings) -> DataFrame:
         settings: The indicators, the length of the history and the database.
 
     Returns:
-        Analysed bars: the columns of BAR, of the indicators, `RULE_FIELDS` and `latency_ms`, in append mode.
+        Analysed bars, see `mdstream.indicators.analysed_schema`, in append mode.
     """
     indicators = settings.indicators
     context = _context_of(indicators, settings.history_bars)
     processor = IndicatorProcessor(indicators, settings.history_bars, context, WarmUp.of(settings))
-    values = [field for field in settings.indicator_record.schema if field.name not in BAR.schema.names]
-    schema = pa.schema([*BAR.schema, *values, *RULE_FIELDS, LATENCY])
+    schema = analysed_schema(indicators)
     computed = (
         revisions.where(F.col(REJECT_REASON).isNull())
         .select(F.pmod(F.hash("symbol", "window"), F.lit(BUCKETS)).alias("bucket"), *_as_numbers())

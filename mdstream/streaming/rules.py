@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
@@ -13,12 +12,10 @@ from pyspark.sql.types import NumericType
 
 from mdstream.config import Settings
 from mdstream.errors import ConfigError, did_you_mean
-from mdstream.indicators import RULE_FIELDS, indicator_levels
-from mdstream.schemas import BAR, SEVERITIES
+from mdstream.indicators import analysed_schema, indicator_levels
+from mdstream.schemas import SEVERITIES
 from mdstream.schemas.rules import COMPUTED_PLACEHOLDERS, Placeholder, Rule
 from mdstream.streaming.expressions import check_expression
-
-_LATENCY = pa.field("latency_ms", pa.float64())
 
 _NUMBER = re.compile(r"(double|float|tinyint|smallint|int|bigint|void|decimal\(.*\))")
 _EXPECTED = {
@@ -52,8 +49,7 @@ def check_rules(spark: SparkSession, rules: Sequence[Rule], settings: Settings) 
 
 def _empty_analysed(spark: SparkSession, settings: Settings) -> DataFrame:
     """Return bars with all that rules may name, and no rows."""
-    indicators = [field for field in settings.indicator_record.schema if field.name not in BAR.schema.names]
-    schema = from_arrow_schema(pa.schema([*BAR.schema, *indicators, *RULE_FIELDS, _LATENCY]))
+    schema = from_arrow_schema(analysed_schema(settings.indicators))
     # Not a list: Spark would see that there are no rows and look no further.
     rows = spark.createDataFrame(spark.sparkContext.emptyRDD(), schema)
     return rows.withColumns({name: F.lit(level) for name, level in indicator_levels(settings.indicators).items()})

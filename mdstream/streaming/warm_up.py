@@ -13,7 +13,8 @@ import pyarrow as pa
 from pyarrow import csv
 
 from mdstream.config import Settings, TimescaleSettings
-from mdstream.indicators.history import BAR_TYPE, LATENCY, Bars, History, Series
+from mdstream.indicators import LATENCY
+from mdstream.indicators.history import BAR_TYPE, Bars, History, Series
 from mdstream.schemas import BAR
 from mdstream.schemas.tables import table_of
 from mdstream.sinks.postgres.connection import driver_connection, engine_of, time_limit, translated
