@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from mdstream.config.section import Port, Section
 
@@ -24,7 +24,21 @@ class WebSocketSettings(Section):
 
 
 class DashboardSettings(Section):
-    """The dashboard."""
+    """The dashboard: whom it asks, and what it shows."""
+
+    rest_url: str = Field(
+        "", pattern=r"^(https?://.*)?$", description="the REST API; else serving.host and serving.rest_port"
+    )
+    websocket_url: str = Field(
+        "", pattern=r"^(wss?://.*)?$", description="the WebSocket server; else serving.host and serving.websocket_port"
+    )
+    api_key: SecretStr = Field(SecretStr(""), description="its own key for both, where serving.api_keys asks for one")
+    history_bars: int = Field(300, ge=50, le=2000, description="most bars of a chart")
+    studies: tuple[str, ...] = Field(
+        ("sma", "bollinger", "rsi", "macd"),
+        description="which of technical_indicators a chart shows until others are picked",
+    )
+    refresh_ms: int = Field(250, ge=100, le=10_000, description="how often a page asks for what is new")
 
 
 class ServingSettings(Section):
