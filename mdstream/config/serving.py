@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from mdstream.config.section import Port, Section
+from mdstream.config.section import Port, Seconds, Section
 
 API_KEY_NAME = r"[A-Za-z0-9._-]{1,64}"
 """What the owner of a key may be called."""
@@ -21,6 +21,26 @@ class RestSettings(Section):
 
 class WebSocketSettings(Section):
     """Limits of the WebSocket server."""
+
+    history_seconds: Seconds = Field(300, description="how far back it reads topics at its start, for the last state")
+    history_records: int = Field(20_000, ge=0, description="most records of a partition that it reads for that")
+    conflation_ms: float = Field(
+        5, ge=0, le=1000, description="shortest time between two writes to a client; longer under load"
+    )
+    send_buffer_bytes: int = Field(
+        131_072,
+        ge=4096,
+        description="what the system may hold for a client before newer frames replace older ones",
+    )
+    stalled_seconds: Seconds = Field(15, description="a client that takes nothing for so long is disconnected")
+    ping_seconds: Seconds = Field(20, description="a client is asked so often whether it is there, and has as long")
+    max_connections: int = Field(5000, ge=1, description="most clients at one time")
+    max_half_open: int = Field(256, ge=1, description="most connections before their handshake; the oldest gives way")
+    handshake_seconds: Seconds = Field(5, description="time for the handshake")
+    auth_seconds: Seconds = Field(5, description="time to send the key, where one is asked for")
+    max_message_bytes: int = Field(65_536, ge=1024, description="longest message of a client")
+    max_subscriptions: int = Field(1000, ge=1, description="most symbols that a client subscribes to; '*' is one")
+    messages_per_second: float = Field(20, gt=0, description="messages a client may send; twice as many in a burst")
 
 
 class DashboardSettings(Section):
