@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, SecretStr
 
-from mdstream.config.section import Section
+from mdstream.config.section import Seconds, Section
 
 
 class BinanceSettings(Section):
@@ -25,7 +27,14 @@ class MassiveSettings(Section):
         pattern="^wss?://",
         description="with a plan of delayed data wss://delayed.massive.com/stocks",
     )
+    rest_url: str = Field("https://api.massive.com", pattern="^https?://", description="past trades and bars")
     api_key: SecretStr = SecretStr("")
+    calls_per_minute: int | None = Field(
+        5, ge=1, description="calls of a back-fill that the plan allows: 5 on the free one, null for no limit"
+    )
+    fill_gaps: bool = Field(
+        True, description="after a reconnect, fetch what was missed over REST, if the plan includes trades there"
+    )
 
 
 class FinageSettings(Section):
@@ -37,9 +46,35 @@ class FinageSettings(Section):
     socket_key: SecretStr = SecretStr("")
 
 
+class FmpSettings(Section):
+    """Financial Modeling Prep."""
+
+    url: str = Field(
+        "wss://websockets.financialmodelingprep.com",
+        pattern="^wss?://",
+        description="stocks; for crypto wss://crypto.financialmodelingprep.com, for forex wss://forex.…",
+    )
+    api_key: SecretStr = SecretStr("")
+
+
+class AlphaVantageSettings(Section):
+    """Alpha Vantage, with the limits of the free plan."""
+
+    url: str = Field("https://www.alphavantage.co/query", pattern="^https?://")
+    api_key: SecretStr = SecretStr("")
+    calls_per_minute: int = Field(5, ge=1, description="most calls a minute; 75 and more with a premium plan")
+    calls_per_day: int = Field(25, ge=0, description="most calls in 24 hours, spread over them; 0 for any number")
+    poll_seconds: Seconds = Field(60, description="how often a symbol is asked for, where the limits allow it")
+    entitlement: Literal["", "delayed", "realtime"] = Field(
+        "", description="premium: data that are 15 minutes old, or new; without, those of the day before"
+    )
+
+
 class FeedSettings(Section):
     """Where market data come from."""
 
     binance: BinanceSettings = BinanceSettings()
     massive: MassiveSettings = MassiveSettings()
     finage: FinageSettings = FinageSettings()
+    fmp: FmpSettings = FmpSettings()
+    alphavantage: AlphaVantageSettings = AlphaVantageSettings()

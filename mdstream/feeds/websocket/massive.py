@@ -17,7 +17,8 @@ from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds.base import WireTick
 from mdstream.feeds.rejects import Reject
 from mdstream.feeds.validation import shown
-from mdstream.feeds.websocket.frames import condition_codes, micros, refused
+from mdstream.feeds.websocket.frames import refused
+from mdstream.feeds.websocket.massive_trades import tick_of_event
 from mdstream.feeds.websocket.venue import EvictedError, Parsed
 from mdstream.schemas.limits import Reason
 
@@ -46,11 +47,7 @@ class MassiveVenue:
     url: str = "wss://socket.massive.com/stocks"
 
     def __post_init__(self) -> None:
-        if not self.api_key.get_secret_value():
-            raise InvalidInputError(
-                f"massive needs an API key: set {KEY_VARIABLE} in the environment or .env; keys are made at "
-                "massive.com/dashboard/keys"
-            )
+        check_key(self.api_key)
 
     @property
     def name(self) -> str:
@@ -108,12 +105,28 @@ class MassiveVenue:
             kind = event.get("ev")
             if kind == "T":
                 try:
-                    ticks.append(_tick(event))
+                    ticks.append(tick_of_event(event))
                 except (TypeError, ValueError, OverflowError) as exc:
                     rejects.append(Reject(f"not a trade of massive: {shown(exc)}", orjson.dumps(event)))
             elif kind == "status":
                 _judge(event)
         return Parsed(ticks, rejects)
+
+
+def check_key(api_key: SecretStr) -> None:
+    """Refuse a key that Massive cannot have given.
+
+    Raises:
+        InvalidInputError: There is none, or it cannot be one.
+    """
+    key = api_key.get_secret_value()
+    if not key:
+        raise InvalidInputError(
+            f"massive needs an API key: set {KEY_VARIABLE} in the environment or .env; keys are made at "
+            "massive.com/dashboard/keys"
+        )
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise InvalidInputError(f"{KEY_VARIABLE} has characters that no key has; expected letters, digits and _ only")
 
 
 async def _ask(socket: ClientConnection, action: str, symbols: Sequence[str]) -> None:
@@ -142,22 +155,3 @@ def _judge(status: Mapping[str, object]) -> None:
         raise TimeoutError(message)
     if kind == "error":
         logger.error("massive: %s; the plan may not include what was asked for", message)
-
-
-def _tick(event: Mapping[str, object]) -> WireTick:
-    # Newer frames have the size with its fraction as a text.
-    size = event.get("ds", event.get("s"))
-    return {
-        "symbol": event.get("sym"),
-        "price": event.get("p"),
-        "size": float(size) if isinstance(size, str) else size,
-        "event_time": micros(event.get("t")),
-        "exchange": _text(event.get("x")),
-        "trade_id": _text(event.get("i")),
-        "sequence": event.get("q"),
-        "conditions": condition_codes(event.get("c")),
-    }
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)

@@ -1,0 +1,85 @@
+"""Massive's trades, which are the same tick whether the WebSocket or the REST API delivers them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mdstream.feeds.base import WireTick
+from mdstream.feeds.websocket.frames import condition_codes, micros
+from mdstream.schemas.conditions import CANCEL, correction_code
+
+_VOID = frozenset({7, 8, 10, 11, 12})
+"""Indicators of the consolidated tape: later marked as an error (7), later cancelled (8), and the records that follow
+of a cancel (10), an error (11) and a correction (12), the last with the data that were wrong.
+
+With 1, corrected later, a trade has its right data."""
+
+_NANOS_A_MILLI = 1_000_000
+
+
+def tick_of_event(event: Mapping[str, object]) -> WireTick:
+    """Return an event `T` of the WebSocket as a tick, not judged yet.
+
+    Raises:
+        TypeError: A field is of a type that no trade has.
+        ValueError: A field is a text that no trade has.
+        OverflowError: A number is too large.
+    """
+    # Newer frames have the size with its fraction as a text.
+    size = event.get("ds", event.get("s"))
+    conditions = condition_codes(event.get("c"))
+    if correction := event.get("e"):
+        conditions = _marked(conditions, correction)
+    return {
+        "symbol": event.get("sym"),
+        "price": event.get("p"),
+        "size": float(size) if isinstance(size, str) else size,
+        "event_time": micros(event.get("t")),
+        "exchange": _text(event.get("x")),
+        "trade_id": _text(event.get("i")),
+        "sequence": event.get("q"),
+        "conditions": conditions,
+    }
+
+
+def tick_of_record(symbol: str, record: Mapping[str, object]) -> WireTick:
+    """Return a record of the REST API as the tick that the WebSocket gives for the same trade, not judged yet.
+
+    So its time is in whole milliseconds: the WebSocket has no more of them, and one trade has one event time. Trades
+    of a millisecond are in the order of their sequence.
+
+    Raises:
+        TypeError: A field is of a type that no trade has.
+        ValueError: A field is a text that no trade has.
+        OverflowError: A number is too large.
+
+    Example:
+        >>> tick = tick_of_record("AAPL", {"sip_timestamp": 1517562000016036600, "price": 171.55, "correction": 8})
+        >>> tick["event_time"], tick["conditions"]
+        (1517562000016000, ['correction:8', 'cancel'])
+    """
+    nanos = record.get("sip_timestamp")
+    return tick_of_event(
+        {
+            "sym": symbol,
+            "p": record.get("price"),
+            "s": record.get("decimal_size", record.get("size")),
+            "t": nanos // _NANOS_A_MILLI if isinstance(nanos, int) else nanos,
+            "x": record.get("exchange"),
+            "i": record.get("id"),
+            "q": record.get("sequence_number"),
+            "c": record.get("conditions"),
+            "e": record.get("correction"),
+        }
+    )
+
+
+def _marked(conditions: object, correction: object) -> object:
+    if not isinstance(conditions, list | None):
+        return conditions
+    marks = [correction_code(correction), CANCEL] if correction in _VOID else [correction_code(correction)]
+    return [*(conditions or ()), *marks]
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
