@@ -1,9 +1,14 @@
-"""Indicators in the stream: time per micro-batch, split into state, indicators and sinks.
+"""Indicators in the stream: time per micro-batch, split into state, indicators and sinks; latency from the tick on.
 
-python -m bench.analytics --symbols 100 --symbols 500
+python -m bench.analytics batches --symbols 100 --symbols 500
+python -m bench.analytics latency --rate 1000 --seconds 120
 
-Every series (symbol x 3 windows) has `history_bars` bars in the database and gets a revision a round, one round a
-batch. Such rounds go through the query three times: without indicators and sinks, without sinks, and whole.
+`batches`: every series (symbol x 3 windows) has `history_bars` bars in the database and gets a revision a round, one
+round a batch. Such rounds go through the query three times: without indicators and sinks, without sinks, and whole.
+
+`latency`: ticks of 100 symbols at a steady rate through `mdstream run live_bars analytics`, all stores on but InfluxDB;
+from each tick's `ingest_time` to the first row of indicators of its bar that holds it, in the topic
+`technical_indicators` and in the database, for each of the 3 windows. The database is asked every 10 ms.
 """
 
 from __future__ import annotations
@@ -28,7 +33,11 @@ from confluent_kafka import Producer
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from mdstream.config import Settings, SparkSettings, load_rules
+from bench.indicator_latency import TableWatch, TopicWatch, latencies
+from bench.live_bars import Stage, cpu_seconds
+from bench.watch import percentiles
+from mdstream.config import Settings, SparkSettings, load_rules, load_settings
+from mdstream.config.database_url import database_url
 from mdstream.indicators import indicator_levels
 from mdstream.local import LocalServers, use_java
 from mdstream.local.jars import fetch_jars
@@ -43,6 +52,7 @@ from mdstream.transforms import to_anomalies, with_bar_fields
 
 _MINUTE = 60_000_000
 _WARM_UP_ROUNDS = 10
+_WARM_UP_SECONDS = 60
 _DEADLINE_SECONDS = 300
 _SERIES_A_WRITE = 100
 
@@ -86,7 +96,8 @@ def send(settings: Settings, bars: pa.RecordBatch) -> None:
     assert producer.flush(60) == 0
 
 
-def cpu_seconds() -> float:
+def own_cpu_seconds() -> float:
+    """Return what this process and its children have used, the database aside."""
     own = psutil.Process()
     times = [each.cpu_times() for each in (own, *own.children(recursive=True)) if "postgres" not in each.name()]
     return float(sum(t.user + t.system for t in times))
@@ -127,11 +138,11 @@ def measure_rounds(
         used, begin, batches = 0.0, 0, {first["batchId"]}
         for number in rounds[1:]:
             if number == rounds[_WARM_UP_ROUNDS]:
-                used, begin, whole = cpu_seconds(), number, []
+                used, begin, whole = own_cpu_seconds(), number, []
             send(settings, market.round(number))
             progress = await_round(query, len(market.series), batches)
             whole.append(progress["durationMs"]["triggerExecution"])
-        cpu = (cpu_seconds() - used) / (rounds[-1] + 1 - begin)
+        cpu = (own_cpu_seconds() - used) / (rounds[-1] + 1 - begin)
     finally:
         query.stop()
     if not rounds[0]:
@@ -182,19 +193,59 @@ def measure_batches(servers: LocalServers, symbols: int, rounds: int, folder: Pa
     spark.stop()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--symbols", type=int, action="append")
-    parser.add_argument("--rounds", type=int, default=40)
-    options = parser.parse_args()
-    for symbols in options.symbols or [100, 500]:
+def measure_latency(servers: LocalServers, rates: Sequence[float], seconds: float, folder: Path) -> None:
+    """Print the latencies of indicators behind a warm-up of the whole pipeline."""
+    stage = Stage(servers, [window.name for window in load_settings().windows], {}, folder)
+    database = servers.settings(Settings()).stores.timescaledb
+    create_schema(database, Settings().table_records)
+    results = str(Settings().indicator_record.topic)
+    print("| ticks/s | where | p50 / p95 / p99 / p99.9 / max ms | ticks x windows seen | cores |")
+    print("| ---: | --- | --- | ---: | ---: |")
+    with stage.running("mdstream", "run", "live_bars", "analytics") as process:
+        stage.load("--rate", "2000", "--seconds", str(_WARM_UP_SECONDS))
+        stage.wait_until_idle(results)
+        for rate in rates:
+            ingested = TopicWatch(stage.servers, topic_of(BAR), lambda row, _: row["last_ingest_time"])
+            watches = {
+                "Kafka": TopicWatch(stage.servers, results, lambda _, now: now),
+                "database": TableWatch(database_url(database)),
+            }
+            before = cpu_seconds(process)
+            stage.load("--rate", str(rate), "--seconds", str(seconds))
+            cores = (cpu_seconds(process) - before) / seconds
+            stage.wait_until_idle(results)
+            bars = ingested.stop()
+            sent = sum(map(len, bars.values()))
+            for where, watch in watches.items():
+                found = latencies(bars, watch.stop())
+                seen = f"{len(found):,} of {sent:,}"
+                print(f"| {rate:g} | {where} | {percentiles(found)} | {seen} | {cores:.2f} |", flush=True)
+
+
+def measure_all_batches(symbols: Sequence[int], rounds: int) -> None:
+    for number in symbols:
         with LocalServers() as servers, tempfile.TemporaryDirectory(prefix="mdstream-bench-") as folder:
             subprocess.run(
                 [sys.executable, "-m", "mdstream", "topics", "create"],
                 env={**os.environ, **servers.environment()},
                 check=True,
             )
-            measure_batches(servers, symbols, options.rounds, Path(folder))
+            measure_batches(servers, number, rounds, Path(folder))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["batches", "latency"])
+    parser.add_argument("--symbols", type=int, action="append", help="batches: how many")
+    parser.add_argument("--rounds", type=int, default=40, help="batches: of each kind")
+    parser.add_argument("--rate", type=float, action="append", help="latency: ticks a second")
+    parser.add_argument("--seconds", type=float, default=120, help="latency: at each rate")
+    options = parser.parse_args()
+    if options.what == "batches":
+        measure_all_batches(options.symbols or [100, 500], options.rounds)
+        return
+    with LocalServers() as servers, tempfile.TemporaryDirectory(prefix="mdstream-bench-") as folder:
+        measure_latency(servers, options.rate or [1000], options.seconds, Path(folder))
 
 
 if __name__ == "__main__":

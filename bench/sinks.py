@@ -2,9 +2,10 @@
 
     python -m bench.sinks [--rows 200000] [--batch-rows 10000] [--rounds 5]
 
-Starts real local servers and prints a table in Markdown. Rounds of sink and baseline alternate, so that what else
-the machine does meets both; figures are medians over the rounds. Every round stores rows that were not there before.
-The text of COPY and the JSON are made within the time of the baselines too, by the same code.
+Starts real local servers, InfluxDB where `ci/influxd/build.sh` has built it, and prints a table in Markdown. Rounds of
+sink and baseline alternate, so that what else the machine does meets both; figures are medians over the rounds. Every
+round stores rows that were not there before.
+The text of COPY, the JSON and the lines are made within the time of the baselines too, by the same code.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from __future__ import annotations
 import argparse
 import io
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
+import httpx
 import kafka
 import numpy as np
 import psycopg2
@@ -24,13 +28,15 @@ import redis
 from confluent_kafka import Producer
 from kafka.admin import NewTopic
 
-from mdstream.config import KafkaSettings
+from mdstream.config import InfluxSettings, KafkaSettings
 from mdstream.local import LocalKafka, LocalPostgres, LocalRedis
 from mdstream.schemas import BAR, STORED_TICK, TICK, Record
 from mdstream.schemas.wire import encode_batch
-from mdstream.sinks import KafkaSink, MemorySink, RedisBarSink, RedisLatestPriceSink, TimescaleSink
+from mdstream.sinks import InfluxSink, KafkaSink, MemorySink, RedisBarSink, RedisLatestPriceSink, TimescaleSink
+from mdstream.sinks.line_protocol import lines
 from mdstream.sinks.postgres import create_schema
 from mdstream.sinks.postgres.copying import copy_text
+from tests.servers.influxd import LocalInfluxDB, influxd, reason_without
 
 START_MICROS = 1_715_002_200_000_000
 SYMBOLS = 100
@@ -141,6 +147,33 @@ def plain_produce(settings: KafkaSettings, topic: str) -> Write:
     return write
 
 
+def plain_post(settings: InfluxSettings, record: Record) -> Write:
+    """One request a batch, of a client that asks for nothing before."""
+    client = httpx.Client(
+        base_url=settings.url,
+        headers={"Authorization": f"Token {settings.token.get_secret_value()}"},
+        params={"org": settings.organisation, "bucket": settings.bucket},
+        timeout=settings.timeout_seconds,
+    )
+    plain = replace(record, measurement=f"plain_{record.measurement}")
+
+    def write(batch: pa.RecordBatch) -> None:
+        client.post("/api/v2/write", content="\n".join(lines(batch, plain))).raise_for_status()
+
+    return write
+
+
+def cases_of_influxdb(server: LocalInfluxDB) -> list[Case]:
+    """The sinks that write to a bucket."""
+    server.set_up()
+    at = server.settings
+    post = "HTTP, a request a batch"
+    return [
+        Case(f"InfluxSink, {name}", rows, InfluxSink(at, record).write, post, plain_post(at, record))
+        for name, rows, record in (("ticks", ticks, STORED_TICK), ("bars", bars, BAR))
+    ]
+
+
 def cases(broker: LocalKafka, database: LocalPostgres, cache: LocalRedis) -> list[Case]:
     """Every sink with the servers it writes to."""
     create_schema(database.settings, [STORED_TICK, BAR])
@@ -214,8 +247,14 @@ def main() -> None:
     options = parser.parse_args()
     print("| sink | rows/s | baseline | rows/s | ratio |")
     print("| --- | ---: | --- | ---: | ---: |")
-    with LocalKafka() as broker, LocalPostgres() as database, LocalRedis() as cache:
-        for case in cases(broker, database, cache):
+    with ExitStack() as servers:
+        start = servers.enter_context
+        found = cases(start(LocalKafka()), start(LocalPostgres()), start(LocalRedis()))
+        if program := influxd():
+            found += cases_of_influxdb(start(LocalInfluxDB(program)))
+        else:
+            print(reason_without(), file=sys.stderr)
+        for case in found:
             print(measure(case, options.rows, options.batch_rows, options.rounds), flush=True)
 
 

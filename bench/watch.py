@@ -18,19 +18,7 @@ class LatencyWatch:
     """Reads a topic from its end, in a thread, until it is stopped."""
 
     def __init__(self, servers: str, topic: str) -> None:
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": servers,
-                "group.id": f"watch-{time.time_ns()}",
-                "enable.auto.commit": False,
-                "fetch.wait.max.ms": 10,
-                "fetch.queue.backoff.ms": 10,
-            }
-        )
-        partitions = self._consumer.list_topics(topic, timeout=10).topics[topic].partitions
-        self._consumer.assign(
-            [TopicPartition(topic, number, end_of(self._consumer, topic, number)) for number in partitions]
-        )
+        self._consumer = consumer_at_end(servers, topic)
         self._seen: list[int] = []
         self._late: list[int] = []
         self._windows: list[bytes] = []
@@ -68,6 +56,22 @@ class LatencyWatch:
         window = np.frombuffer(b"".join(self._windows), dtype=np.uint16).astype(np.int64)
         _, first = np.unique(ingest * 65_536 + window, return_index=True)
         return np.sort(first)
+
+
+def consumer_at_end(servers: str, topic: str) -> Consumer:
+    """Return a consumer of all partitions that waits as little as may be, and sees what comes from now on."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": servers,
+            "group.id": f"watch-{time.time_ns()}",
+            "enable.auto.commit": False,
+            "fetch.wait.max.ms": 10,
+            "fetch.queue.backoff.ms": 10,
+        }
+    )
+    partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+    consumer.assign([TopicPartition(topic, number, end_of(consumer, topic, number)) for number in partitions])
+    return consumer
 
 
 def arrived(consumer: Consumer) -> list[Message]:
