@@ -3,6 +3,7 @@
 from mdstream.feeds.websocket.binance import BinanceVenue
 from mdstream.feeds.websocket.feed import WebSocketFeed
 from mdstream.feeds.websocket.finage import FinageVenue
+from mdstream.feeds.websocket.fmp import FmpVenue
 from mdstream.feeds.websocket.massive import MassiveVenue
 from mdstream.feeds.websocket.venue import EvictedError, Parsed, Venue
 
@@ -10,6 +11,7 @@ __all__ = [
     "BinanceVenue",
     "EvictedError",
     "FinageVenue",
+    "FmpVenue",
     "MassiveVenue",
     "Parsed",
     "Venue",

@@ -113,8 +113,8 @@ def test_malformed_frames_are_kept_beside_the_good_ones(vendor: Vendor) -> None:
         b"what?",
         b"7",
         vendor.trade(2, **{vendor.size: "?"}),
-        vendor.trade(3, p=[1]),
-        vendor.trade(4, p=-1),
+        vendor.trade(3, **{vendor.price: [1]}),
+        vendor.trade(4, **{vendor.price: -1}),
     ]
 
     async def test() -> None:

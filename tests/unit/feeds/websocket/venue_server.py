@@ -15,7 +15,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from mdstream.feeds import WireTick
-from mdstream.feeds.websocket import BinanceVenue, FinageVenue, MassiveVenue, Venue
+from mdstream.feeds.websocket import BinanceVenue, FinageVenue, FmpVenue, MassiveVenue, Venue
 
 KEY = "k3y-of-the-account"
 
@@ -38,6 +38,9 @@ class VendorServer(ABC):
 
     size: ClassVar[str]
     """The vendor's field for the size of a trade."""
+
+    price: ClassVar[str] = "p"
+    """The vendor's field for its price."""
 
     scripts: list[Script]
     statuses: list[HTTPStatus] = field(default_factory=list)
@@ -175,7 +178,46 @@ class FinageServer(VendorServer):
         self.asked.append((request["action"], request["symbols"].split(",")))
 
 
-VENDORS: list[type[VendorServer]] = [BinanceServer, FinageServer, MassiveServer]
+class FmpServer(VendorServer):
+    size = "ls"
+    price = "lp"
+
+    def venue(self) -> Venue:
+        return FmpVenue(SecretStr(KEY), self.url)
+
+    @staticmethod
+    def trade(number: int, symbol: str = "BTCUSDT", **changes: object) -> bytes:
+        """Return a frame of the documented shape; without id or sequence, its size is its number."""
+        event = {
+            "s": symbol.lower(), "t": 1662397411395419600, "type": "T", "ap": None, "as": None, "bp": None, "bs": None,
+            "lp": 149.12, "ls": number,
+        }  # fmt: skip
+        return orjson.dumps(event | changes)
+
+    @staticmethod
+    def number_of(tick: WireTick) -> int:
+        return int(tick["size"])
+
+    async def greet(self, socket: ServerConnection) -> None:
+        request = orjson.loads(await socket.recv())
+        if request == {"event": "login", "data": {"apiKey": KEY}}:
+            await self.say(socket, "login", 200, "Authenticated")
+            return
+        await self.say(socket, "login", 401, "Unauthorized")
+        await socket.close()
+
+    async def answer(self, socket: ServerConnection) -> None:
+        request = orjson.loads(await socket.recv())
+        self.asked.append((request["event"], [symbol.upper() for symbol in request["data"]["ticker"]]))
+        await self.say(socket, request["event"], 200, f"{request['event']}d")
+        await socket.send(b'{"event":"heartbeat"}', text=True)
+
+    @staticmethod
+    async def say(socket: ServerConnection, event: str, status: int, message: str) -> None:
+        await socket.send(orjson.dumps({"event": event, "status": status, "message": message}), text=True)
+
+
+VENDORS: list[type[VendorServer]] = [BinanceServer, FinageServer, FmpServer, MassiveServer]
 
 
 @asynccontextmanager
