@@ -21,6 +21,7 @@ from mdstream.feeds.redaction import redacted
 from mdstream.feeds.validation import shown
 from mdstream.feeds.websocket.frames import number, refused
 from mdstream.feeds.websocket.venue import EvictedError, Parsed
+from mdstream.schemas.conditions import CANCEL
 from mdstream.schemas.limits import Reason
 from mdstream.schemas.wire import to_micros
 
@@ -128,7 +129,7 @@ class FmpVenue:
         if not isinstance(event, dict) or "event" not in event:
             return False
         self._judge(event)
-        return event["event"] == "login"
+        return bool(event["event"] == "login")
 
     def _judge(self, event: Mapping[str, object]) -> None:
         """Raise what an answer means, if anything bad."""
@@ -161,7 +162,7 @@ def _tick(event: Mapping[str, object]) -> WireTick:
         "exchange": event.get("e"),
         "trade_id": None,
         "sequence": None,
-        "conditions": ["cancel"] if kind == "B" else None,
+        "conditions": [CANCEL] if kind == "B" else None,
     }
 
 

@@ -112,9 +112,9 @@ def test_malformed_frames_are_kept_beside_the_good_ones(vendor: Vendor) -> None:
         b"\xff\x00",
         b"what?",
         b"7",
-        vendor.trade(2, **{vendor.size: "?"}),
-        vendor.trade(3, **{vendor.price: [1]}),
-        vendor.trade(4, **{vendor.price: -1}),
+        vendor.trade(2, "BTCUSDT", **{vendor.size: "?"}),
+        vendor.trade(3, "BTCUSDT", **{vendor.price: [1]}),
+        vendor.trade(4, "BTCUSDT", **{vendor.price: -1}),
     ]
 
     async def test() -> None:
