@@ -51,13 +51,13 @@ def forming(bar: Row) -> Row:
     return {**bar, **opened, "volume": 1.0, "trade_count": 1, "last_event_time": bar["window_start"]}
 
 
-def send(servers: str, bars: Iterable[Row], *, partitions: int = 2) -> None:
-    """Put each bar into the topic as two revisions, a symbol always into the same partition."""
+def send(servers: str, bars: Iterable[Row], *, topic: str = str(BAR.topic), partitions: int = 2) -> None:
+    """Put each bar into a topic as two revisions, a symbol always into the same partition."""
     producer = Producer({"bootstrap.servers": servers})
     for bar in bars:
         for revision in (forming(bar), bar):
             place = sum(bar["symbol"].encode()) % partitions
-            producer.produce(str(BAR.topic), encode(revision), bar["symbol"], partition=place)
+            producer.produce(topic, encode(revision), bar["symbol"], partition=place)
         producer.poll(0)
     assert producer.flush(60) == 0
 
