@@ -206,7 +206,7 @@ def measure_latency(servers: LocalServers, rates: Sequence[float], seconds: floa
         stage.wait_until_idle(results)
         for rate in rates:
             ingested = TopicWatch(stage.servers, topic_of(BAR), lambda row, _: row["last_ingest_time"])
-            watches = {
+            watches: dict[str, TopicWatch | TableWatch] = {
                 "Kafka": TopicWatch(stage.servers, results, lambda _, now: now),
                 "database": TableWatch(database_url(database)),
             }
