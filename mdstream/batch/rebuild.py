@@ -16,16 +16,13 @@ from mdstream.errors import ConfigError, InvalidInputError
 from mdstream.indicators import indicator_levels
 from mdstream.schemas import ANOMALY, BAR, Record, nest_windows
 from mdstream.schemas.rules import Rule
-from mdstream.sinks import KafkaSink, RedisBarSink, RedisIndicatorSink, Sink, configured_sinks
+from mdstream.sinks import lasting_sinks
 from mdstream.streaming import check_rules, load_conditions, write_batch
 from mdstream.transforms import to_anomalies, to_bars
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAYS_AT_ONCE = 8
 """Ticks of so many days are in work at a time."""
-
-_ONLY_THE_NEWEST = (RedisBarSink, RedisIndicatorSink, KafkaSink)
-"""Stores for which the past is no news: it would look like the present, and alert people."""
 
 
 @dataclass(frozen=True)
@@ -140,5 +137,4 @@ def _analyse(
 
 def _store(frame: DataFrame, settings: Settings, record: Record) -> int:
     """Write the rows to the stores that keep the past, and return how many there were."""
-    sinks: list[Sink] = [s for s in configured_sinks(settings, record) if not isinstance(s, _ONLY_THE_NEWEST)]
-    return write_batch(sinks, settings.stores.patience_seconds)(frame)
+    return write_batch(lasting_sinks(settings, record), settings.stores.patience_seconds)(frame)

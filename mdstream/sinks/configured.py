@@ -14,6 +14,10 @@ _READ_FROM_KAFKA = (STORED_TICK, BAR)
 """Records that are in their topic already when they are stored: only results are sent there."""
 
 
+_ONLY_THE_NEWEST = (RedisBarSink, RedisIndicatorSink, RedisLatestPriceSink, RedisPredictionSink, KafkaSink)
+"""Stores for which the past is no news: it would look like the present, and alert people."""
+
+
 def configured_sinks(settings: Settings, record: Record) -> tuple[Sink, ...]:
     """Return a sink for each store that is switched on and takes `record`, the database first.
 
@@ -43,3 +47,17 @@ def configured_sinks(settings: Settings, record: Record) -> tuple[Sink, ...]:
     if stores.kafka.enabled and record.topic is not None and record not in _READ_FROM_KAFKA:
         sinks.append(KafkaSink(settings.kafka, record))
     return tuple(sinks)
+
+
+def lasting_sinks(settings: Settings, record: Record) -> tuple[Sink, ...]:
+    """Return a sink for each store that is switched on, takes `record` and keeps the past: not Redis and Kafka.
+
+    Args:
+        settings: All settings.
+        record: What is to be stored, see `configured_sinks`.
+
+    Example:
+        >>> lasting_sinks(Settings(), BAR)  # doctest: +ELLIPSIS
+        (TimescaleSink(...),)
+    """
+    return tuple(sink for sink in configured_sinks(settings, record) if not isinstance(sink, _ONLY_THE_NEWEST))
