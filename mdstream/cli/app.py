@@ -21,6 +21,7 @@ from mdstream.cli.ingest import ingest, replay
 from mdstream.cli.maintain import maintain
 from mdstream.cli.rebuild import rebuild
 from mdstream.cli.run import run
+from mdstream.cli.websocket import websocket
 from mdstream.errors import MdstreamError
 
 app = typer.Typer(
@@ -43,6 +44,7 @@ app.command()(rebuild)
 app.command()(maintain)
 app.command()(alerts)
 app.command()(api)
+app.command()(websocket)
 app.command()(doctor)
 
 

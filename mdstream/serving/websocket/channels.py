@@ -1,0 +1,88 @@
+"""What clients can subscribe to: a channel for each kind of record."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
+
+from mdstream.config import Settings
+from mdstream.schemas import ANOMALY, BAR, PREDICTION, TICK, Record
+
+DEFAULT_CHANNELS = ("tick", "bar")
+"""What a client gets that names no channels."""
+
+_INGEST_TIMES = ("ingest_time", "last_ingest_time")
+_NOT_IN_KEY = ("symbol", "window")
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One kind of record, and how its records take each other's place.
+
+    Attributes:
+        name: What clients call it.
+        topic: Where its records come from.
+        windowed: Whether its records are of a window each.
+        time_column: Places a record in time.
+        revision_column: Grows with the revisions of one thing, if there are any.
+        ingest_column: When the newest tick behind the record reached us, if it says so.
+        key_columns: What tells things of one symbol and window apart; none: each record is newer than the last.
+        kind_columns: The same without time: what has a newest thing of its own.
+    """
+
+    name: str
+    topic: str
+    windowed: bool
+    time_column: str
+    revision_column: str | None
+    ingest_column: str | None
+    key_columns: tuple[str, ...]
+    kind_columns: tuple[str, ...]
+
+    @classmethod
+    def of(cls, name: str, record: Record) -> Channel:
+        """Derive a channel from the declaration of its record."""
+        columns = record.schema.names
+        key = tuple(column for column in record.key if column not in _NOT_IN_KEY)
+        return cls(
+            name=name,
+            topic=str(record.topic),
+            windowed="window" in columns,
+            time_column=str(record.time_column),
+            revision_column=record.revision_column,
+            ingest_column=next((column for column in _INGEST_TIMES if column in columns), None),
+            key_columns=key,
+            kind_columns=tuple(column for column in key if column != record.time_column),
+        )
+
+    def key_of(self, fields: Mapping[str, Any]) -> Hashable:
+        """Return which of the things of its symbol and window a record is of."""
+        return _values(self.key_columns, fields)
+
+    def kind_of(self, fields: Mapping[str, Any]) -> Hashable:
+        """Return which newest thing a record may be."""
+        return _values(self.kind_columns, fields)
+
+
+def _values(columns: tuple[str, ...], fields: Mapping[str, Any]) -> Hashable:
+    values: Hashable = itemgetter(*columns)(fields) if columns else ()
+    return values
+
+
+def channels_of(settings: Settings) -> tuple[Channel, ...]:
+    """Return every channel.
+
+    Example:
+        >>> [channel.name for channel in channels_of(Settings())]
+        ['tick', 'bar', 'indicator', 'anomaly', 'prediction']
+    """
+    records = {
+        "tick": TICK,
+        "bar": BAR,
+        "indicator": settings.indicator_record,
+        "anomaly": ANOMALY,
+        "prediction": PREDICTION,
+    }
+    return tuple(Channel.of(name, record) for name, record in records.items())

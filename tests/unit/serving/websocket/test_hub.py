@@ -1,0 +1,336 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from mdstream.config import ServingSettings, Settings
+from mdstream.config.serving import WebSocketSettings
+from mdstream.serving.websocket.channels import DEFAULT_CHANNELS
+from mdstream.serving.websocket.client import Client
+from mdstream.serving.websocket.counters import Counters
+from mdstream.serving.websocket.hub import Hub, Selection
+from tests.unit.serving.websocket.peers import Peer, client_of
+from tests.unit.serving.websocket.records import MINUTE, NOON, anomaly, bar, prediction, tick
+
+LATER = NOON + MINUTE
+WINDOWS = ("1min", "5min", "15min")
+
+
+class Exchange:
+    """A hub, the clients it knows, and rounds when the test says so."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        settings = Settings(serving=ServingSettings(websocket=WebSocketSettings(stalled_seconds=15)))
+        self.hub = Hub(settings, Counters(self.registry))
+
+    def join(
+        self, *symbols: str, channels: Sequence[str] = DEFAULT_CHANNELS, windows: Sequence[str] = WINDOWS
+    ) -> tuple[Peer, Client]:
+        peer = Peer()
+        client = client_of(peer)
+        self.hub.add(client)
+        if symbols:
+            self.hub.subscribe(client, Selection(symbols, channels, windows))
+        return peer, client
+
+    def round(self) -> None:
+        asyncio.run(self.hub._round())
+
+    def count(self, name: str) -> float:
+        value = self.registry.get_sample_value(name)
+        assert value is not None
+        return value
+
+
+@pytest.fixture
+def exchange() -> Exchange:
+    return Exchange()
+
+
+def sequences(messages: list[dict[str, object]]) -> list[object]:
+    return [message["sequence"] for message in messages]
+
+
+def test_a_record_reaches_who_wants_it_with_the_very_bytes_of_the_topic(exchange: Exchange) -> None:
+    apple, _ = exchange.join("AAPL")
+    other, _ = exchange.join("MSFT")
+    everything, _ = exchange.join("*")
+    exchange.hub.take([tick(price=189.25, conditions=["@", "I"])])
+    exchange.round()
+
+    [message] = apple.received()
+    assert message == {
+        "type": "tick",
+        "symbol": "AAPL",
+        "sequence": 1,
+        "data": {
+            "symbol": "AAPL",
+            "price": 189.25,
+            "size": 100.0,
+            "event_time": NOON,
+            "ingest_time": NOON,
+            "conditions": ["@", "I"],
+        },
+    }
+    assert other.received() == []
+    assert everything.received() == [message]
+
+
+def test_a_symbol_is_escaped_as_json_asks_for(exchange: Exchange) -> None:
+    peer, _ = exchange.join("*")
+    exchange.hub.take([tick(symbol='A"\\B')])
+    exchange.round()
+
+    assert peer.received()[0]["symbol"] == 'A"\\B'
+
+
+def test_frames_longer_than_the_short_forms_of_a_length(exchange: Exchange) -> None:
+    peer, _ = exchange.join("AAPL")
+    for length in (1, 70, 60_000, 70_000):
+        exchange.hub.take([tick(source="x" * length)])
+        exchange.round()
+
+    assert [len(message["data"]["source"]) for message in peer.received()] == [1, 70, 60_000, 70_000]
+
+
+def test_newer_records_take_the_place_of_what_waits_and_leave_a_gap(exchange: Exchange) -> None:
+    peer, _ = exchange.join("AAPL", windows=["1min"])
+    exchange.hub.take([tick(), *(bar(count=count) for count in range(1, 8)), tick(at=NOON + 1), tick(at=NOON + 2)])
+    exchange.round()
+    messages = peer.received()
+
+    assert [(message["type"], message["sequence"]) for message in messages] == [("tick", 3), ("bar", 7)]
+    assert messages[0]["data"]["event_time"] == NOON + 2
+    assert messages[1]["data"]["trade_count"] == 7
+    assert peer.writes == 2  # the snapshot of nothing, and one for all that is new
+    assert exchange.count("websocket_frames_sent_total") == 2
+    assert exchange.count("websocket_frames_conflated_total") == 8
+
+
+def test_the_last_revision_of_a_bar_is_not_lost_to_the_next_bar(exchange: Exchange) -> None:
+    peer, _ = exchange.join("AAPL", channels=["bar"])
+    exchange.hub.take([bar(count=1), bar(count=2), bar(start=LATER, count=1), bar(start=LATER, count=2)])
+    exchange.round()
+
+    bars = [(message["data"]["window_start"], message["data"]["trade_count"]) for message in peer.received()]
+    assert bars == [(NOON, 2), (LATER, 2)]
+
+
+def test_numbers_never_go_back(exchange: Exchange) -> None:
+    peer, _ = exchange.join("AAPL", channels=["bar"])
+    exchange.hub.take([bar(count=1), bar(start=LATER, count=1), bar(count=2), bar(start=LATER, count=2), bar(count=3)])
+    exchange.round()
+    messages = peer.received()
+
+    assert sequences(messages) == [4, 5]
+    assert [message["data"]["window_start"] for message in messages] == [LATER, NOON]
+
+
+def test_numbers_count_for_each_symbol_channel_and_window(exchange: Exchange) -> None:
+    peer, _ = exchange.join("*")
+    for _ in range(2):
+        exchange.hub.take([tick(), tick("MSFT"), bar(), bar(window="5min")])
+        exchange.round()
+
+    # The second bars are repeats.
+    assert sequences(peer.received()) == [1, 1, 1, 1, 2, 2]
+
+
+def test_repeats_and_older_revisions_are_dropped(exchange: Exchange) -> None:
+    peer, _ = exchange.join("AAPL", channels=["bar"])
+    for record in (bar(count=5), bar(count=5), bar(count=4), bar(count=5, close=190.0), bar(count=6)):
+        exchange.hub.take([record])
+        exchange.round()
+
+    # Indicators of a bar may change while its count does not.
+    assert [(message["data"]["trade_count"], message["data"]["close"]) for message in peer.received()] == [
+        (5, 189.5),
+        (5, 190.0),
+        (6, 189.5),
+    ]
+
+
+def test_equal_trades_all_count(exchange: Exchange) -> None:
+    peer, _ = exchange.join("AAPL")
+    for _ in range(3):
+        exchange.hub.take([tick()])
+        exchange.round()
+
+    assert sequences(peer.received()) == [1, 2, 3]
+
+
+def test_a_late_trade_does_not_take_the_place_of_the_newest(exchange: Exchange) -> None:
+    peer, _ = exchange.join("AAPL", channels=["tick"])
+    exchange.hub.take([tick(at=NOON + 5), tick(at=NOON), tick(at=NOON + 1)])
+    exchange.round()
+    later, _ = exchange.join("AAPL", channels=["tick"])
+
+    assert [message["data"]["event_time"] for message in peer.received()] == [NOON + 5, NOON + 1]
+    assert [message["data"]["event_time"] for message in later.received()] == [NOON + 5]
+
+
+def test_a_snapshot_is_the_newest_of_each_thing(exchange: Exchange) -> None:
+    exchange.hub.take([tick(), tick(at=NOON + 1), tick("MSFT"), bar(start=LATER), bar(count=3), bar(window="5min")])
+    exchange.hub.take([anomaly(), anomaly(rule="price_spike"), anomaly(start=LATER)])
+    exchange.hub.take([prediction(horizon=5), prediction(horizon=5, target=LATER), prediction(horizon=15)])
+    peer, _ = exchange.join("AAPL", channels=("tick", "bar", "anomaly", "prediction"))
+    messages = peer.received()
+
+    assert all(message["snapshot"] is True for message in messages)
+    of_type = {kind: [m["data"] for m in messages if m["type"] == kind] for kind in ("tick", "bar", "anomaly")}
+    assert [data["event_time"] for data in of_type["tick"]] == [NOON + 1]
+    assert {(data["window"], data["window_start"]) for data in of_type["bar"]} == {("1min", LATER), ("5min", NOON)}
+    assert [(data["rule"], data["window_start"]) for data in of_type["anomaly"]] == [
+        ("price_spike", NOON),
+        ("volume_spike", LATER),
+    ]
+    forecasts = [message["data"] for message in messages if message["type"] == "prediction"]
+    assert [(data["horizon_minutes"], data["target_time"]) for data in forecasts] == [(5, LATER), (15, NOON)]
+
+
+def test_numbers_go_on_behind_a_snapshot(exchange: Exchange) -> None:
+    exchange.hub.take([tick(), tick()])
+    peer, client = exchange.join("AAPL")
+    exchange.hub.take([tick()])
+    # Asking again while something waits does not turn the order round.
+    exchange.hub.subscribe(client, Selection(["AAPL"], ["tick"], WINDOWS))
+    exchange.hub.take([tick()])
+    exchange.round()
+
+    messages = [(message["sequence"], message.get("snapshot", False)) for message in peer.received()]
+    assert messages == [(2, True), (3, False), (3, True), (4, False)]
+
+
+def test_windows_and_channels_are_kept_apart(exchange: Exchange) -> None:
+    peer, client = exchange.join("AAPL", channels=["bar"], windows=["5min"])
+    exchange.hub.subscribe(client, Selection(["MSFT"], ["tick"], WINDOWS))
+    exchange.hub.take([tick(), bar(), bar(window="5min"), bar("MSFT"), tick("MSFT")])
+    exchange.round()
+
+    found = [(message["type"], message["symbol"]) for message in peer.received()]
+    assert found == [("bar", "AAPL"), ("tick", "MSFT")]
+
+
+def test_unsubscribing(exchange: Exchange) -> None:
+    peer, client = exchange.join("AAPL", "MSFT")
+    exchange.hub.take([tick(), tick("MSFT"), bar()])
+    exchange.hub.unsubscribe(client, Selection(["AAPL"], ["tick"], WINDOWS))
+    assert len(peer.received()) == 3  # what waited is not lost
+    exchange.hub.take([tick(), tick("MSFT"), bar(count=2), bar(window="5min")])
+    exchange.round()
+
+    assert [(message["type"], message["symbol"]) for message in peer.received()] == [
+        ("tick", "MSFT"),
+        ("bar", "AAPL"),
+        ("bar", "AAPL"),
+    ]
+
+
+def test_unsubscribing_from_every_symbol(exchange: Exchange) -> None:
+    peer, client = exchange.join("AAPL", "*")
+    exchange.hub.unsubscribe(client, Selection(["AAPL"], ["tick", "bar"], WINDOWS))
+    exchange.hub.take([tick()])
+    exchange.round()
+    assert len(peer.received()) == 1  # as one of all symbols it still comes
+
+    exchange.hub.unsubscribe(client, Selection(["*"], ["tick", "bar"], WINDOWS))
+    exchange.hub.take([tick(), tick("MSFT"), tick("NEW")])
+    exchange.round()
+    assert peer.received() == []
+    assert client.subscriptions == set()
+
+
+def test_a_client_that_takes_nothing_is_conflated_and_then_cut_off(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("mdstream.serving.websocket.hub.time.monotonic", lambda: now)
+    frozen, client = exchange.join("AAPL", windows=["1min"])
+    live, _ = exchange.join("AAPL", windows=["1min"])
+    frozen.held_back = 50_000
+    for count in range(1, 15):
+        now += 1
+        exchange.hub.take([tick(), bar(count=count)])
+        exchange.round()
+    assert len(live.received()) == 28
+    assert frozen.received() == []
+    assert len(client.pending) == 2
+    assert exchange.count("websocket_frames_conflated_total") == 26
+
+    frozen.held_back = 40_000  # it took something: its time begins anew
+    for _ in range(15):
+        now += 1
+        exchange.round()
+        assert not frozen.aborted
+    now += 2
+    exchange.round()
+    assert frozen.aborted
+    assert exchange.count("websocket_clients_stalled_total") == 1
+
+
+def test_a_slow_client_goes_on_with_the_newest(exchange: Exchange) -> None:
+    peer, client = exchange.join("AAPL", channels=["bar"])
+    peer.held_back = 1
+    for count in range(1, 100):
+        exchange.hub.take([bar(count=count)])
+        exchange.round()
+    peer.held_back = 0
+    exchange.round()
+
+    assert [(message["sequence"], message["data"]["trade_count"]) for message in peer.received()] == [(99, 99)]
+    assert exchange.count("websocket_frames_sent_total") == 1
+    assert exchange.count("websocket_frames_conflated_total") == 98
+    assert client.pending == {}
+
+
+def test_who_left_is_forgotten(exchange: Exchange) -> None:
+    peer, client = exchange.join("AAPL", "*")
+    exchange.hub.take([tick()])
+    exchange.hub.remove(client)
+    exchange.hub.take([tick(), tick("NEW")])
+    exchange.round()
+
+    assert peer.received() == []
+    assert exchange.count("websocket_clients") == 0
+    assert exchange.count("websocket_frames_conflated_total") == 0
+    assert all(not stream.subscribers for stream in exchange.hub._streams.values())
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"3",
+        b"null",
+        b"{}",
+        b'{"symbol":"AAPL"}',
+        b'{"symbol":["AAPL"],"event_time":1}',
+        b'{"symbol":"AAPL","event_time":"noon"}',
+        b'{"symbol":3,"event_time":1}',
+        b'{"symbol":"AAPL","event_time":1} {"symbol":"MSFT"}',
+    ],
+)
+def test_what_is_no_record_is_counted_and_harms_nobody(exchange: Exchange, value: bytes) -> None:
+    peer, _ = exchange.join("*")
+    exchange.hub.take([("tick_data", value), tick("MSFT")])
+    exchange.round()
+
+    assert [message["symbol"] for message in peer.received()] == ["MSFT"]
+    assert exchange.registry.get_sample_value("websocket_records_unreadable_total", {"topic": "tick_data"}) == 1
+
+
+def test_a_message_of_the_server_comes_behind_what_waits(exchange: Exchange) -> None:
+    peer, _ = exchange.join("AAPL")
+    exchange.hub.take([tick()])
+    exchange.hub.announce(b'\x81\x11{"type":"status"}')
+    exchange.round()
+
+    assert [message["type"] for message in peer.received()] == ["tick", "status"]
+    assert exchange.count("websocket_frames_sent_total") == 1
+    assert exchange.count("websocket_frames_conflated_total") == 0
