@@ -12,6 +12,7 @@
     │   └── SinkUnavailableError   a store cannot be reached now; the same write may be tried again
     ├── AlertError                 alerts cannot be read, or a channel refused one
     │   └── AlertDelayedError      a channel cannot take an alert now; it may be sent again
+    ├── ModelError                 a trained model is not there, or cannot be used
     ├── ServerError                an embedded server does not start, or stopped
     └── QueryFailedError           a streaming query ended with an error
 """
@@ -73,6 +74,10 @@ class AlertDelayedError(AlertError):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class ModelError(MdstreamError):
+    """A trained model is not there, or cannot be used."""
 
 
 class ServerError(MdstreamError):

@@ -16,11 +16,14 @@ from mdstream.cli.bars import bars
 from mdstream.cli.console import errors
 from mdstream.cli.demo import demo
 from mdstream.cli.doctor import doctor
+from mdstream.cli.evaluate import evaluate
 from mdstream.cli.indicators import indicators
 from mdstream.cli.ingest import ingest, replay
 from mdstream.cli.maintain import maintain
+from mdstream.cli.predict import predict
 from mdstream.cli.rebuild import rebuild
 from mdstream.cli.run import run
+from mdstream.cli.train import train
 from mdstream.cli.websocket import websocket
 from mdstream.errors import MdstreamError
 
@@ -42,6 +45,9 @@ app.command()(bars)
 app.command()(indicators)
 app.command()(rebuild)
 app.command()(maintain)
+app.command()(train)
+app.command()(evaluate)
+app.command()(predict)
 app.command()(alerts)
 app.command()(api)
 app.command()(websocket)

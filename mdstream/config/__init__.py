@@ -2,6 +2,7 @@
 
 from mdstream.config.alerting import AlertSettings
 from mdstream.config.feeds import FeedSettings
+from mdstream.config.forecasting import ForecastSettings
 from mdstream.config.loading import CONFIG_VARIABLE, load_settings
 from mdstream.config.rules import load_rules
 from mdstream.config.serving import ServingSettings
@@ -12,6 +13,7 @@ __all__ = [
     "CONFIG_VARIABLE",
     "AlertSettings",
     "FeedSettings",
+    "ForecastSettings",
     "InfluxSettings",
     "KafkaResultSettings",
     "KafkaSettings",

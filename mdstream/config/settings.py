@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mdstream.config.alerting import AlertSettings
 from mdstream.config.feeds import FeedSettings
+from mdstream.config.forecasting import ForecastSettings
 from mdstream.config.section import Seconds, Section
 from mdstream.config.serving import ServingSettings
 from mdstream.config.stores import StoreSettings
@@ -156,6 +157,7 @@ class Settings(BaseSettings):
         None, description="anomaly rules; else conf/rules.yaml if it exists, else those that come with mdstream"
     )
     alerts: AlertSettings = AlertSettings()
+    forecasting: ForecastSettings = ForecastSettings()
 
     @property
     def windows(self) -> tuple[BarWindow, ...]:

@@ -1,0 +1,61 @@
+"""`mdstream predict`: a price forecast beside the last price."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from mdstream.cli.configuration import ConfigFile
+from mdstream.cli.console import errors, output
+from mdstream.cli.train import verdict
+from mdstream.config import load_settings
+
+_STALE = timedelta(hours=1)
+
+
+def predict(
+    symbol: Annotated[str, typer.Argument(help="The instrument, e.g. AAPL.", show_default=False)],
+    minutes: Annotated[int, typer.Option(min=1, help="Horizon: one that was trained.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Forecast a price from the newest closed bars in the database, with an interval and beside the last price.
+
+    Without a usable model the forecast is the last price, and the reason is logged.
+
+    Example: `mdstream predict AAPL --minutes 5`
+    """
+    settings = load_settings(config)
+
+    # Imported here so that `mdstream --help` stays quick.
+    import pyarrow as pa
+
+    from mdstream.forecasting import PricePredictor
+    from mdstream.forecasting.predictor import NAIVE
+    from mdstream.schemas import PREDICTION
+    from mdstream.schemas.wire import encode_batch
+
+    made = PricePredictor(settings).predict_next_price(symbol, minutes)
+    if as_json:
+        row = pa.RecordBatch.from_pylist([made.as_row()], schema=PREDICTION.schema)
+        output.print_json(encode_batch(row)[0].decode())
+        return
+    coverage = settings.forecasting.coverage
+    table = Table("", symbol, show_header=True)
+    table.add_row("for", f"{made.target_time:%Y-%m-%d %H:%M:%S} UTC")
+    table.add_row("forecast", f"[bold]{made.predicted_price:,.4f}[/]")
+    if made.lower is not None and made.upper is not None:
+        table.add_row(f"{coverage:.0%} interval", f"{made.lower:,.4f} to {made.upper:,.4f}")
+    table.add_row("last price (naive)", f"{made.naive_price:,.4f}")
+    table.add_row("model", made.model_version)
+    if made.relative_mae is not None:
+        table.add_row("relative MAE", f"{made.relative_mae:.4f}, {verdict(made.beats_naive)}")
+    output.print(table)
+    if made.model_version == NAIVE:
+        errors.print("[yellow]there is no usable model: this is the last price[/]")
+    age = made.made_at - made.target_time + timedelta(minutes=minutes)
+    if age > _STALE:
+        errors.print(f"[yellow]the newest closed bar ended {age} ago[/]")

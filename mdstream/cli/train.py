@@ -1,0 +1,84 @@
+"""`mdstream train`: models that forecast prices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import MofNCompleteColumn, Progress
+from rich.table import Table
+
+from mdstream.cli.configuration import ConfigFile
+from mdstream.cli.console import errors, output
+from mdstream.cli.symbols import listed
+from mdstream.config import load_settings
+from mdstream.errors import InvalidInputError
+from mdstream.schemas import BarWindow
+
+Symbols = Annotated[str | None, typer.Option(help="Symbols, with commas between; else all that have bars.")]
+Minutes = Annotated[list[int] | None, typer.Option(help="Horizon; may be given several times. Else those configured.")]
+Source = Annotated[
+    Path | None, typer.Option("--input", help="Bars as parquet, e.g. of `mdstream bars`; else those in the database.")
+]
+WindowName = Annotated[str | None, typer.Option("--window", help="Window of the bars; else the shortest configured.")]
+
+
+def train(
+    symbols: Symbols = None,
+    minutes: Minutes = None,
+    source: Source = None,
+    window: WindowName = None,
+    config: ConfigFile = None,
+) -> None:
+    """Train a model for each symbol and horizon, and say whether it is better than the last price.
+
+    Each is first evaluated by walking forward through its bars, then trained on all of them, and replaces the one in
+    `forecasting.models` (`models/`) in one step: running jobs take the new one up by themselves. Most models of prices
+    are not better than the last price; such a model is kept, and every forecast of it says so.
+
+    Example: `mdstream train --symbols AAPL,MSFT --minutes 5 --minutes 15`
+    """
+    settings = load_settings(config)
+
+    # Imported here so that `mdstream --help` stays quick.
+    from mdstream.forecasting.store import ModelStore
+    from mdstream.forecasting.stored import LearningBars
+    from mdstream.forecasting.training import train as train_model
+
+    forecasting = settings.forecasting
+    bars = LearningBars(settings, source, BarWindow.parse(window) if window else None, listed(symbols))
+    store = ModelStore(forecasting.models)
+    horizons = tuple(minutes or forecasting.horizons_minutes)
+    table = Table("symbol", "minutes", "samples", "relative MAE", "verdict")
+    failures = []
+    with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=errors, transient=True) as progress:
+        task = progress.add_task("training", total=len(bars.symbols) * len(horizons))
+        for symbol in bars.symbols:
+            series = bars.of(symbol)
+            for horizon in horizons:
+                progress.update(task, description=f"training {symbol}")
+                try:
+                    made = train_model(symbol, series, bars.window, horizon, forecasting, store)
+                except InvalidInputError as exc:
+                    failures.append(f"{symbol}, {horizon} minutes: {exc}")
+                else:
+                    found = number(made.relative_mae, ".4f")
+                    table.add_row(symbol, str(horizon), f"{made.rows:,}", found, verdict(made.beats_naive))
+                progress.advance(task)
+    output.print(table)
+    for failure in failures:
+        errors.print(f"[yellow]not trained:[/] {failure}", highlight=False)
+    if table.row_count == 0:
+        raise InvalidInputError("no model was trained; the reasons are above")
+    errors.print(f"{table.row_count} models in {forecasting.models}")
+
+
+def number(value: float | None, form: str) -> str:
+    """Return a number in a form, or a dash for none."""
+    return "-" if value is None else format(value, form)
+
+
+def verdict(beats_naive: bool) -> str:
+    """Return what an evaluation says, coloured."""
+    return "[green]better than the last price[/]" if beats_naive else "[yellow]not better than the last price[/]"

@@ -1,0 +1,176 @@
+"""Forecasts of prices, each beside the last price, which is what a model has to beat."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mdstream.config import Settings, load_settings
+from mdstream.errors import InvalidInputError
+from mdstream.forecasting.samples import as_datetime, steps_of
+from mdstream.forecasting.store import ModelStore, TrainedModel
+from mdstream.forecasting.stored import StoredBars
+from mdstream.schemas.wire import from_micros, to_micros
+
+logger = logging.getLogger(__name__)
+
+NAIVE = "naive"
+"""Version of the forecast that says the last price."""
+
+_MINUTE_MICROS = 60_000_000
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A forecast; the fields are those of `mdstream.schemas.PREDICTION`."""
+
+    symbol: str
+    horizon_minutes: int
+    made_at: datetime
+    target_time: datetime
+    last_price: float
+    predicted_price: float
+    lower: float | None
+    upper: float | None
+    naive_price: float
+    model_version: str
+    beats_naive: bool
+    relative_mae: float | None
+
+    def as_row(self) -> dict[str, object]:
+        """Return the forecast as a row of PREDICTION."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ClosedBar:
+    """The newest closed bar of a symbol, and what a model reads of it.
+
+    Attributes:
+        symbol: The instrument.
+        end: First instant after the bar.
+        close: Its last price.
+        features: See `mdstream.forecasting.features.FEATURES`; NaN while warming up.
+    """
+
+    symbol: str
+    end: datetime
+    close: float
+    features: NDArray[np.float64]
+
+
+def forecast(bar: ClosedBar, horizon_minutes: int, trained: TrainedModel | None, made_at: datetime) -> Forecast:
+    """Forecast the price `horizon_minutes` after a bar's end.
+
+    Without a model, and while features are warming up, the forecast is the last price.
+
+    Args:
+        bar: What is known.
+        horizon_minutes: How far ahead.
+        trained: The model, if there is one.
+        made_at: When this happens.
+    """
+    low = middle = high = None
+    if trained is not None and np.isfinite(bar.features).all():
+        moves = trained.model.predict(bar.features.reshape(1, -1))[0]
+        low, middle, high = (float(price) for price in bar.close * np.exp(moves))
+    known = trained.metadata if trained is not None and middle is not None else None
+    return Forecast(
+        symbol=bar.symbol,
+        horizon_minutes=horizon_minutes,
+        made_at=made_at,
+        target_time=from_micros(to_micros(bar.end) + horizon_minutes * _MINUTE_MICROS),
+        last_price=bar.close,
+        predicted_price=bar.close if middle is None else middle,
+        lower=low,
+        upper=high,
+        naive_price=bar.close,
+        model_version=known.version if known else NAIVE,
+        beats_naive=known.beats_naive if known else False,
+        relative_mae=known.relative_mae if known else None,
+    )
+
+
+def forecasts_of(
+    bars: Sequence[ClosedBar],
+    horizons_minutes: Sequence[int],
+    models: ModelStore,
+    made_at: datetime,
+    *,
+    naive_without_model: bool,
+) -> list[Forecast]:
+    """Forecast from bars that have just closed, as the stream does.
+
+    Nothing is said of a time that has passed, nor by a model that was trained on what happened then.
+
+    Args:
+        bars: One a symbol.
+        horizons_minutes: How far ahead.
+        models: The trained models.
+        made_at: When this happens.
+        naive_without_model: Say the last price where there is no usable model, else nothing.
+    """
+    made = []
+    for bar in bars:
+        for horizon in horizons_minutes:
+            trained = models.current(bar.symbol, horizon)
+            if trained is not None and bar.end < trained.metadata.known_until:
+                trained = None
+            said = forecast(bar, horizon, trained, made_at)
+            if said.target_time > made_at and (naive_without_model or said.model_version != NAIVE):
+                made.append(said)
+    return made
+
+
+class PricePredictor:
+    """Forecasts from the newest closed bars in the database.
+
+    Args:
+        settings: All settings; None for those that are configured.
+
+    Example:
+        >>> PricePredictor().predict_next_price("AAPL", time_horizon_minutes=5)  # doctest: +SKIP
+        Forecast(symbol='AAPL', horizon_minutes=5, ...)
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._settings = settings or load_settings()
+        self._window = min(self._settings.windows, key=lambda window: window.seconds)
+        self._bars = StoredBars(self._settings.stores.timescaledb, self._window)
+        self._models = ModelStore(self._settings.forecasting.models)
+
+    def predict_next_price(self, symbol: str, time_horizon_minutes: int = 5) -> Forecast:
+        """Forecast the price some minutes after the end of the newest closed bar.
+
+        The answer names the model, says whether it was better than the last price when it was evaluated, and has the
+        last price beside it. Without a usable model it is the last price, as the log explains.
+
+        Args:
+            symbol: The instrument.
+            time_horizon_minutes: How far ahead: a horizon that was trained.
+
+        Raises:
+            InvalidInputError: There is no closed bar of the symbol, or the horizon is not a multiple of the bars.
+            SinkUnavailableError: The database cannot be reached.
+            SinkError: It has no table of bars.
+        """
+        steps_of(self._window, time_horizon_minutes)
+        now = datetime.now(UTC)
+        bars = self._bars.last(symbol, self._settings.history_bars, now)
+        if not len(bars):
+            raise InvalidInputError(
+                f"there is no closed bar of {symbol}, window {self._window.name}, in the database; "
+                "expected bars that the job analytics has stored"
+            )
+        newest = ClosedBar(symbol, as_datetime(bars.ends[-1]), float(bars.close[-1]), bars.features()[-1])
+        trained = self._models.current(symbol, time_horizon_minutes)
+        if trained is not None and not np.isfinite(newest.features).all():
+            logger.warning(
+                "%s has %d closed bars, too few for the model: forecasting its last price", symbol, len(bars)
+            )
+        return forecast(newest, time_horizon_minutes, trained, now)

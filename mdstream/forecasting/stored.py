@@ -1,0 +1,206 @@
+"""Closed bars from the database or a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psycopg2
+import pyarrow as pa
+import pyarrow.parquet as pq
+import sqlalchemy as sa
+
+from mdstream.config import Settings, TimescaleSettings
+from mdstream.config.database_url import database_url
+from mdstream.errors import InvalidInputError, SinkError, SinkUnavailableError
+from mdstream.forecasting.samples import ClosedBars
+from mdstream.schemas import BAR, BarWindow
+from mdstream.schemas.tables import table_of
+
+_COLUMNS = ("window_end", "close", "volume")
+_OF_A_FILE = ("symbol", "window", *_COLUMNS)
+
+
+class StoredBars:
+    """Bars in the database.
+
+    A bar is closed when its window has passed by the clock. Bars that are revised later are read as they are then.
+
+    Args:
+        settings: The database.
+        window: Of which window.
+    """
+
+    def __init__(self, settings: TimescaleSettings, window: BarWindow) -> None:
+        self._settings = settings
+        self._window = window
+
+    def symbols(self, start: datetime) -> list[str]:
+        """Return the symbols that have bars from `start` on.
+
+        Raises:
+            SinkUnavailableError: The database cannot be reached.
+            SinkError: It has no such table.
+        """
+        table = table_of(BAR)
+        query = sa.select(table.c.symbol).where(table.c.window == self._window.name, table.c.window_start >= start)
+        return [row[0] for row in self._rows(query.distinct().order_by(table.c.symbol))]
+
+    def since(self, symbol: str, start: datetime, now: datetime) -> ClosedBars:
+        """Return the bars of a symbol that start at `start` or later and are closed at `now`.
+
+        Raises:
+            SinkUnavailableError: The database cannot be reached.
+            SinkError: It has no such table.
+        """
+        return _bars_of(self._rows(self._closed(symbol, now).where(table_of(BAR).c.window_start >= start)))
+
+    def last(self, symbol: str, count: int, now: datetime) -> ClosedBars:
+        """Return the last `count` bars of a symbol that are closed at `now`.
+
+        Raises:
+            SinkUnavailableError: The database cannot be reached.
+            SinkError: It has no such table.
+        """
+        return _bars_of(self._rows(self._closed(symbol, now).limit(count)))
+
+    def newest_time(self, now: datetime) -> datetime | None:
+        """Return where the newest bar that is closed at `now` ends, of whatever symbol; None if there is none.
+
+        Raises:
+            SinkUnavailableError: The database cannot be reached.
+            SinkError: It has no such table.
+        """
+        table = table_of(BAR)
+        rows = self._rows(
+            sa.select(table.c.window_end)
+            .where(table.c.window == self._window.name, table.c.window_end <= now)
+            .order_by(table.c.window_start.desc())
+            .limit(1)
+        )
+        return rows[0][0] if rows else None
+
+    def _closed(self, symbol: str, now: datetime) -> sa.Select[Any]:
+        table = table_of(BAR)
+        return (
+            sa.select(*(table.c[name] for name in _COLUMNS))
+            .where(table.c.symbol == symbol, table.c.window == self._window.name, table.c.window_end <= now)
+            # Said again of the column by which partitions are chosen.
+            .where(table.c.window_start < now)
+            .order_by(table.c.window_start.desc())
+        )
+
+    def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+        where = f"PostgreSQL at {self._settings.host}:{self._settings.port}, database '{self._settings.database}'"
+        try:
+            with _engine_of(self._settings).connect() as connection:
+                return connection.execute(query).all()
+        except sa.exc.DBAPIError as exc:
+            message = " ".join(str(exc.orig or exc).split())
+            if isinstance(exc.orig, psycopg2.errors.UndefinedTable | psycopg2.errors.UndefinedColumn):
+                raise SinkError(f"{where} has no table that fits: {message}; run `mdstream maintain`") from exc
+            if isinstance(exc.orig, psycopg2.OperationalError | psycopg2.InterfaceError):
+                raise SinkUnavailableError(f"{where} cannot be used now: {message}; check stores.timescaledb") from exc
+            raise SinkError(f"{where} refused: {message}") from exc
+
+
+@lru_cache(maxsize=8)
+def _engine_of(settings: TimescaleSettings) -> sa.Engine:
+    limits = f"-c statement_timeout={settings.timeout_seconds * 1000} -c TimeZone=UTC"
+    return sa.create_engine(
+        database_url(settings),
+        hide_parameters=True,
+        pool_pre_ping=True,
+        connect_args={
+            "application_name": "mdstream forecasts",
+            "connect_timeout": max(2, min(settings.timeout_seconds, 10)),
+            "options": limits,
+        },
+    )
+
+
+def _bars_of(rows: Sequence[sa.Row[Any]]) -> ClosedBars:
+    ends, close, volume = zip(*reversed(rows), strict=True) if rows else ((), (), ())
+    naive = [end.astimezone(UTC).replace(tzinfo=None) for end in ends]
+    return ClosedBars(np.array(naive, "M8[us]"), np.array(close, np.float64), np.array(volume, np.float64))
+
+
+def bars_of_file(path: Path, window: BarWindow) -> dict[str, ClosedBars]:
+    """Read the bars of one window from a parquet file, by symbol; all of them are taken as closed.
+
+    Args:
+        path: Columns symbol, window, window_end (a time), close and volume, e.g. of `mdstream bars`.
+        window: Which of the file's windows.
+
+    Raises:
+        InvalidInputError: The file cannot be read, lacks a column, or a bar is there twice.
+    """
+    try:
+        table = pq.read_table(path, columns=list(_OF_A_FILE), filters=[("window", "=", window.name)])
+        table = table.sort_by([("symbol", "ascending"), ("window_end", "ascending")])
+        symbols = table["symbol"].to_numpy()
+        ends = table["window_end"].cast(pa.timestamp("us", tz="UTC")).cast(pa.timestamp("us")).to_numpy()
+        close, volume = (table[name].cast(pa.float64()).to_numpy() for name in ("close", "volume"))
+    except (pa.ArrowException, OSError, KeyError) as exc:
+        raise InvalidInputError(
+            f"cannot read bars from {path}: {exc}; expected parquet with {', '.join(_OF_A_FILE)}"
+        ) from exc
+    bars = {}
+    for symbol in dict.fromkeys(symbols):
+        own = symbols == symbol
+        if (np.diff(ends[own]) <= np.timedelta64(0)).any():
+            raise InvalidInputError(f"{path.name} has two bars of {symbol} that end at the same time; expected one")
+        bars[str(symbol)] = ClosedBars(ends[own], close[own], volume[own])
+    return bars
+
+
+class LearningBars:
+    """The bars that models are trained and evaluated on: of a file, or of the last days in the database.
+
+    Args:
+        settings: The database, `forecasting.training_days` and the windows, of which the shortest is taken.
+        source: A file for `bars_of_file`; None for the database.
+        window: Another window.
+        symbols: Of which symbols; empty for all.
+
+    Raises:
+        InvalidInputError: The file cannot be used, or there are no such bars.
+        SinkUnavailableError: The database cannot be reached.
+        SinkError: It has no table of bars.
+    """
+
+    def __init__(
+        self, settings: Settings, source: Path | None, window: BarWindow | None = None, symbols: Sequence[str] = ()
+    ) -> None:
+        self.window = window or min(settings.windows, key=lambda configured: configured.seconds)
+        self._of_file = bars_of_file(source, self.window) if source else None
+        self._stored = StoredBars(settings.stores.timescaledb, self.window)
+        self._end = datetime.now(UTC)
+        if self._of_file is not None:
+            known = list(self._of_file)
+        else:
+            newest = self._stored.newest_time(self._end)
+            self._start = (newest or self._end) - timedelta(days=settings.forecasting.training_days)
+            known = self._stored.symbols(self._start)
+        missing = [symbol for symbol in symbols if symbol not in known]
+        if missing or not known:
+            where = source or "the database"
+            raise InvalidInputError(
+                f"{where} has no bars of {missing[0] if missing else 'any symbol'}, window {self.window.name}; "
+                f"expected bars as the job analytics stores them; there are those of: {', '.join(known[:20]) or 'none'}"
+            )
+        self.symbols = tuple(symbols) or tuple(known)
+
+    def of(self, symbol: str) -> ClosedBars:
+        """Return the closed bars of a symbol.
+
+        Raises:
+            SinkUnavailableError: The database cannot be reached.
+        """
+        if self._of_file is not None:
+            return self._of_file[symbol]
+        return self._stored.since(symbol, self._start, self._end)
