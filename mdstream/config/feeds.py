@@ -52,7 +52,7 @@ class FmpSettings(Section):
     url: str = Field(
         "wss://websockets.financialmodelingprep.com",
         pattern="^wss?://",
-        description="stocks; for crypto wss://crypto.financialmodelingprep.com, for forex wss://forex.…",
+        description="stocks; crypto pairs are at wss://crypto.financialmodelingprep.com, forex at wss://forex. of it",
     )
     api_key: SecretStr = SecretStr("")
 
@@ -63,7 +63,9 @@ class AlphaVantageSettings(Section):
     url: str = Field("https://www.alphavantage.co/query", pattern="^https?://")
     api_key: SecretStr = SecretStr("")
     calls_per_minute: int = Field(5, ge=1, description="most calls a minute; 75 and more with a premium plan")
-    calls_per_day: int = Field(25, ge=0, description="most calls in 24 hours, spread over them; 0 for any number")
+    calls_per_day: int | None = Field(
+        25, ge=1, description="most calls in 24 hours, spread over them; null for no limit"
+    )
     poll_seconds: Seconds = Field(60, description="how often a symbol is asked for, where the limits allow it")
     entitlement: Literal["", "delayed", "realtime"] = Field(
         "", description="premium: data that are 15 minutes old, or new; without, those of the day before"
