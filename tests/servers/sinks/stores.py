@@ -91,6 +91,9 @@ class MemoryStore(Store):
     def rows(self) -> list[Row]:
         return _sorted(self._memory.rows(BAR).to_pylist())
 
+    def count(self) -> int:
+        return int(self._memory.rows(BAR).num_rows)
+
 
 class TableStore(Store):
     def __init__(self, settings: TimescaleSettings, server: LocalServer, record: Record) -> None:
