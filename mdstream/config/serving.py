@@ -12,11 +12,21 @@ API_KEY_NAME = r"[A-Za-z0-9._-]{1,64}"
 """What the owner of a key may be called."""
 
 ApiKeyHash = Annotated[str, Field(pattern=rf"^{API_KEY_NAME}:[0-9a-f]{{64}}$")]
-Origin = Annotated[str, Field(pattern=r"^(https?://[^/\s?#@]+|null)$")]
+Origin = Annotated[str, Field(pattern=r"^((?i:https?)://[^/\s?#@]+|null)$")]
 
 
 class RestSettings(Section):
     """Limits of the REST API."""
+
+    requests_per_second: float = Field(
+        1000, gt=0, description="most requests of one key, or without keys of one address, over time"
+    )
+    burst: int = Field(2000, ge=1, description="most of them at once")
+    connections: int = Field(1000, ge=1, description="most open connections; for one more the idlest is closed")
+    request_seconds: Seconds = Field(10, description="longest that a client may take to send a request")
+    trusted_proxies: tuple[str, ...] = Field(
+        (), description="addresses of reverse proxies, whose word is taken for the address of a client"
+    )
 
 
 class WebSocketSettings(Section):
@@ -59,6 +69,8 @@ class DashboardSettings(Section):
         description="which of technical_indicators a chart shows until others are picked",
     )
     refresh_ms: int = Field(250, ge=100, le=10_000, description="how often a page asks for what is new")
+    connections: int = Field(500, ge=1, description="most open connections; for one more the idlest is closed")
+    request_seconds: Seconds = Field(10, description="longest that a browser may take to send a request")
 
 
 class ServingSettings(Section):

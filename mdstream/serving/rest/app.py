@@ -9,15 +9,21 @@ from fastapi import FastAPI
 
 import mdstream
 from mdstream.config import Settings
-from mdstream.serving.rest import health, market_data
+from mdstream.serving.access import AccessList
+from mdstream.serving.rate_limit import RateLimiter
+from mdstream.serving.rest import health, metrics
+from mdstream.serving.rest.description import install_description
 from mdstream.serving.rest.errors import install_error_handlers
+from mdstream.serving.rest.gate import Gate, OriginPolicy
+from mdstream.serving.rest.market_data import market_data_router
+from mdstream.serving.rest.measure import Measure
 from mdstream.serving.rest.stores import Stores
 
 _DESCRIPTION = """
-Latest prices, ticks and bars of market data.
+Market data: latest prices, ticks, bars, indicators, anomalies and forecasts.
 
 Times in answers are ISO 8601 in UTC. `start` and `end` take ISO 8601 or epoch microseconds, and mean
-[start, end). Series come newest first, in pages: follow `next_cursor` until it is null.
+[start, end). Series come newest first, in pages: follow `next_cursor` until it is null, or the `Link` to the next.
 Every error has the body `{"error": {"code", "message", "field"?, "known"?, "servers"?}}`.
 """
 
@@ -42,8 +48,22 @@ def create_app(settings: Settings) -> FastAPI:
         finally:
             await stores.close()
 
-    app = FastAPI(title="mdstream", version=mdstream.__version__, description=_DESCRIPTION, lifespan=lifespan)
+    access, limits = AccessList(settings.serving), settings.serving.rest
+    app = FastAPI(
+        title="mdstream",
+        version=mdstream.__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+    )
     install_error_handlers(app)
-    app.include_router(market_data.router)
+    # The last one added is the first to see a request.
+    app.add_middleware(Gate, access=access, limiter=RateLimiter(limits.requests_per_second, limits.burst))
+    app.add_middleware(OriginPolicy, access=access)
+    app.add_middleware(Measure)
+    app.include_router(market_data_router(settings.indicator_record))
     app.include_router(health.router)
+    app.include_router(metrics.router)
+    install_description(app, [window.name for window in settings.windows], needs_key=not access.is_open)
     return app

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from datetime import datetime
 
 import orjson
@@ -12,11 +13,11 @@ from mdstream.schemas.wire import from_micros, to_micros
 
 _BIGINT = 2**63
 
-Position = tuple[datetime, *tuple[int, ...]]
+Position = tuple[datetime, *tuple[int | str, ...]]
 """The place of a row in its series: its time, then what orders rows of equal time."""
 
 
-def encode_cursor(series: tuple[str, ...], position: Position) -> str:
+def encode_cursor(series: Sequence[str], position: Position) -> str:
     """Return the cursor that stands behind the row at `position`.
 
     Args:
@@ -27,13 +28,13 @@ def encode_cursor(series: tuple[str, ...], position: Position) -> str:
     return base64.urlsafe_b64encode(orjson.dumps([*series, to_micros(time), *rest])).rstrip(b"=").decode()
 
 
-def decode_cursor(series: tuple[str, ...], cursor: str, length: int) -> Position:
+def decode_cursor(series: Sequence[str], cursor: str, kinds: Sequence[type[int] | type[str]]) -> Position:
     """Return the position a cursor stands for.
 
     Args:
         series: What the series is.
         cursor: The cursor.
-        length: How many values a position of this series has.
+        kinds: What follows the time in a position of this series.
 
     Raises:
         ValueError: It is no cursor of this series.
@@ -41,17 +42,18 @@ def decode_cursor(series: tuple[str, ...], cursor: str, length: int) -> Position
     Example:
         >>> from datetime import UTC
         >>> cursor = encode_cursor(("bars", "AAPL"), (datetime(2013, 10, 7, tzinfo=UTC),))
-        >>> decode_cursor(("bars", "AAPL"), cursor, 1)[0].isoformat()
+        >>> decode_cursor(("bars", "AAPL"), cursor, ())[0].isoformat()
         '2013-10-07T00:00:00+00:00'
     """
     try:
         content = orjson.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError) as exc:
         raise ValueError("not a cursor") from exc
-    if not isinstance(content, list) or len(content) != len(series) + length:
+    expected = (int, *kinds)
+    if not isinstance(content, list) or len(content) != len(series) + len(expected):
         raise ValueError("not a cursor of this series")
     position = content[len(series) :]
-    if tuple(content[: len(series)]) != series or not all(map(_is_bigint, position)):
+    if content[: len(series)] != list(series) or not all(map(_fits, position, expected)):
         raise ValueError("not a cursor of this series")
     try:
         return (from_micros(position[0]), *position[1:])
@@ -59,6 +61,8 @@ def decode_cursor(series: tuple[str, ...], cursor: str, length: int) -> Position
         raise ValueError("not a cursor of this series") from exc
 
 
-def _is_bigint(value: object) -> bool:
-    # A bool is an int to isinstance, and never was in a cursor of ours.
-    return type(value) is int and -_BIGINT <= value < _BIGINT
+def _fits(value: object, kind: type[int] | type[str]) -> bool:
+    # A bool is an int to isinstance, and never was in a cursor of ours; PostgreSQL has no NUL in a text.
+    if type(value) is int:
+        return kind is int and -_BIGINT <= value < _BIGINT
+    return type(value) is str and kind is str and "\0" not in value

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 import anyio
@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from mdstream.config import TimescaleSettings
 from mdstream.config.database_url import database_url
+from mdstream.schemas import Record
 from mdstream.serving.rest.errors import ApiError
 from mdstream.serving.rest.queries import missing_tables
 
@@ -40,13 +41,14 @@ T = TypeVar("T")
 class Database:
     """Runs queries in threads, at most as many at once as there are connections."""
 
-    def __init__(self, settings: TimescaleSettings, connections: int) -> None:
+    def __init__(self, settings: TimescaleSettings, connections: int, records: Sequence[Record]) -> None:
         url = database_url(settings)
         self._address = f"{settings.host}:{settings.port}/{settings.database}"
         self._pool = _engine(url, STATEMENT_SECONDS, sa.QueuePool, pool_size=connections, max_overflow=0)
         self._single = _engine(url, SCAN_SECONDS, sa.NullPool)
         self._calls: set[_Call[Any]] = set()
         self._connections = connections
+        self._records = records
         self._free = asyncio.Semaphore(connections)
         self._probe: asyncio.Task[str | None] | None = None
         self._failing = False
@@ -108,12 +110,15 @@ class Database:
 
     async def _find_problem(self) -> str | None:
         try:
-            missing = await self._answer(_Call(self._single, missing_tables), _PROBE_SECONDS)
+            missing = await self._answer(_Call(self._single, self._missing_tables), _PROBE_SECONDS)
         except ApiError as exc:
             return _reason(exc.__cause__) or f"{self._address} closed the connection"
         if missing:
             return f"{self._address} has no table {', '.join(missing)}; create them with: mdstream maintain"
         return None
+
+    def _missing_tables(self, connection: sa.Connection) -> Sequence[str]:
+        return missing_tables(connection, self._records)
 
     async def close(self) -> None:
         """Close the connections; queries that still run are broken off."""
@@ -193,8 +198,9 @@ def _explain(error: sa.exc.DBAPIError, seconds: float) -> ApiError:
     if isinstance(error.orig, psycopg2.errors.QueryCanceled):
         message = f"the database took more than {seconds:g} s to answer; try again later"
         return ApiError(503, "database_too_slow", message)
-    if isinstance(error.orig, psycopg2.errors.UndefinedTable):
-        return ApiError(503, "tables_missing", "the database has no tables yet; create them with: mdstream maintain")
+    if isinstance(error.orig, psycopg2.errors.UndefinedTable | psycopg2.errors.UndefinedColumn):
+        message = "the database lacks tables or columns of the configuration; create them with: mdstream maintain"
+        return ApiError(503, "tables_missing", message)
     if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError):
         return ApiError(503, "database_unavailable", "the database cannot be reached; try again later")
     return ApiError(503, "database_refused", "the database refused the query; the API's log says why")

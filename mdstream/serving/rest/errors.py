@@ -71,8 +71,15 @@ def invalid_parameter(field: str, message: str, known: Sequence[str] | None = No
 def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the description of error answers for the OpenAPI document."""
     meanings = {
+        401: "No key, or nobody's",
+        403: "Not for this web page, or not under this host name",
         404: "Nothing is stored under that name",
+        405: "Only GET is answered",
+        413: "The request has a body",
+        414: "The URL is too long",
         422: "A parameter cannot be used",
+        429: "Too many requests; Retry-After says when to come back",
+        500: "The request failed inside the server",
         503: "A server behind the API cannot be reached",
     }
     return {status: {"model": ErrorBody, "description": meanings[status]} for status in statuses}
@@ -86,19 +93,20 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _on_unexpected_error)
 
 
-def _answer(error: ApiError, headers: Mapping[str, str] | None = None) -> JSONResponse:
+def error_answer(error: ApiError, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """Return the response that an error is answered with."""
     body = ErrorBody(error=error.detail).model_dump(exclude_none=True)
     return JSONResponse(body, error.status, headers)
 
 
 async def _on_api_error(_: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, ApiError)  # noqa: S101 - registered for this class alone
-    return _answer(exc, {"Retry-After": "1"} if exc.status == 503 else None)
+    return error_answer(exc, {"Retry-After": "1"} if exc.status == 503 else None)
 
 
 async def _on_invalid_request(_: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, RequestValidationError)  # noqa: S101 - registered for this class alone
-    return _answer(_explain(exc.errors()[0]))
+    return error_answer(_explain(exc.errors()[0]))
 
 
 def _explain(problem: Mapping[str, Any]) -> ApiError:
@@ -118,9 +126,9 @@ async def _on_http_error(request: Request, exc: Exception) -> JSONResponse:
         405: ("method_not_allowed", f"{request.url.path} does not answer {request.method}; see /docs"),
     }
     code, message = known.get(exc.status_code, ("request_refused", str(exc.detail)))
-    return _answer(ApiError(exc.status_code, code, message), exc.headers)
+    return error_answer(ApiError(exc.status_code, code, message), exc.headers)
 
 
 async def _on_unexpected_error(request: Request, exc: Exception) -> JSONResponse:
     _LOGGER.error("%s %s failed: %s", request.method, request.url.path, type(exc).__name__)
-    return _answer(ApiError(500, "internal_error", "the request failed inside the server; its log says why"))
+    return error_answer(ApiError(500, "internal_error", "the request failed inside the server; its log says why"))

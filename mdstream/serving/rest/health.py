@@ -8,9 +8,10 @@ from fastapi import APIRouter
 
 from mdstream.serving.rest.errors import ApiError, error_responses
 from mdstream.serving.rest.models import Alive, Ready
+from mdstream.serving.rest.responses import OPEN_REFUSALS
 from mdstream.serving.rest.stores import OpenStores
 
-router = APIRouter(prefix="/health", tags=["health"])
+router = APIRouter(prefix="/health", tags=["health"], responses=OPEN_REFUSALS)
 
 
 @router.get("/live")
@@ -22,7 +23,7 @@ async def live() -> Alive:
 @router.get("/ready", responses=error_responses(503))
 async def ready(stores: OpenStores) -> Ready:
     """Ask Redis and the database; 503 says which of them is missing and why."""
-    redis, database = await asyncio.gather(stores.prices.problem(), stores.database.problem())
+    redis, database = await asyncio.gather(stores.newest.problem(), stores.database.problem())
     problems = {"redis": redis, "database": database}
     states = {server: problem or "ok" for server, problem in problems.items()}
     if redis or database:

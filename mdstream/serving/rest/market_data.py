@@ -1,35 +1,71 @@
-"""The endpoints for prices, ticks, bars and symbols."""
+"""The endpoints for prices, series and symbols."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
-from mdstream.errors import did_you_mean
-from mdstream.schemas import BAR, STORED_TICK
-from mdstream.serving.rest.errors import ApiError, error_responses, invalid_parameter
-from mdstream.serving.rest.models import BarPage, Symbols, Tick, TickPage
-from mdstream.serving.rest.parameters import BarQuery, SeriesQuery, Symbol
-from mdstream.serving.rest.queries import Series, newest_tick
+from mdstream.schemas import ANOMALY, BAR, PREDICTION, SEVERITIES, STORED_TICK, Record
+from mdstream.serving.rest.errors import ApiError
+from mdstream.serving.rest.models import (
+    AnomalyPage,
+    BarPage,
+    PredictionPage,
+    Symbols,
+    Tick,
+    TickPage,
+    indicator_page,
+)
+from mdstream.serving.rest.pages import SOURCE_HEADER, Found, PageRequest
+from mdstream.serving.rest.parameters import (
+    AnomalyQuery,
+    BarQuery,
+    IndicatorQuery,
+    PredictionQuery,
+    SeriesQuery,
+    Symbol,
+)
+from mdstream.serving.rest.queries import Condition, Series, newest_predictions, newest_tick
+from mdstream.serving.rest.responses import LATEST, PAGE, REFUSALS, SYMBOLS, Responses
 from mdstream.serving.rest.stores import OpenStores, Stores
 
-router = APIRouter(prefix="/api/v1", tags=["market data"])
-
-_SOURCE_HEADER = "X-Source"
+_SYMBOLS_FRESHNESS = "private, max-age=5"
 
 
-@router.get("/latest/{symbol:path}", response_model=Tick, responses=error_responses(404, 422, 503))
-async def latest(symbol: Symbol, stores: OpenStores, response: Response) -> BaseModel:
+def market_data_router(indicators: Record) -> APIRouter:
+    """Return the endpoints.
+
+    Args:
+        indicators: The record of the configured indicators: their columns are part of the description.
+    """
+    router = APIRouter(prefix="/api/v1", tags=["market data"], responses=REFUSALS)
+    endpoints: tuple[tuple[str, Any, type[BaseModel], Responses], ...] = (
+        ("/latest/{symbol:path}", latest, Tick, LATEST),
+        ("/ticks/{symbol:path}", ticks, TickPage, PAGE),
+        ("/aggregated/{symbol:path}", aggregated, BarPage, PAGE),
+        ("/indicators/{symbol:path}", indicators_of_bars, indicator_page(indicators), PAGE),
+        ("/anomalies", anomalies, AnomalyPage, PAGE),
+        ("/predictions/{symbol:path}", predictions, PredictionPage, PAGE),
+        ("/symbols", symbols, Symbols, SYMBOLS),
+    )
+    for path, endpoint, model, responses in endpoints:
+        router.add_api_route(path, endpoint, response_model=model, responses=responses)
+    return router
+
+
+async def latest(symbol: Symbol, stores: OpenStores) -> Response:
     """Return the newest tick of a symbol.
 
     The header `X-Source` says where it came from: `redis`, or `database` when Redis has none or is away.
     """
-    tick = await stores.prices.get(symbol)
-    response.headers[_SOURCE_HEADER] = "redis" if tick else "database"
-    return tick or await _newest_stored(stores, symbol)
+    tick = await stores.newest.tick(symbol)
+    source = "redis" if tick else "database"
+    body = (tick or await _newest_stored(stores, symbol)).model_dump_json()
+    return Response(body, media_type="application/json", headers={SOURCE_HEADER: source, "Cache-Control": "no-store"})
 
 
 async def _newest_stored(stores: Stores, symbol: str) -> BaseModel:
@@ -40,58 +76,103 @@ async def _newest_stored(stores: Stores, symbol: str) -> BaseModel:
     return Tick.model_validate(row)
 
 
-@router.get("/ticks/{symbol:path}", response_model=TickPage, responses=error_responses(404, 422, 503))
 async def ticks(
-    symbol: Symbol, query: Annotated[SeriesQuery, Query()], stores: OpenStores, response: Response
-) -> BaseModel:
+    request: Request, symbol: Symbol, query: Annotated[SeriesQuery, Query()], stores: OpenStores
+) -> Response:
     """Return ticks of a symbol with `start` <= `event_time` < `end`, the newest first.
 
     Equal prints are common and all are returned; `kafka_partition` and `kafka_offset` tell them apart. Follow
     `next_cursor` until it is null: no tick is returned twice or left out, even while new ones arrive.
     """
-    response.headers[_SOURCE_HEADER] = "database"
-    return await _page(stores, Series(STORED_TICK, (symbol,), query.order), query, TickPage)
+    page = PageRequest(request, stores, Series(STORED_TICK, {"symbol": symbol}, query.order), query)
+    return await page.answer(await page.from_database(), symbol=symbol)
 
 
-@router.get("/aggregated/{symbol:path}", response_model=BarPage, responses=error_responses(404, 422, 503))
 async def aggregated(
-    symbol: Symbol, query: Annotated[BarQuery, Query()], stores: OpenStores, response: Response
-) -> BaseModel:
+    request: Request, symbol: Symbol, query: Annotated[BarQuery, Query()], stores: OpenStores
+) -> Response:
     """Return bars of a symbol with `start` <= `window_start` < `end`, the newest first.
 
-    The newest bar may still be forming; ask again for its next revision. Follow `next_cursor` until it is null.
+    The newest bar may still be forming; ask again for its next revision. With `limit=1` and no range it comes from
+    Redis if that has it, as the header `X-Source` says. Follow `next_cursor` until it is null.
     """
-    window = stores.windows[0] if query.window is None else query.window
-    if window not in stores.windows:
-        hint = did_you_mean(window, stores.windows)
-        raise invalid_parameter("window", f"no such window is configured; {hint}", known=stores.windows)
-    response.headers[_SOURCE_HEADER] = "database"
-    return await _page(stores, Series(BAR, (symbol, window), query.order), query, BarPage, window=window)
+    window = stores.known_window(query.window)
+    page = PageRequest(request, stores, Series(BAR, {"symbol": symbol, "window": window}, query.order), query)
+
+    async def newest() -> Sequence[BaseModel]:
+        bar = await stores.newest.bar(symbol, window)
+        return [bar] if bar else []
+
+    return await page.answer(await page.newest_first_from_redis(newest), symbol=symbol, window=window)
 
 
-async def _page(stores: Stores, series: Series, query: SeriesQuery, model: type[BaseModel], **named: str) -> BaseModel:
-    try:
-        after = series.position_of(query.cursor) if query.cursor else None
-    except ValueError as exc:
-        expected = f"{exc}; expected the next_cursor of a page of the same symbol, window and order"
-        raise invalid_parameter("cursor", expected) from exc
-    symbol = series.fixed[0]
+async def indicators_of_bars(
+    request: Request, symbol: Symbol, query: Annotated[IndicatorQuery, Query()], stores: OpenStores
+) -> Response:
+    """Return the indicators of the newest bar of a symbol; with `limit` or a range, of more bars.
 
-    def fetch(connection: sa.Connection) -> BaseModel | None:
-        rows = series.fetch(connection, query.limit + 1, query.start, query.end, after)
-        items = rows[: query.limit]
-        cursor = series.cursor_behind(items[-1]) if len(rows) > query.limit else None
-        return model(symbol=symbol, order=series.order, items=items, next_cursor=cursor, **named) if items else None
+    Rows have `start` <= `window_start` < `end`, the newest first, and a field for each configured indicator, null
+    while it warms up. Those of the newest bar come from Redis if that has them, as the header `X-Source` says.
+    """
+    window = stores.known_window(query.window)
+    where: dict[str, Condition] = {"symbol": symbol, "window": window}
+    page = PageRequest(request, stores, Series(stores.indicators, where, query.order), query)
 
-    page = await stores.database.run(fetch)
-    if page is None:
-        await stores.symbols.refuse_unknown(symbol)
-        return model(symbol=symbol, order=series.order, items=[], next_cursor=None, **named)
-    return page
+    async def newest() -> Sequence[BaseModel]:
+        row = await stores.newest.indicators(symbol, window)
+        return [row] if row else []
+
+    return await page.answer(await page.newest_first_from_redis(newest), symbol=symbol, window=window)
 
 
-@router.get("/symbols", responses=error_responses(503))
+async def anomalies(request: Request, query: Annotated[AnomalyQuery, Query()], stores: OpenStores) -> Response:
+    """Return what the rules found in bars with `start` <= `window_start` < `end`, the newest first.
+
+    Without `symbol` those of all symbols. Follow `next_cursor` until it is null.
+    """
+    where: dict[str, Condition] = {}
+    if query.symbol is not None:
+        where["symbol"] = query.symbol
+    if query.window is not None:
+        where["window"] = stores.known_window(query.window)
+    if query.rule is not None:
+        where["rule"] = query.rule
+    if query.min_severity is not None:
+        where["severity"] = SEVERITIES[SEVERITIES.index(query.min_severity) :]
+    page = PageRequest(request, stores, Series(ANOMALY, where, query.order), query)
+    return await page.answer(await page.from_database())
+
+
+async def predictions(
+    request: Request, symbol: Symbol, query: Annotated[PredictionQuery, Query()], stores: OpenStores
+) -> Response:
+    """Return the newest forecast of a symbol for each horizon, the nearest horizon first.
+
+    They come from Redis if that has them, as the header `X-Source` says. With `limit`, `start`, `end`, `order`,
+    `cursor` or `horizon_minutes`: all that are stored with `start` <= `target_time` < `end`, the newest first.
+    """
+    where: dict[str, Condition] = {"symbol": symbol}
+    if query.horizon_minutes is not None:
+        where["horizon_minutes"] = query.horizon_minutes
+    page = PageRequest(request, stores, Series(PREDICTION, where, query.order), query)
+    asks_for_more = query.model_fields_set - {"format"}
+    found = await (page.from_database() if asks_for_more else _newest_predictions(stores, symbol))
+    return await page.answer(found, symbol=symbol)
+
+
+async def _newest_predictions(stores: Stores, symbol: str) -> Found:
+    remembered = await stores.newest.predictions(symbol)
+    if remembered:
+        return Found([prediction.model_dump() for prediction in remembered], None, "redis")
+
+    def fetch(connection: sa.Connection) -> Found:
+        return Found(newest_predictions(connection, symbol), None, "database")
+
+    return await stores.database.run(fetch)
+
+
 async def symbols(stores: OpenStores, response: Response) -> Symbols:
     """Return every stored symbol and every configured window; at most five seconds old."""
-    response.headers[_SOURCE_HEADER] = "database"
+    response.headers[SOURCE_HEADER] = "database"
+    response.headers["Cache-Control"] = _SYMBOLS_FRESHNESS
     return Symbols(symbols=await stores.symbols.all(), windows=list(stores.windows))

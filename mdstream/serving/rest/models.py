@@ -9,7 +9,8 @@ from typing import Any, Literal
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from mdstream.schemas import BAR, STORED_TICK, TICK, Record
+from mdstream.schemas import ANOMALY, BAR, PREDICTION, STORED_TICK, TICK, Record
+from mdstream.serving.rest.examples import example_of
 
 _SIMPLE_TYPES: dict[pa.DataType, type] = {
     pa.string(): str,
@@ -44,39 +45,57 @@ def model_of(name: str, record: Record) -> type[BaseModel]:
         kind = _python_type(field.type)
         comment = field.metadata[b"comment"].decode()
         fields[field.name] = (kind | None if field.nullable else kind, Field(description=comment))
-    return create_model(name, __config__=ConfigDict(frozen=True), __doc__=f"One {record.name}.", **fields)
+    config = ConfigDict(frozen=True, json_schema_extra={"examples": [example_of(record)]})
+    return create_model(name, __config__=config, __doc__=f"One {record.name}.", **fields)
 
 
 Tick = model_of("Tick", TICK)
 StoredTick = model_of("StoredTick", STORED_TICK)
 Bar = model_of("Bar", BAR)
+Anomaly = model_of("Anomaly", ANOMALY)
+Prediction = model_of("Prediction", PREDICTION)
 
 
 class Page(BaseModel):
     """One page of a series."""
 
-    symbol: str = Field(description="the instrument that was asked for")
     order: Literal["asc", "desc"] = Field(description="desc: newest first; asc: oldest first")
     next_cursor: str | None = Field(description="pass as cursor to get the next page; null on the last page")
 
 
-TickPage = create_model(
-    "TickPage",
-    __base__=Page,
-    __doc__="One page of a symbol's ticks.",
-    items=(_list_of(StoredTick), Field(description="the ticks, equal prints included")),
-)
-BarPage = create_model(
-    "BarPage",
-    __base__=Page,
-    __doc__="One page of a symbol's bars.",
-    window=(str, Field(description="name of the window")),
-    items=(_list_of(Bar), Field(description="the newest revision of each bar")),
-)
+def page_of(row: type[BaseModel], meaning: str, **named: str) -> type[BaseModel]:
+    """Return the model of a page of `row`s.
+
+    Args:
+        row: The model of one row.
+        meaning: What the rows are.
+        named: What else the page names, with its description.
+    """
+    fields: dict[str, Any] = {name: (str, Field(description=text)) for name, text in named.items()}
+    fields["items"] = (_list_of(row), Field(description=meaning))
+    return create_model(f"{row.__name__}Page", __base__=Page, __doc__=f"One page: {meaning}.", **fields)
+
+
+_SYMBOL = "the instrument that was asked for"
+_WINDOW = "name of the window"
+TickPage = page_of(StoredTick, "the ticks, equal prints included", symbol=_SYMBOL)
+BarPage = page_of(Bar, "the newest revision of each bar", symbol=_SYMBOL, window=_WINDOW)
+AnomalyPage = page_of(Anomaly, "the bars that a rule found remarkable, as last found")
+PredictionPage = page_of(Prediction, "the forecasts, of each target the one made last", symbol=_SYMBOL)
+
+
+def indicator_page(indicators: Record) -> type[BaseModel]:
+    """Return the model of a page of the configured indicators."""
+    row = model_of("Indicators", indicators)
+    return page_of(row, "the indicators of each bar; null while warming up", symbol=_SYMBOL, window=_WINDOW)
 
 
 class Symbols(BaseModel):
     """What can be asked for."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"symbols": ["AAPL", "BTC/USD"], "windows": ["1min", "5min", "15min"]}]}
+    )
 
     symbols: list[str] = Field(description="every symbol of which a tick or bar is stored, in alphabetical order")
     windows: list[str] = Field(description="names of the configured windows; the first is the default")

@@ -14,12 +14,15 @@ from pydantic_core.core_schema import ValidationInfo
 
 from mdstream.errors import did_you_mean
 from mdstream.schemas.limits import MIN_EVENT_TIME, SYMBOL_PATTERN
+from mdstream.schemas.rules import RULE_NAME_PATTERN
 from mdstream.schemas.wire import from_micros, to_micros
+from mdstream.serving.rest.formats import Format
 
 MAX_PAGE = 5_000
 """Most rows of one page."""
 
 _MAX_CURSOR_LENGTH = 512
+_LONGEST_HORIZON = 525_600
 _SPACE_FOR_PLUS = re.compile(r"(T.*\d) (\d\d:?\d\d)$")
 
 Symbol = Annotated[
@@ -78,7 +81,11 @@ Time = Annotated[
         {
             "anyOf": [
                 {"type": "string", "format": "date-time"},
-                {"type": "integer", "minimum": to_micros(MIN_EVENT_TIME)},
+                {
+                    "type": "integer",
+                    "minimum": to_micros(MIN_EVENT_TIME),
+                    "maximum": to_micros(datetime.max.replace(tzinfo=UTC)),
+                },
             ]
         }
     ),
@@ -105,7 +112,12 @@ class SeriesQuery(BaseModel):
     cursor: str | None = Field(
         None,
         max_length=_MAX_CURSOR_LENGTH,
-        description="next_cursor of the page before; symbol, window and order have to stay the same.",
+        description="next_cursor of the page before; what is asked for and its order have to stay the same.",
+    )
+    format: Format = Field(
+        Format.JSON,
+        description="json; csv with a header line; arrow: a stream in Arrow's IPC format. "
+        "Of csv and arrow the next cursor is in the header X-Next-Cursor.",
     )
 
     @model_validator(mode="before")
@@ -136,4 +148,33 @@ class BarQuery(SeriesQuery):
         None,
         description="Name of a configured window (`symbols` lists them); the first one if left out.",
         examples=["1min"],
+    )
+
+
+class IndicatorQuery(BarQuery):
+    """The indicators of which bars, and in which order."""
+
+    limit: int = Field(1, ge=1, le=MAX_PAGE, description="most rows of the page; 1 is the newest bar's")
+
+
+class AnomalyQuery(SeriesQuery):
+    """Which anomalies, and in which order."""
+
+    symbol: str | None = Field(
+        None, pattern=f"^{SYMBOL_PATTERN}$", description="Only of this instrument.", examples=["AAPL"]
+    )
+    window: str | None = Field(None, description="Only of bars of this window.", examples=["1min"])
+    rule: str | None = Field(
+        None, pattern=f"^{RULE_NAME_PATTERN}$", description="Only found by this rule.", examples=["volume_spike"]
+    )
+    min_severity: Literal["low", "medium", "high", "critical"] | None = Field(
+        None, description="Only those as grave as this, or graver."
+    )
+
+
+class PredictionQuery(SeriesQuery):
+    """Which forecasts, and in which order."""
+
+    horizon_minutes: int | None = Field(
+        None, ge=1, le=_LONGEST_HORIZON, description="Only those that look so many minutes ahead.", examples=[5]
     )

@@ -2,45 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
+import pyarrow as pa
 import sqlalchemy as sa
 
-from mdstream.schemas import BAR, STORED_TICK, Record
+from mdstream.schemas import BAR, PREDICTION, STORED_TICK, Record
 from mdstream.schemas.tables import table_of
 from mdstream.serving.rest.cursors import Position, decode_cursor, encode_cursor
 
-_READ = (STORED_TICK, BAR)
-"""What the API reads from the database; a symbol of any other record is in these too."""
+_WITH_SYMBOLS = (STORED_TICK, BAR)
+"""Where a symbol is looked for; one of any other record is in these too."""
 
 _RECENT = timedelta(days=7)
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
+Row = dict[str, Any]
+"""A row by the names of its columns."""
+
+Condition = str | int | tuple[str, ...]
+"""What a column is equal to, or one of."""
+
 
 @dataclass(frozen=True)
 class Series:
-    """Rows of one table that share the beginning of the natural key, in the order of the rest of it.
+    """Rows of one table, by time and then by the rest of the natural key.
 
     Attributes:
         record: The kind of row.
-        fixed: Values of the key's first columns, e.g. a symbol and a window.
+        where: What their columns hold, e.g. a symbol and a window.
         order: Newest first (`desc`) or oldest first (`asc`).
     """
 
     record: Record
-    fixed: tuple[str, ...]
+    where: Mapping[str, Condition]
     order: Literal["asc", "desc"] = "desc"
 
     @property
     def _identity(self) -> tuple[str, ...]:
-        return (self.record.name, *self.fixed, self.order)
+        return (self.record.name, *(f"{name}={value}" for name, value in self.where.items()), self.order)
 
     @property
     def _position_columns(self) -> tuple[str, ...]:
-        return self.record.key[len(self.fixed) :]
+        time = str(self.record.time_column)
+        fixed = {name for name, value in self.where.items() if not isinstance(value, tuple)}
+        return (time, *(name for name in self.record.key if name != time and name not in fixed))
 
     def position_of(self, cursor: str) -> Position:
         """Return where the page behind `cursor` begins.
@@ -48,9 +57,10 @@ class Series:
         Raises:
             ValueError: It is no cursor of this series.
         """
-        return decode_cursor(self._identity, cursor, len(self._position_columns))
+        kinds = [_kind_of(self.record, name) for name in self._position_columns[1:]]
+        return decode_cursor(self._identity, cursor, kinds)
 
-    def cursor_behind(self, row: sa.RowMapping) -> str:
+    def cursor_behind(self, row: Row) -> str:
         """Return the cursor that stands behind `row`."""
         return encode_cursor(self._identity, cast("Position", tuple(row[name] for name in self._position_columns)))
 
@@ -61,7 +71,7 @@ class Series:
         start: datetime | None = None,
         end: datetime | None = None,
         after: Position | None = None,
-    ) -> Sequence[sa.RowMapping]:
+    ) -> list[Row]:
         """Return at most `limit` rows of [start, end) behind the position `after`.
 
         The newest rows are looked for in the last days first: to plan a query over a year of partitions takes
@@ -70,10 +80,10 @@ class Series:
         if self.order == "desc" and start is None:
             newest = min(filter(None, (datetime.now(UTC), end, after and after[0])))
             recent = self._select(limit, newest - min(_RECENT, newest - _BEGINNING), end, after)
-            rows = connection.execute(recent).mappings().all()
+            rows = _rows(connection, self.record, recent)
             if len(rows) == limit:
                 return rows
-        return connection.execute(self._select(limit, start, end, after)).mappings().all()
+        return _rows(connection, self.record, self._select(limit, start, end, after))
 
     def _select(
         self, limit: int, start: datetime | None, end: datetime | None, after: Position | None
@@ -82,7 +92,10 @@ class Series:
         position = [table.c[name] for name in self._position_columns]
         time = position[0]
         query = sa.select(table).where(
-            *(table.c[name] == value for name, value in zip(self.record.key, self.fixed, strict=False))
+            *(
+                table.c[name].in_(value) if isinstance(value, tuple) else table.c[name] == value
+                for name, value in self.where.items()
+            )
         )
         if start is not None:
             query = query.where(time >= start)
@@ -99,7 +112,16 @@ class Series:
         return query.order_by(*ordered).limit(limit)
 
 
-def newest_tick(connection: sa.Connection, symbol: str) -> sa.RowMapping | None:
+def _rows(connection: sa.Connection, record: Record, query: sa.Select[*tuple[object, ...]]) -> list[Row]:
+    names = record.schema.names
+    return [dict(zip(names, row, strict=True)) for row in connection.execute(query)]
+
+
+def _kind_of(record: Record, column: str) -> type[int] | type[str]:
+    return int if pa.types.is_integer(record.schema.field(column).type) else str
+
+
+def newest_tick(connection: sa.Connection, symbol: str) -> Row | None:
     """Return the newest tick of `symbol`; of equal times the one that Redis and a bar's close would take."""
     table = table_of(STORED_TICK)
     newest_first = (
@@ -110,12 +132,26 @@ def newest_tick(connection: sa.Connection, symbol: str) -> sa.RowMapping | None:
     )
     query = sa.select(table).where(table.c.symbol == symbol).order_by(*newest_first).limit(1)
     recent = query.where(table.c.event_time >= datetime.now(UTC) - _RECENT)
-    return connection.execute(recent).mappings().first() or connection.execute(query).mappings().first()
+    found = _rows(connection, STORED_TICK, recent) or _rows(connection, STORED_TICK, query)
+    return found[0] if found else None
+
+
+def newest_predictions(connection: sa.Connection, symbol: str) -> list[Row]:
+    """Return the newest forecast of `symbol` for each horizon, the nearest first."""
+    table = table_of(PREDICTION)
+    query = (
+        sa.select(table)
+        .distinct(table.c.horizon_minutes)
+        .where(table.c.symbol == symbol)
+        .order_by(table.c.horizon_minutes, table.c.target_time.desc())
+    )
+    recent = query.where(table.c.target_time >= datetime.now(UTC) - _RECENT)
+    return _rows(connection, PREDICTION, recent) or _rows(connection, PREDICTION, query)
 
 
 def symbol_is_stored(connection: sa.Connection, symbol: str) -> bool:
     """Return whether there is any row of `symbol`."""
-    stored = (sa.exists().where(table_of(record).c.symbol == symbol) for record in _READ)
+    stored = (sa.exists().where(table_of(record).c.symbol == symbol) for record in _WITH_SYMBOLS)
     return bool(connection.scalar(sa.select(sa.or_(*stored))))
 
 
@@ -126,7 +162,7 @@ def stored_symbols(connection: sa.Connection) -> list[str]:
     on the number of symbols, not of rows.
     """
     found: set[str] = set()
-    for record in _READ:
+    for record in _WITH_SYMBOLS:
         found.update(connection.scalars(_distinct_symbols(record)))
     return sorted(found)
 
@@ -139,7 +175,7 @@ def _distinct_symbols(record: Record) -> sa.Select[str]:
     return sa.select(leaps.c.symbol).where(leaps.c.symbol.is_not(None))
 
 
-def missing_tables(connection: sa.Connection) -> Sequence[str]:
-    """Return the tables that the API reads and the database does not have."""
-    names = [str(record.table) for record in _READ]
+def missing_tables(connection: sa.Connection, records: Iterable[Record]) -> Sequence[str]:
+    """Return the tables of `records` that the database does not have."""
+    names = [str(record.table) for record in records]
     return [name for name in names if connection.scalar(sa.select(sa.func.to_regclass(name))) is None]

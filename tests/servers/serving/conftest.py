@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
-from httpx import ASGITransport, AsyncClient
+from httpx import AsyncClient
 
-from mdstream.config import RedisSettings, Settings, StoreSettings, TimescaleSettings
+from mdstream.config import RedisSettings, StoreSettings, TimescaleSettings
 from mdstream.local import LocalPostgres
 from mdstream.serving.rest import create_app
 from mdstream.sinks.postgres import create_schema
-from tests.servers.serving.direct import direct_engine
-from tests.servers.serving.rows import RECORDS
+from tests.servers.serving.direct import asking, direct_engine
+from tests.servers.serving.rows import RECORDS, SETTINGS
 
 
 @pytest.fixture
@@ -40,11 +40,11 @@ def database(database_with_tables: TimescaleSettings) -> TimescaleSettings:
 
 @pytest.fixture
 def app(database: TimescaleSettings, fresh_redis: RedisSettings) -> FastAPI:
-    return create_app(Settings(stores=StoreSettings(timescaledb=database, redis=fresh_redis)))
+    stores = StoreSettings(timescaledb=database, redis=fresh_redis)
+    return create_app(SETTINGS.model_copy(update={"stores": stores}))
 
 
 @pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
-    transport = ASGITransport(app)
-    async with app.router.lifespan_context(app), AsyncClient(transport=transport, base_url="http://test") as client:
+    async with asking(app) as client:
         yield client

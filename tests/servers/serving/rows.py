@@ -7,11 +7,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from mdstream.config import RedisSettings, TimescaleSettings
+from mdstream.config import RedisSettings, Settings, TimescaleSettings
 from mdstream.schemas import BAR, STORED_TICK
 from mdstream.sinks import RedisLatestPriceSink, TimescaleSink
 
-RECORDS = (STORED_TICK, BAR)
+SETTINGS = Settings(technical_indicators={"sma": {"periods": [20]}, "rsi": {"period": 14}})
+"""Two indicators, as columns `sma_20` and `rsi_14`."""
+
+INDICATORS = SETTINGS.indicator_record
+RECORDS = SETTINGS.table_records
 """What the API reads from the database."""
 
 NOON = datetime(2024, 5, 6, 12, 0, tzinfo=UTC)

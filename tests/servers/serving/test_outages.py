@@ -10,14 +10,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
-from httpx import ASGITransport, AsyncClient, Response
+from httpx import AsyncClient, Response
 
 from mdstream.config import RedisSettings, ServingSettings, Settings, StoreSettings, TimescaleSettings
 from mdstream.local import LocalPostgres, LocalRedis
-from mdstream.serving.rest import create_app, database, prices
+from mdstream.serving.rest import create_app, database, newest
 from mdstream.serving.rest.errors import ApiError
 from mdstream.sinks.postgres import create_schema
-from tests.servers.serving.direct import direct_engine
+from tests.servers.serving.direct import asking, direct_engine
 from tests.servers.serving.rows import RECORDS, remember_latest, store_ticks, tick
 
 pytestmark = pytest.mark.anyio
@@ -54,7 +54,7 @@ def redis(own_redis: LocalRedis) -> Iterator[LocalRedis]:
 
 @pytest.fixture
 def app(postgres: LocalPostgres, redis: LocalRedis, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
-    monkeypatch.setattr(prices, "_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(newest, "_PAUSE_SECONDS", 0.05)
     return app_over(postgres.settings, redis.settings)
 
 
@@ -65,8 +65,7 @@ def app_over(timescaledb: TimescaleSettings, redis: RedisSettings, connections: 
 
 @pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
-    transport = ASGITransport(app, raise_app_exceptions=False)
-    async with app.router.lifespan_context(app), AsyncClient(transport=transport, base_url="http://test") as client:
+    async with asking(app) as client:
         yield client
 
 
@@ -151,8 +150,7 @@ async def test_a_database_that_restarted_between_two_requests(client: AsyncClien
 async def test_a_wrong_password_is_not_told(postgres: LocalPostgres, redis: LocalRedis) -> None:
     settings = postgres.settings.model_copy(update={"password": TimescaleSettings(password="hunter2").password})
     app = app_over(settings, redis.settings)
-    transport = ASGITransport(app)
-    async with app.router.lifespan_context(app), AsyncClient(transport=transport, base_url="http://test") as client:
+    async with asking(app) as client:
         series = await client.get("/api/v1/ticks/AAPL")
         ready = await client.get("/health/ready")
 
@@ -164,8 +162,7 @@ async def test_a_wrong_password_is_not_told(postgres: LocalPostgres, redis: Loca
 async def test_no_tables_yet(postgres: LocalPostgres, redis: LocalRedis) -> None:
     empty = postgres.create_database("without_tables")
     app = app_over(empty, redis.settings)
-    transport = ASGITransport(app)
-    async with app.router.lifespan_context(app), AsyncClient(transport=transport, base_url="http://test") as client:
+    async with asking(app) as client:
         series = await client.get("/api/v1/ticks/AAPL")
         ready = await client.get("/health/ready")
         create_schema(empty, RECORDS)
@@ -174,7 +171,8 @@ async def test_no_tables_yet(postgres: LocalPostgres, redis: LocalRedis) -> None
     postgres.drop_database("without_tables")
 
     assert (series.status_code, code(series)) == (503, "tables_missing")
-    assert "no table tick_data, aggregated_data" in ready.json()["error"]["servers"]["database"]
+    missing = ready.json()["error"]["servers"]["database"]
+    assert "no table tick_data, aggregated_data, technical_indicators, anomalies, predictions;" in missing
     assert "mdstream maintain" in ready.json()["error"]["message"]
     assert ready_then.status_code == 200
     assert unknown.status_code == 404
@@ -185,8 +183,7 @@ async def test_a_query_that_takes_too_long_is_ended(
 ) -> None:
     monkeypatch.setattr(database, "STATEMENT_SECONDS", 1)
     app = app_over(postgres.settings, redis.settings)
-    transport = ASGITransport(app)
-    async with app.router.lifespan_context(app), AsyncClient(transport=transport, base_url="http://test") as client:
+    async with asking(app) as client:
         with direct_engine(postgres.settings).begin() as other:
             other.execute(sa.text("LOCK TABLE tick_data IN ACCESS EXCLUSIVE MODE"))
             locked = await client.get("/api/v1/ticks/AAPL")
@@ -201,8 +198,7 @@ async def test_more_requests_than_connections_wait_and_then_are_refused(
 ) -> None:
     monkeypatch.setattr(database, "_QUEUE_SECONDS", 0.2)
     app = app_over(postgres.settings, redis.settings, connections=2)
-    transport = ASGITransport(app)
-    async with app.router.lifespan_context(app), AsyncClient(transport=transport, base_url="http://test") as client:
+    async with asking(app) as client:
         with direct_engine(postgres.settings).begin() as other:
             other.execute(sa.text("LOCK TABLE tick_data IN ACCESS EXCLUSIVE MODE"))
             waiting = [asyncio.create_task(client.get("/api/v1/ticks/AAPL")) for _ in range(2)]
@@ -234,8 +230,7 @@ async def test_a_database_that_stops_answering_is_given_up(
     for name in ("STATEMENT_SECONDS", "_PROBE_SECONDS"):
         monkeypatch.setattr(database, name, 1)
     app = app_over(postgres.settings, redis.settings)
-    transport = ASGITransport(app)
-    async with app.router.lifespan_context(app), AsyncClient(transport=transport, base_url="http://test") as client:
+    async with asking(app) as client:
         assert (await client.get("/api/v1/ticks/AAPL")).status_code == 200
         with direct_engine(postgres.settings).connect() as observer:
             pids = [

@@ -123,5 +123,5 @@ def test_what_the_api_asks_is_answered(database: TimescaleSettings) -> None:
         newest = newest_tick(connection, "AAPL")
         assert newest is not None
         assert newest["price"] == 2.0
-        rows = Series(BAR, ("AAPL", "1min")).fetch(connection, 2)
+        rows = Series(BAR, {"symbol": "AAPL", "window": "1min"}).fetch(connection, 2)
         assert [row["window_start"].minute for row in rows] == [32, 31]
