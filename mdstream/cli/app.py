@@ -14,6 +14,7 @@ from mdstream.cli.alerts import alerts
 from mdstream.cli.api import api
 from mdstream.cli.bars import bars
 from mdstream.cli.console import errors
+from mdstream.cli.dashboard import dashboard
 from mdstream.cli.demo import demo
 from mdstream.cli.doctor import doctor
 from mdstream.cli.evaluate import evaluate
@@ -51,6 +52,7 @@ app.command()(predict)
 app.command()(alerts)
 app.command()(api)
 app.command()(websocket)
+app.command()(dashboard)
 app.command()(doctor)
 
 

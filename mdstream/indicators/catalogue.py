@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import talib
 import talib.abstract
@@ -18,6 +18,17 @@ _MA_TYPE: Any = talib.MA_Type  # type: ignore[attr-defined]
 
 MA_TYPES: dict[str, int] = {name.lower(): getattr(_MA_TYPE, name) for name in dir(type(_MA_TYPE)) if name.isupper()}
 """TA-Lib's kinds of moving average, as its `matype` parameters count them."""
+
+Drawing = Literal["line", "dashed", "histogram", "upper", "lower"]
+"""How a series is drawn; `upper` and `lower` are the limits of a band."""
+
+_DRAWINGS: dict[str, Drawing] = {
+    "Dashed Line": "dashed",
+    "Histogram": "histogram",
+    "Output is a candlestick": "histogram",
+    "Values represent an upper limit": "upper",
+    "Values represent a lower limit": "lower",
+}
 
 _MOST = 2**31 - 1
 
@@ -33,6 +44,8 @@ class Function:
         defaults: Parameters in TA-Lib's order with their defaults; whole numbers are ints.
         outputs: TA-Lib's names of the results.
         path_dependent: Whether every value depends on all bars before it, as a running total does.
+        on_prices: Whether the results have the scale of the inputs, as an average of prices has.
+        drawn: How each of `outputs` is usually drawn.
     """
 
     name: str
@@ -41,6 +54,8 @@ class Function:
     defaults: dict[str, int | float]
     outputs: tuple[str, ...]
     path_dependent: bool
+    on_prices: bool
+    drawn: tuple[Drawing, ...]
 
     def lookback(self, parameters: Mapping[str, int | float]) -> int | None:
         """Return how many bars pass before the first value; None if TA-Lib does not take these parameters."""
@@ -92,4 +107,11 @@ def _function(name: str) -> Function:
         defaults=dict(described.parameters),
         outputs=tuple(described.output_names),
         path_dependent="Output is path-dependent" in (described.function_flags or ()),
+        on_prices="Output scale same as input" in (described.function_flags or ()),
+        drawn=tuple(_drawing(described, output) for output in described.output_names),
     )
+
+
+def _drawing(described: Any, output: str) -> Drawing:  # noqa: ANN401
+    flags = [*described.output_flags[output], *(described.function_flags or ())]
+    return next((drawing for flag, drawing in _DRAWINGS.items() if flag in flags), "line")

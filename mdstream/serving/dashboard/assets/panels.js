@@ -1,0 +1,165 @@
+"use strict";
+// Everything beside the chart: prices, anomalies, figures and what is wrong. Text is set as text, never as HTML.
+
+window.mdstream = window.mdstream || {};
+
+mdstream.panels = (() => {
+  const MOST_ANOMALIES = 50;
+  const QUIET_SECONDS = 15;
+  const byId = (id) => document.getElementById(id);
+
+  function element(tag, className, text) {
+    const made = document.createElement(tag);
+    if (className) made.className = className;
+    if (text !== undefined) made.textContent = text;
+    return made;
+  }
+
+  const trend = (direction) => (direction > 0 ? "up" : direction < 0 ? "down" : "");
+
+  function setText(node, text) {
+    if (node.textContent !== text) node.textContent = text;
+  }
+
+  // A row a symbol, in alphabetical order; made once, then only its texts change.
+  function watchlist(quotes, picked, pick) {
+    const list = byId("watchlist");
+    for (const quote of quotes) {
+      let row = list.querySelector(`[data-symbol="${CSS.escape(quote.symbol)}"]`);
+      if (!row) {
+        row = element("button", "row");
+        row.type = "button";
+        row.dataset.symbol = quote.symbol;
+        row.append(element("span", "symbol", quote.symbol), element("span", "last"), element("span", "change"));
+        row.addEventListener("click", () => pick(quote.symbol));
+        const next = [...list.querySelectorAll(".row")].find((other) => other.dataset.symbol > quote.symbol);
+        list.insertBefore(row, next || null);
+      }
+      showQuote(row, quote);
+    }
+    for (const row of list.querySelectorAll(".row")) row.classList.toggle("picked", row.dataset.symbol === picked);
+    list.classList.toggle("empty", !list.firstElementChild);
+  }
+
+  function showQuote(row, quote) {
+    const [, last, change] = row.children;
+    const moved = Math.sign(quote.last - Number(row.dataset.last ?? quote.last));
+    const { text, direction } = mdstream.words.change(quote.last, quote.opened);
+    setText(last, mdstream.words.number(quote.last, mdstream.words.decimalsOf([quote.last])));
+    setText(change, text);
+    change.className = `change ${trend(direction)}`;
+    change.title = `since ${mdstream.words.number(quote.opened, mdstream.words.decimalsOf([quote.opened]))}, where the day (UTC) began`;
+    row.dataset.last = quote.last;
+    if (moved) {
+      row.classList.remove("flash-up", "flash-down");
+      void row.offsetWidth; // a new start of the animation
+      row.classList.add(moved > 0 ? "flash-up" : "flash-down");
+    }
+  }
+
+  function anomalies(feed, show) {
+    const newest = [...feed.values()].sort((a, b) => b.detected - a.detected).slice(0, MOST_ANOMALIES);
+    byId("anomalies").replaceChildren(
+      ...newest.map((anomaly) => {
+        const row = element("button", `anomaly ${anomaly.severity}`);
+        row.type = "button";
+        const head = element("span", "head");
+        head.append(
+          element("span", "severity", anomaly.severity),
+          element("span", "symbol", anomaly.symbol),
+          element("span", "window", anomaly.window),
+          element("span", "when", mdstream.words.moment(anomaly.start)),
+        );
+        row.append(head, element("span", "message", anomaly.message));
+        row.title = `${anomaly.rule}: ${anomaly.message}`;
+        row.addEventListener("click", () => show(anomaly));
+        return row;
+      }),
+    );
+    byId("anomalies").classList.toggle("empty", newest.length === 0);
+  }
+
+  // The line above the chart: the bar that is pointed at, else the newest.
+  function quoteLine(symbol, windowName, bar, quote, decimals) {
+    const line = byId("quote");
+    const price = (value) => mdstream.words.number(value, decimals);
+    const parts = [element("strong", "symbol", symbol), element("span", "window", windowName)];
+    if (quote) {
+      const { text, direction } = mdstream.words.change(quote.last, quote.opened);
+      parts.push(element("strong", `last ${trend(direction)}`, price(quote.last)), element("span", trend(direction), text));
+    }
+    if (bar) {
+      const direction = trend(Math.sign(bar.close - bar.open));
+      const shown = [["O", bar.open], ["H", bar.high], ["L", bar.low], ["C", bar.close], ["VWAP", bar.vwap]];
+      for (const [name, value] of shown) {
+        const part = element("span", "field", `${name} `);
+        part.append(element("b", direction, price(value)));
+        parts.push(part);
+      }
+    }
+    line.replaceChildren(...parts);
+  }
+
+  function figures(status) {
+    const milliseconds = (value) => (value === null ? "–" : mdstream.words.rate(value));
+    const shown = [
+      ["p50", milliseconds(status.p50_ms), "ms"], ["p95", milliseconds(status.p95_ms), "ms"],
+      ["p99", milliseconds(status.p99_ms), "ms"], ["", mdstream.words.rate(status.ticks_per_second), "ticks/s"],
+    ];
+    const place = byId("figures");
+    while (place.children.length < shown.length) {
+      const made = element("span");
+      made.append(element("i"), element("b"), element("i"));
+      place.append(made);
+    }
+    shown.forEach((texts, i) => texts.forEach((text, j) => setText(place.children[i].children[j], text)));
+  }
+
+  function connection(status, newestTime) {
+    const place = byId("connection");
+    const quiet = newestTime ? (Date.now() - newestTime) / 1000 : 0;
+    const [state, text, title] = !status
+      ? ["off", "Offline", "The dashboard does not answer"]
+      : !status.live
+        ? ["late", "Reconnecting", "Bars come from the database meanwhile"]
+        : quiet > QUIET_SECONDS
+          ? ["late", `Quiet ${mdstream.words.rate(quiet)} s`, "Connected, but no bar comes. Is a feed running?"]
+          : ["live", "Live", "Bars come as they are made"];
+    setText(place, text);
+    place.className = state;
+    place.title = title;
+  }
+
+  // `code` in a text is set as code.
+  function withCode(node, text) {
+    const parts = text.split("`");
+    node.replaceChildren(...parts.map((part, i) => (i % 2 ? element("code", "", part) : document.createTextNode(part))));
+  }
+
+  function banner(problems) {
+    const place = byId("banner");
+    const texts = problems.map((problem) => problem.text);
+    if (place.dataset.texts === JSON.stringify(texts)) return;
+    place.dataset.texts = JSON.stringify(texts);
+    place.replaceChildren(
+      ...problems.map((problem) => {
+        const line = element("p", "problem");
+        line.dataset.problem = problem.name;
+        withCode(line, problem.text);
+        return line;
+      }),
+    );
+  }
+
+  function notice(title, text) {
+    const place = byId("notice");
+    place.hidden = !title;
+    if (!title || place.dataset.text === title + text) return;
+    place.dataset.text = title + text;
+    const said = element("p");
+    withCode(said, text);
+    place.replaceChildren(element("h2", "", title), said);
+  }
+
+  return { watchlist, anomalies, quoteLine, figures, connection, banner, notice };
+})();

@@ -1,0 +1,48 @@
+"use strict";
+// Numbers and times as people read them.
+
+window.mdstream = window.mdstream || {};
+
+mdstream.words = {
+  // Decimals that prices are written with: as many as the prices have, at least two.
+  decimalsOf(prices) {
+    const lengths = prices.map((price) => (String(price).split(".")[1] || "").length);
+    return Math.min(8, Math.max(2, ...lengths));
+  },
+
+  number(value, decimals) {
+    if (value === null || value === undefined) return "–";
+    return value.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+  },
+
+  // Values of indicators, whose size says how many decimals matter.
+  value(value) {
+    if (value === null || value === undefined) return "–";
+    const size = Math.abs(value);
+    return mdstream.words.number(value, size >= 1 ? 2 : size >= 0.01 || size === 0 ? 4 : 6);
+  },
+
+  amount(value) {
+    return value.toLocaleString("en-US", { notation: "compact", maximumFractionDigits: 1 });
+  },
+
+  change(last, opened) {
+    const percent = opened ? ((last - opened) / opened) * 100 : 0;
+    const sign = percent > 0 ? "+" : percent < 0 ? "−" : "";
+    return { text: `${sign}${Math.abs(percent).toFixed(2)} %`, direction: Math.sign(percent) };
+  },
+
+  time(millis) {
+    return new Date(millis).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  },
+
+  moment(millis) {
+    const sameDay = new Date(millis).toDateString() === new Date().toDateString();
+    const day = sameDay ? {} : { month: "short", day: "numeric" };
+    return new Date(millis).toLocaleString([], { ...day, hour: "2-digit", minute: "2-digit" });
+  },
+
+  rate(value) {
+    return value >= 100 ? Math.round(value).toLocaleString("en-US") : value.toFixed(value >= 10 ? 0 : 1);
+  },
+};

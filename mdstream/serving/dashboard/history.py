@@ -1,0 +1,166 @@
+"""What is stored, from the REST API."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pyarrow as pa
+
+from mdstream.errors import MdstreamError
+from mdstream.schemas import ANOMALY, BAR, Record
+from mdstream.schemas.records import TIME
+from mdstream.schemas.wire import to_micros
+from mdstream.serving.dashboard.series import Wire
+
+_TIMEOUT = httpx.Timeout(5.0)
+_MOST_CONNECTIONS = 8
+_DAY = timedelta(days=1) // timedelta(microseconds=1)
+
+
+class HistoryError(MdstreamError):
+    """The REST API does not give what was asked for; the message is for whoever looks at the dashboard.
+
+    Attributes:
+        status: Its HTTP status; None without an answer.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class History:
+    """Asks the REST API, and gives records as they travel on the wire: times are epoch microseconds.
+
+    Args:
+        url: Where the API is.
+        key: The dashboard's key; empty where none is asked for.
+        indicator: The record of the configured indicators.
+    """
+
+    def __init__(self, url: str, key: str, indicator: Record) -> None:
+        self.url = url.rstrip("/")
+        self._indicator = indicator
+        self._client = httpx.AsyncClient(
+            base_url=self.url,
+            headers={"X-API-Key": key} if key else {},
+            timeout=_TIMEOUT,
+            limits=httpx.Limits(max_connections=_MOST_CONNECTIONS),
+            trust_env=False,
+        )
+
+    async def bars(self, symbol: str, window: str, limit: int) -> list[Wire]:
+        """Return the newest bars, the newest first; none of a symbol that nothing is stored of.
+
+        Raises:
+            HistoryError: The API does not answer, or refuses.
+        """
+        return await self._items(f"aggregated/{quote(symbol)}", BAR, window=window, limit=limit)
+
+    async def first_bar(self, symbol: str, window: str, day: int) -> Wire | None:
+        """Return the first bar of a day that begins at `day`, in epoch microseconds.
+
+        Raises:
+            HistoryError: The API does not answer, or refuses.
+        """
+        path = f"aggregated/{quote(symbol)}"
+        items = await self._items(path, BAR, window=window, limit=1, order="asc", start=day, end=day + _DAY)
+        return items[0] if items else None
+
+    async def indicators(self, symbol: str, window: str, limit: int) -> list[Wire]:
+        """Return the indicators of the newest bars, the newest first.
+
+        Raises:
+            HistoryError: The API does not answer, or refuses.
+        """
+        return await self._items(f"indicators/{quote(symbol)}", self._indicator, window=window, limit=limit)
+
+    async def anomalies(self, limit: int, **asked: str) -> list[Wire]:
+        """Return the newest anomalies, the newest first.
+
+        Args:
+            limit: Most of them.
+            asked: `symbol` and `window`; of all without.
+
+        Raises:
+            HistoryError: The API does not answer, or refuses.
+        """
+        return await self._items("anomalies", ANOMALY, limit=limit, **asked)
+
+    async def symbols(self) -> list[str]:
+        """Return every stored symbol, in alphabetical order.
+
+        Raises:
+            HistoryError: The API does not answer, or refuses.
+        """
+        return list((await self._get("/api/v1/symbols"))["symbols"])
+
+    async def problems(self) -> dict[str, str]:
+        """Return what is wrong with the servers behind the API, by their names.
+
+        Raises:
+            HistoryError: The API does not answer, or refuses.
+        """
+        answer = await self._send("/health/ready")
+        if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            states = _error_of(answer).get("servers") or {}
+            return {name: state for name, state in states.items() if state != "ok"}
+        self._refuse(answer)
+        return {}
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def _items(self, path: str, record: Record, **asked: str | int) -> list[Wire]:
+        try:
+            page = await self._get(f"/api/v1/{path}", **asked)
+        except HistoryError as exc:
+            if exc.status == httpx.codes.NOT_FOUND:
+                return []
+            raise
+        return [wire_of(record, item) for item in page["items"]]
+
+    async def _get(self, path: str, **asked: str | int) -> dict[str, Any]:
+        answer = await self._send(path, **asked)
+        self._refuse(answer)
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def _send(self, path: str, **asked: str | int) -> httpx.Response:
+        try:
+            return await self._client.get(path, params=asked)
+        except httpx.HTTPError as exc:
+            reason = str(exc) or type(exc).__name__
+            raise HistoryError(f"The REST API at {self.url} does not answer ({reason}).") from exc
+
+    def _refuse(self, answer: httpx.Response) -> None:
+        if answer.is_success:
+            return
+        said = _error_of(answer).get("message", answer.reason_phrase)
+        raise HistoryError(f"The REST API at {self.url} answers {answer.status_code}: {said}", answer.status_code)
+
+
+def wire_of(record: Record, item: dict[str, Any]) -> Wire:
+    """Return an item of the API with its times as epoch microseconds.
+
+    Example:
+        >>> wire_of(BAR, {"window_start": "1970-01-01T00:00:01Z", "open": 2.0})
+        {'window_start': 1000000, 'open': 2.0}
+    """
+    times = {field.name for field in record.schema if pa.types.is_timestamp(field.type) and field.type == TIME}
+    return {
+        name: to_micros(datetime.fromisoformat(value)) if name in times and value is not None else value
+        for name, value in item.items()
+    }
+
+
+def _error_of(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        error = answer.json()["error"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return error if isinstance(error, dict) else {}

@@ -1,0 +1,130 @@
+"""The page: Dash's components, with what moves on it left to the scripts in `assets`."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import asdict
+from typing import Any
+
+from mdstream.config import Settings
+from mdstream.errors import MissingDependencyError
+from mdstream.serving.dashboard.studies import groups_of, study_of
+
+if importlib.util.find_spec("dash") is None:
+    raise MissingDependencyError.for_extra("dash", "dashboard")
+
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
+
+_INDEX = """<!DOCTYPE html>
+<html lang="en">
+<head>
+{%metas%}
+<meta name="color-scheme" content="dark light">
+<title>{%title%}</title>
+<link rel="icon" type="image/svg+xml" href="assets/icon.svg">
+{%css%}
+</head>
+<body>
+{%app_entry%}
+<footer>{%config%}{%scripts%}{%renderer%}</footer>
+</body>
+</html>"""
+
+_GRAPH: Any = {"displayModeBar": False, "scrollZoom": True, "doubleClick": False, "showTips": False}
+
+
+def create_page(settings: Settings) -> Dash:
+    """Return the page as a Dash application; everything it loads comes from this process."""
+    page = Dash(
+        __name__,
+        title="mdstream",
+        update_title="",
+        index_string=_INDEX,
+        serve_locally=True,
+        add_log_handler=False,
+        enable_mcp=False,
+    )
+    page.layout = _layout(settings)
+    page.clientside_callback(  # type: ignore[no-untyped-call]
+        ClientsideFunction("mdstream", "show"),
+        Output("address", "search"),
+        Input("symbol", "value"),
+        Input("window", "value"),
+        Input("groups", "value"),
+        State("setup", "data"),
+    )
+    page.clientside_callback(  # type: ignore[no-untyped-call]
+        ClientsideFunction("mdstream", "zoom"), Output("zoomed", "data"), Input("chart", "relayoutData")
+    )
+    page.clientside_callback(  # type: ignore[no-untyped-call]
+        ClientsideFunction("mdstream", "point"), Output("pointed", "data"), Input("chart", "hoverData")
+    )
+    return page
+
+
+def _layout(settings: Settings) -> html.Div:
+    own = settings.serving.dashboard
+    studies = [study_of(indicator) for indicator in settings.indicators]
+    groups, shown = groups_of(studies, own.studies)
+    setup = {
+        "studies": [asdict(study) for study in studies],
+        "windows": {window.name: window.seconds for window in settings.windows},
+        "symbols": settings.symbols,
+        "capacity": own.history_bars,
+        "refresh": own.refresh_ms,
+    }
+    return html.Div(
+        className="desk",
+        children=[
+            dcc.Location(id="address", refresh=False),
+            dcc.Store(id="setup", data=setup),
+            dcc.Store(id="zoomed"),
+            dcc.Store(id="pointed"),
+            _top([window.name for window in settings.windows], groups, shown),
+            html.Div(id="banner", role="alert"),
+            html.Main([_chart(), _side()]),
+        ],
+    )
+
+
+def _top(windows: list[str], groups: list[str], shown: list[str]) -> html.Header:
+    return html.Header(
+        [
+            html.Div("mdstream", className="brand"),
+            dcc.Dropdown(id="symbol", className="symbols", clearable=False, placeholder="symbol", options=[]),
+            dcc.RadioItems(id="window", className="buttons", options=windows, value=windows[0], inline=True),
+            dcc.Checklist(
+                id="groups",
+                className="buttons",
+                options=groups,
+                value=shown,
+                inline=True,
+                persistence=True,
+                persistence_type="local",
+            ),
+            html.Div(id="figures", title="From a tick's arrival in ingest to its bar in this dashboard, last 10 s"),
+            html.Div(id="connection", role="status"),
+            html.Button("◐", id="theme", title="Light or dark"),
+        ]
+    )
+
+
+def _chart() -> html.Section:
+    return html.Section(
+        className="chart",
+        children=[
+            html.Div(id="quote"),
+            dcc.Graph(id="chart", config=_GRAPH, responsive=True, figure={"data": [], "layout": {}}),
+            html.Div(id="notice"),
+            html.Button("⇥ live", id="follow", title="Back to the newest bar", hidden=True),
+        ],
+    )
+
+
+def _side() -> html.Aside:
+    return html.Aside(
+        [
+            html.Section([html.H2("Watchlist"), html.Div(id="watchlist")]),
+            html.Section([html.H2("Anomalies"), html.Div(id="anomalies")]),
+        ]
+    )
