@@ -6,38 +6,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.progress import MofNCompleteColumn, Progress
 from rich.table import Table
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, output
 from mdstream.cli.symbols import listed
-from mdstream.cli.train import Minutes, Source, Symbols, WindowName, number, verdict
+from mdstream.cli.train import Minutes, Source, Symbols, WindowName, each_series, number, verdict
 from mdstream.config import load_settings
 from mdstream.errors import InvalidInputError
 from mdstream.schemas import BarWindow
 
 if TYPE_CHECKING:
+    from mdstream.forecasting.evaluation import Evaluation
     from mdstream.forecasting.scores import Scores
-    from mdstream.forecasting.statistics import Accuracy
+    from mdstream.forecasting.statistics import Accuracy, Test
 
-_COLUMNS = (
-    "symbol",
-    "minutes",
-    "forecasts",
-    "relative MAE",
-    "relative RMSE",
-    "MASE (naive)",
-    "R² of returns",
-    "direction",
-    "always up",
-    "same as last",
-    "opposite of last",
-    "DM (p)",
-    "PT (p)",
-    "in interval",
-    "verdict",
-)
+_COLUMNS = ("series", "errors / last price's", "direction (95 %)", "tests (p)", "interval", "verdict")
 
 
 def evaluate(
@@ -53,9 +37,9 @@ def evaluate(
     """Hold forecasts to what happened: trained on the past alone, refitted step by step, next to the last price.
 
     Relative MAE is the headline: below 1 is better than the last price, and about 1 is what to expect. Below 0.98 on
-    bars of a minute look for a mistake first. Directions are counted where the price moved and a direction was named,
-    with 95 % intervals. DM is Diebold and Mariano's test of equal accuracy (above 0: worse than the last price), PT
-    Pesaran and Timmermann's of directions.
+    bars of a minute look for a mistake first. R² is of returns against zero. Directions are counted where the price
+    moved and a direction was named. DM is Diebold and Mariano's test of equal accuracy (above 0: worse than the last
+    price), DM² the same of squared errors, PT Pesaran and Timmermann's test of directions.
 
     Example: `mdstream evaluate --symbols AAPL --minutes 5`
     """
@@ -69,21 +53,18 @@ def evaluate(
     bars = LearningBars(settings, source, BarWindow.parse(window) if window else None, listed(symbols))
     horizons = tuple(minutes or settings.forecasting.horizons_minutes)
     evaluations, failures = {}, []
-    table = Table(*_COLUMNS)
-    with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=errors, transient=True) as progress:
-        task = progress.add_task("evaluating", total=len(bars.symbols) * len(horizons))
-        for symbol in bars.symbols:
-            series = bars.of(symbol)
-            for horizon in horizons:
-                progress.update(task, description=f"evaluating {symbol}")
-                try:
-                    found = evaluate_model(series, bars.window, horizon, settings.forecasting)
-                except InvalidInputError as exc:
-                    failures.append(f"{symbol}, {horizon} minutes: {exc}")
-                else:
-                    evaluations[symbol, horizon] = found
-                    table.add_row(symbol, str(horizon), *_cells(found.scores))
-                progress.advance(task)
+    table = Table(*_COLUMNS, show_lines=True)
+
+    def work(symbol: str, horizon: int) -> Evaluation:
+        return evaluate_model(bars.of(symbol), bars.window, horizon, settings.forecasting)
+
+    for (symbol, horizon), found in each_series("evaluating", bars.symbols, horizons, work):
+        if isinstance(found, InvalidInputError):
+            failures.append(f"{symbol}, {horizon} minutes: {found}")
+        else:
+            evaluations[symbol, horizon] = found
+            name = f"[bold]{symbol}[/]\n{horizon} min\n{found.scores.rows:,} forecasts"
+            table.add_row(name, *_cells(found.scores))
     output.print(table)
     for failure in failures:
         errors.print(f"[yellow]not evaluated:[/] {failure}", highlight=False)
@@ -94,22 +75,32 @@ def evaluate(
 
 
 def _cells(scores: Scores) -> list[str]:
-    tests = (scores.diebold_mariano, scores.pesaran_timmermann)
-    rules = (scores.direction, scores.always_up, scores.same_as_last, scores.opposite_of_last)
-    return [
-        f"{scores.rows:,}",
-        number(scores.relative_mae, ".4f"),
-        number(scores.relative_rmse, ".4f"),
-        f"{number(scores.mase, '.3f')} ({number(scores.naive_mase, '.3f')})",
-        number(scores.r2, "+.4f"),
-        *map(_share, rules),
-        *("-" if test.statistic is None else f"{test.statistic:+.2f} ({test.p_value:.3f})" for test in tests),
-        f"{scores.coverage:.1%}",
-        verdict(scores.beats_naive),
+    errors_cell = [
+        f"MAE  {number(scores.relative_mae, '.4f')}",
+        f"RMSE {number(scores.relative_rmse, '.4f')}",
+        f"MASE {number(scores.mase, '.3f')} ({number(scores.naive_mase, '.3f')})",
+        f"R²   {number(scores.r2, '+.4f')}",
     ]
+    directions = [
+        f"model     {_share(scores.direction)}",
+        f"always up {_share(scores.always_up)}",
+        f"same      {_share(scores.same_as_last)}",
+        f"opposite  {_share(scores.opposite_of_last)}",
+    ]
+    tests = [
+        f"DM {_tested(scores.diebold_mariano)}",
+        f"DM² {_tested(scores.diebold_mariano_squared)}",
+        f"PT {_tested(scores.pesaran_timmermann)}",
+    ]
+    interval = [f"{scores.coverage:.1%} within", f"{scores.unmoved:.0%} unmoved"]
+    return ["\n".join(lines) for lines in (errors_cell, directions, tests, interval, [verdict(scores.beats_naive)])]
+
+
+def _tested(test: Test) -> str:
+    return f"{number(test.statistic, '+.2f')} ({number(test.p_value, '.3f')})"
 
 
 def _share(found: Accuracy) -> str:
     if found.right is None or found.lower is None or found.upper is None:
         return "-"
-    return f"{found.right:.3f} ({found.lower:.3f}–{found.upper:.3f})"
+    return f"{found.right:.3f} ±{(found.upper - found.lower) / 2:.3f}"

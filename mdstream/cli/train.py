@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.progress import MofNCompleteColumn, Progress
@@ -15,6 +18,11 @@ from mdstream.cli.symbols import listed
 from mdstream.config import load_settings
 from mdstream.errors import InvalidInputError
 from mdstream.schemas import BarWindow
+
+if TYPE_CHECKING:
+    from mdstream.forecasting.store import ModelMetadata
+
+Result = TypeVar("Result")
 
 Symbols = Annotated[str | None, typer.Option(help="Symbols, with commas between; else all that have bars.")]
 Minutes = Annotated[list[int] | None, typer.Option(help="Horizon; may be given several times. Else those configured.")]
@@ -52,26 +60,49 @@ def train(
     horizons = tuple(minutes or forecasting.horizons_minutes)
     table = Table("symbol", "minutes", "samples", "relative MAE", "verdict")
     failures = []
-    with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=errors, transient=True) as progress:
-        task = progress.add_task("training", total=len(bars.symbols) * len(horizons))
-        for symbol in bars.symbols:
-            series = bars.of(symbol)
-            for horizon in horizons:
-                progress.update(task, description=f"training {symbol}")
-                try:
-                    made = train_model(symbol, series, bars.window, horizon, forecasting, store)
-                except InvalidInputError as exc:
-                    failures.append(f"{symbol}, {horizon} minutes: {exc}")
-                else:
-                    found = number(made.relative_mae, ".4f")
-                    table.add_row(symbol, str(horizon), f"{made.rows:,}", found, verdict(made.beats_naive))
-                progress.advance(task)
+
+    def work(symbol: str, horizon: int) -> ModelMetadata:
+        return train_model(symbol, bars.of(symbol), bars.window, horizon, forecasting, store)
+
+    for (symbol, horizon), made in each_series("training", bars.symbols, horizons, work):
+        if isinstance(made, InvalidInputError):
+            failures.append(f"{symbol}, {horizon} minutes: {made}")
+        else:
+            found = number(made.relative_mae, ".4f")
+            table.add_row(symbol, str(horizon), f"{made.rows:,}", found, verdict(made.beats_naive))
     output.print(table)
     for failure in failures:
         errors.print(f"[yellow]not trained:[/] {failure}", highlight=False)
     if table.row_count == 0:
         raise InvalidInputError("no model was trained; the reasons are above")
     errors.print(f"{table.row_count} models in {forecasting.models}")
+
+
+def each_series(
+    doing: str, symbols: Sequence[str], horizons: Sequence[int], work: Callable[[str, int], Result]
+) -> Iterator[tuple[tuple[str, int], Result | InvalidInputError]]:
+    """Do the work of every symbol and horizon, one a core at a time, under a progress bar.
+
+    Yields:
+        Symbol and horizon in order, with the result, or why there is none.
+    """
+    series = [(symbol, horizon) for symbol in symbols for horizon in horizons]
+    with (
+        Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=errors, transient=True) as progress,
+        # Threads: XGBoost and the database work without Python's lock.
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+        task = progress.add_task(doing, total=len(series))
+        started = [pool.submit(work, symbol, horizon) for symbol, horizon in series]
+        try:
+            for one, result in zip(series, started, strict=True):
+                try:
+                    yield one, result.result()
+                except InvalidInputError as exc:
+                    yield one, exc
+                progress.update(task, advance=1, description=f"{doing} {one[0]}")
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def number(value: float | None, form: str) -> str:

@@ -30,4 +30,4 @@ class ForecastSettings(Section):
     learning_rate: float = Field(0.05, gt=0, le=1)
     min_child_weight: float = Field(20, ge=0, description="fewest rows in a leaf")
     subsample: float = Field(0.8, gt=0, le=1, description="share of the rows that a tree sees")
-    threads: int = Field(0, ge=0, description="threads of one training; 0: all cores")
+    threads: int = Field(1, ge=0, description="threads of one training; as many trainings as cores run at a time")
