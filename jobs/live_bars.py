@@ -17,7 +17,7 @@ from mdstream.streaming import (
     trigger_for,
     write_topic,
 )
-from mdstream.transforms import to_bars, to_ticks
+from mdstream.transforms import from_primary_source, to_bars, to_ticks
 
 
 def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
@@ -25,9 +25,9 @@ def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
     rules = settings.ticks
     # A watermark for each partition: one that is behind does not lose its ticks to the others.
     partitions = [
-        records.transform(to_ticks, rules.max_future_skew_seconds).withWatermark(
-            "event_time", f"{rules.allowed_lateness_seconds} seconds"
-        )
+        records.transform(to_ticks, rules.max_future_skew_seconds)
+        .transform(from_primary_source, rules.primary_sources)
+        .withWatermark("event_time", f"{rules.allowed_lateness_seconds} seconds")
         for records in read_partitions(spark, settings, TICK)
     ]
     ticks = reduce(DataFrame.unionByName, partitions)

@@ -14,12 +14,15 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
 from mdstream.batch.files import check_target, write_table
+from mdstream.errors import InvalidInputError
 from mdstream.feeds.files import ROW_NUMBER, read_ticks
 from mdstream.schemas import BAR, STORED_TICK, BarWindow, nest_windows
 from mdstream.schemas.limits import kind_of
-from mdstream.transforms import ConditionTable, to_bars
+from mdstream.schemas.sources import PrimarySources
+from mdstream.transforms import ConditionTable, from_primary_source, to_bars
 
 _ORDER = ("symbol", "window", "window_start")
+_EVERY_SOURCE = PrimarySources()
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ def bars_of_file(
     windows: Sequence[BarWindow],
     conditions: ConditionTable,
     on_progress: Callable[[float], None] = lambda _: None,
+    sources: PrimarySources = _EVERY_SOURCE,
 ) -> BarsReport:
     """Compute the bars of a file of ticks with the transforms of the stream, and write them to one file.
 
@@ -56,21 +60,28 @@ def bars_of_file(
         windows: Any windows.
         conditions: Which trades may shape a bar.
         on_progress: Told the share of the input read so far, 0 to 1.
+        sources: Whose ticks make the bars of each symbol.
 
     Returns:
         What became of the input. Rows of `target` are sorted by symbol, window and start.
 
     Raises:
-        InvalidInputError: The input cannot be read, or the kind of output is not known.
+        InvalidInputError: The input cannot be read, no tick in it is of its symbol's source, or the kind of output is
+            not known.
     """
     check_target(target)
     nests = nest_windows(windows)
     with tempfile.TemporaryDirectory(prefix="mdstream-") as folder:
         staged = Path(folder) / "ticks.parquet"
         ticks, rejects = _stage(source, staged, on_progress)
-        stored = spark.read.parquet(str(staged))
+        stored = spark.read.parquet(str(staged)).transform(from_primary_source, sources)
         bars = reduce(DataFrame.unionByName, (stored.transform(to_bars, nest, conditions) for nest in nests))
         table = bars.sort(*_ORDER).toArrow().cast(BAR.schema)
+    if ticks and not table.num_rows:
+        raise InvalidInputError(
+            f"none of the {ticks} ticks in {source.name} is of the source that ticks.primary_source has for its "
+            "symbol; the column source says whose they are"
+        )
     write_table(table, target)
     return BarsReport(ticks, rejects, table.num_rows)
 

@@ -18,7 +18,7 @@ from mdstream.schemas import ANOMALY, BAR, Record, nest_windows
 from mdstream.schemas.rules import Rule
 from mdstream.sinks import lasting_sinks
 from mdstream.streaming import check_rules, load_conditions, write_batch
-from mdstream.transforms import to_anomalies, to_bars
+from mdstream.transforms import from_primary_source, to_anomalies, to_bars
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAYS_AT_ONCE = 8
@@ -85,7 +85,8 @@ def rebuild(
     chunks = [(nest, *chunk) for nest in nests for chunk in _chunks(start, end, nest[-1].seconds)]
     bars = 0
     for number, (nest, first, after) in enumerate(chunks, 1):
-        ticks = stored_ticks(spark, settings.stores.timescaledb, first, after, symbols)
+        stored = stored_ticks(spark, settings.stores.timescaledb, first, after, symbols)
+        ticks = stored.transform(from_primary_source, settings.ticks.primary_sources)
         bars += _store(ticks.transform(to_bars, nest, conditions), settings, BAR)
         on_progress(number / (len(chunks) + 1))
     widened = min(first for _, first, _ in chunks), max(after for _, _, after in chunks)

@@ -47,7 +47,9 @@ def bars(
 
     table = load_conditions(conditions or settings.ticks.conditions_table)
     with batch_session(settings, "mdstream bars", f"reading {source.name}") as (spark, on_progress):
-        report = bars_of_file(spark, source, target, windows, table, on_progress)
+        report = bars_of_file(
+            spark, source, target, windows, table, on_progress, sources=settings.ticks.primary_sources
+        )
     errors.print(f"{report.bars:,} bars of {report.ticks:,} ticks in {target}")
     for reason, count in sorted(report.rejects.items()):
         errors.print(f"[yellow]{count:,} rows left out:[/] {reason}")

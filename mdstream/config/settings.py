@@ -18,6 +18,7 @@ from mdstream.config.stores import StoreSettings
 from mdstream.errors import ConfigError
 from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION, STORED_TICK, TICK, BarWindow, Record
 from mdstream.schemas.limits import SYMBOL_PATTERN
+from mdstream.schemas.sources import ANY_OTHER_SYMBOL, PrimarySources
 
 if TYPE_CHECKING:
     from mdstream.indicators import Indicator
@@ -71,6 +72,16 @@ def _usual_indicators() -> dict[str, Any]:
     }
 
 
+def _usable_sources(configured: str | dict[str, str] | None) -> str | dict[str, str] | None:
+    sources = configured if isinstance(configured, dict) else {ANY_OTHER_SYMBOL: configured}
+    for symbol, source in sources.items():
+        if symbol != ANY_OTHER_SYMBOL and not re.fullmatch(SYMBOL_PATTERN, symbol):
+            raise ValueError(f"expected a symbol, or * for all others, found '{symbol}'")
+        if source == "":
+            raise ValueError("expected the name of a feed, or all, found nothing")
+    return configured
+
+
 class TickSettings(Section):
     """Which ticks are taken and how long their bars stay open."""
 
@@ -83,6 +94,16 @@ class TickSettings(Section):
     conditions_table: Path | None = Field(
         None, description="CSV code,open_close,high_low,volume; without it every trade is eligible"
     )
+    primary_source: Annotated[str | dict[str, str] | None, AfterValidator(_usable_sources)] = Field(
+        None,
+        description="feed whose ticks make the bars of a symbol that several deliver: one for all symbols, or one for "
+        "each, * for the others; all mixes them",
+    )
+
+    @property
+    def primary_sources(self) -> PrimarySources:
+        """`primary_source` as the transforms take it."""
+        return PrimarySources.parse(self.primary_source)
 
 
 class KafkaSettings(Section):

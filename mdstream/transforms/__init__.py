@@ -6,6 +6,7 @@ from mdstream.transforms.dead_letters import DEAD_LETTER_COLUMN, with_dead_lette
 from mdstream.transforms.eligibility import ConditionTable, Eligibility
 from mdstream.transforms.indicators import with_indicators
 from mdstream.transforms.revisions import with_bar_fields
+from mdstream.transforms.sources import from_primary_source
 from mdstream.transforms.ticks import to_ticks, with_reject_reason
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "MAX_WINDOW_SECONDS",
     "ConditionTable",
     "Eligibility",
+    "from_primary_source",
     "to_anomalies",
     "to_bars",
     "to_ticks",

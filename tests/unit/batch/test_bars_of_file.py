@@ -15,6 +15,7 @@ from pyspark.sql import SparkSession
 from mdstream.batch import BarsReport, bars_of_file
 from mdstream.errors import InvalidInputError
 from mdstream.schemas import BAR, BarWindow
+from mdstream.schemas.sources import PrimarySources
 from mdstream.transforms import ConditionTable
 
 NANOS = 1_767_364_200_123_456_789  # 2026-01-02T14:30:00.123456789Z
@@ -177,3 +178,18 @@ def test_what_cannot_be_read_or_written_is_said_and_an_older_result_stays(
         bars_of_file(spark, tmp_path / source, tmp_path / target, MINUTE, ConditionTable())
     assert sorted(tmp_path.iterdir()) == before
     assert (tmp_path / "bars.parquet").read_text() == "an older result"
+
+
+def test_only_ticks_of_the_decided_source_make_bars(spark: SparkSession, tmp_path: Path) -> None:
+    columns = "symbol,price,size,event_time,source\n"
+    rows = "A,10,1,2026-01-02T14:30:00,finage\nA,11,2,2026-01-02T14:30:01,fmp\nB,5,3,2026-01-02T14:30:00,fmp\n"
+    source, target = tmp_path / "ticks.csv", tmp_path / "bars.parquet"
+    source.write_text(columns + rows)
+    decided = PrimarySources.parse({"A": "finage"})
+    report = bars_of_file(spark, source, target, MINUTE, ConditionTable(), sources=decided)
+    assert (report.ticks, report.bars) == (3, 2)
+    assert [(row["close"], row["volume"]) for row in pq.read_table(target).to_pylist()] == [(10.0, 1.0), (5.0, 3.0)]
+
+    nobody = PrimarySources.parse("nobody")
+    with pytest.raises(InvalidInputError, match=r"none of the 3 ticks .* that ticks.primary_source has"):
+        bars_of_file(spark, source, tmp_path / "none.parquet", MINUTE, ConditionTable(), sources=nobody)
