@@ -14,7 +14,7 @@ from rich.table import Table
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, output
-from mdstream.cli.ingest import Shift
+from mdstream.cli.feeds import Shift
 from mdstream.config import Settings, load_settings
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,47 +14,17 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, output
+from mdstream.cli.feeds import FeedName, FeedOptions, Shift, open_feeds, replay_feed, symbols_of_feeds
 from mdstream.cli.symbols import listed
-from mdstream.config import FeedSettings, Settings, load_settings
+from mdstream.config import Settings, load_settings
 from mdstream.errors import InvalidInputError
-from mdstream.feeds import Counts, Feed, FeedBatch, MarketOptions, ReplayFeed, SyntheticFeed, TickProducer
-from mdstream.feeds.ingest import ingest as run_feed
-from mdstream.feeds.pacing import parse_speed
-from mdstream.feeds.supervision import Overflow, Supervision
-from mdstream.feeds.synthetic import symbol_names
-from mdstream.feeds.websocket import (
-    BinanceVenue,
-    FinageVenue,
-    MassiveVenue,
-    Venue,
-    WebSocketFeed,
-)
+from mdstream.feeds import Counts, Feed, FeedBatch, Ingestion, TickProducer, open_client
+from mdstream.feeds.ingest import Observer
+from mdstream.feeds.ingest import ingest as run_feeds
+from mdstream.feeds.metrics import FeedMetrics, served
+from mdstream.feeds.sources import check_sources
+from mdstream.feeds.supervision import Overflow
 from mdstream.operations.topics import create_topics, plan_topics
-
-
-class FeedName(StrEnum):
-    """The feeds that can be named on the command line."""
-
-    BINANCE = "binance"
-    FINAGE = "finage"
-    MASSIVE = "massive"
-    REPLAY = "replay"
-    SYNTHETIC = "synthetic"
-
-
-_VENUES: dict[FeedName, Callable[[FeedSettings], Venue]] = {
-    FeedName.BINANCE: lambda feeds: BinanceVenue(feeds.binance.url),
-    FeedName.FINAGE: lambda feeds: FinageVenue(feeds.finage.address, feeds.finage.socket_key),
-    FeedName.MASSIVE: lambda feeds: MassiveVenue(feeds.massive.api_key, feeds.massive.url),
-}
-"""The feeds that are live."""
-
-
-class Shift(StrEnum):
-    """Where event times can be moved to."""
-
-    NOW = "now"
-
 
 Symbols = Annotated[
     str | None,
@@ -94,18 +64,21 @@ def replay(
         mdstream replay ticks.csv.gz --speed 1x --shift now --symbols AAPL,MSFT
     """
     settings = load_settings(config)
-    feed = _replay_feed(file, speed, shift, settings)
-    _run(feed, settings, listed(symbols))
+    skew = timedelta(seconds=settings.ticks.max_future_skew_seconds)
+    _run([(replay_feed(FeedOptions(file=file, speed=speed, shift=shift), skew), listed(symbols))], settings)
 
 
 def ingest(  # one parameter an option
-    feed: Annotated[FeedName, typer.Option("--feed", help="Where the ticks come from.")],
+    feed: Annotated[
+        list[FeedName], typer.Option("--feed", help="Where the ticks come from; may be given several times.")
+    ],
     symbols: Annotated[
         str | None,
         typer.Option(
             "--symbols",
-            help="Which, separated by commas; for `synthetic` also how many, e.g. 100: the configured ones, then "
-            "made-up names. Without it: synthetic makes the configured ones, replay takes all of the file.",
+            help="Which, separated by commas: for all feeds, or for each, as in `binance=BTCUSDT,massive=AAPL,MSFT`. "
+            "For `synthetic` also how many, e.g. 100: the configured ones, then made-up names. Without it: the "
+            "configured ones, from replay all of the file.",
             show_default=False,
         ),
     ] = None,
@@ -127,70 +100,78 @@ def ingest(  # one parameter an option
         Overflow,
         typer.Option("--overflow", help="Live feeds: when Kafka is slower, `wait` with reading, or `drop` and count."),
     ] = Overflow.WAIT,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            "--metrics-port",
+            min=1,
+            max=65535,
+            help="Serve metrics for Prometheus on this port of `serving.host`.",
+            show_default=False,
+        ),
+    ] = None,
     config: ConfigFile = None,
 ) -> None:
-    """Bring market data into the Kafka topic `tick_data` until the feed ends, Ctrl-C or SIGTERM.
+    """Bring market data into the Kafka topic `tick_data` until the feeds end, Ctrl-C or SIGTERM.
 
-    What cannot be used goes to the topic `dead_letter` with the reason. Topics that are missing are created.
+    What cannot be used goes to the topic `dead_letter` with the reason. Topics that are missing are created. A feed
+    that fails for good ends the others too. Where two feeds deliver a symbol, `ticks.primary_source` has to say which
+    of them makes its bars.
 
     For example:
 
         mdstream ingest --feed binance --symbols BTCUSDT,ETHUSDT
+
+        mdstream ingest --feed binance --feed massive --symbols binance=BTCUSDT,massive=AAPL,MSFT
 
         mdstream ingest --feed synthetic --symbols 100 --rate 5000
 
         mdstream ingest --feed replay --file ticks.parquet --speed 10x
     """
     settings = load_settings(config)
-    if feed in _VENUES:
-        _run(_live_feed(feed, settings, overflow), settings, _live_symbols(feed, symbols, settings.symbols))
-        return
-    if feed is FeedName.REPLAY:
-        if file is None:
-            raise InvalidInputError("the feed replay needs a file: --file ticks.parquet")
-        _run(_replay_feed(file, speed, shift, settings), settings, listed(symbols))
-        return
-    options = MarketOptions(
-        symbols=_market_symbols(symbols, settings.symbols),
+    options = FeedOptions(
+        file=file,
+        speed=speed,
+        shift=shift,
         rate=rate,
+        ticks=ticks,
         seed=seed,
         late_share=late_share,
         duplicate_share=duplicate_share,
+        overflow=overflow,
     )
-    _run(SyntheticFeed(options, limit=ticks), settings, ())
+    _run(open_feeds(symbols_of_feeds(symbols, feed), options, settings), settings, metrics_port)
 
 
-def _replay_feed(file: Path, speed: str, shift: Shift | None, settings: Settings) -> ReplayFeed:
-    return ReplayFeed(
-        file,
-        speed=parse_speed(speed),
-        shift_to_now=shift is Shift.NOW,
-        max_future_skew=timedelta(seconds=settings.ticks.max_future_skew_seconds),
-    )
-
-
-def _live_feed(name: FeedName, settings: Settings, overflow: Overflow) -> WebSocketFeed:
-    skew = timedelta(seconds=settings.ticks.max_future_skew_seconds)
-    return WebSocketFeed(_VENUES[name](settings.feeds), Supervision(overflow=overflow), skew)
-
-
-def _live_symbols(name: FeedName, symbols: str | None, configured: Sequence[str]) -> tuple[str, ...]:
-    # The configured symbols are stocks.
-    return listed(symbols) or (() if name is FeedName.BINANCE else tuple(configured))
-
-
-def _market_symbols(symbols: str | None, configured: Sequence[str]) -> tuple[str, ...]:
-    if symbols is not None and symbols.strip().isdecimal():
-        return symbol_names(int(symbols), configured)
-    return listed(symbols) or tuple(configured)
-
-
-def _run(feed: Feed, settings: Settings, symbols: Sequence[str]) -> None:
+def _run(feeds: Sequence[tuple[Feed, Sequence[str]]], settings: Settings, metrics_port: int | None = None) -> None:
+    check_sources({feed.name: symbols for feed, symbols in feeds}, settings.ticks.primary_sources)
     created = create_topics(settings.kafka, plan_topics(settings))
     if created:
         errors.print(f"created the topics {', '.join(created)}", soft_wrap=True)
-    producer = TickProducer(settings.kafka, feed.name)
+    client = open_client(settings.kafka)
+    producers = [TickProducer(settings.kafka, feed.name, client=client) for feed, _ in feeds]
+    metrics = FeedMetrics([(feed, producer) for (feed, _), producer in zip(feeds, producers, strict=True)])
     started = time.monotonic()
+    with ExitStack() as stack:
+        if metrics_port is not None:
+            stack.enter_context(served(metrics, settings.serving.host, metrics_port))
+        progress = stack.enter_context(_progress())
+        observing = None if metrics_port is None else metrics
+        ingestions = [
+            Ingestion(feed, producer, symbols, _observer(progress, feed.name, observing))
+            for (feed, symbols), producer in zip(feeds, producers, strict=True)
+        ]
+        try:
+            run_feeds(ingestions)
+        finally:
+            progress.stop()
+            for each in ingestions:
+                _print_counts(each.producer.counts, time.monotonic() - started, each.feed.name if feeds[1:] else "")
+    if not any(producer.counts.sent for producer in producers) and any(each.counts.dead_letters for each in producers):
+        raise InvalidInputError("nothing of the input was a usable tick; the reasons are above and in dead_letter")
+
+
+def _progress() -> Progress:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -199,27 +180,27 @@ def _run(feed: Feed, settings: Settings, symbols: Sequence[str]) -> None:
         TextColumn("{task.fields[ticks]:,} ticks"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
-        task = progress.add_task(feed.name, total=None, ticks=0)
-
-        def observe(batch: FeedBatch, counts: Counts) -> None:
-            total = None if batch.fraction is None else 1.0
-            progress.update(task, total=total, completed=batch.fraction, ticks=counts.sent)
-
-        try:
-            run_feed(feed, producer, symbols=symbols, observe=observe)
-        finally:
-            progress.stop()
-            _print_counts(producer.counts, time.monotonic() - started)
-    if not producer.counts.sent and producer.counts.dead_letters:
-        raise InvalidInputError("nothing of the input was a usable tick; the reasons are above and in dead_letter")
+    return Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal)
 
 
-def _print_counts(counts: Counts, seconds: float) -> None:
+def _observer(progress: Progress, name: str, metrics: FeedMetrics | None) -> Observer:
+    task = progress.add_task(name, total=None, ticks=0)
+
+    def observe(batch: FeedBatch, counts: Counts) -> None:
+        total = None if batch.fraction is None else 1.0
+        progress.update(task, total=total, completed=batch.fraction, ticks=counts.sent)
+        if metrics is not None:
+            metrics.observe(batch)
+
+    return observe
+
+
+def _print_counts(counts: Counts, seconds: float, name: str) -> None:
     rate = counts.sent / seconds if seconds else 0.0
     output.print(
-        f"{counts.sent:,} ticks sent, {counts.acknowledged:,} acknowledged by Kafka, "
+        f"{name}{': ' if name else ''}{counts.sent:,} ticks sent, {counts.acknowledged:,} acknowledged by Kafka, "
         f"{counts.dead_letters.total():,} dead letters; {seconds:.1f} s, {rate:,.0f} ticks/s",
+        markup=False,
         highlight=False,
         soft_wrap=True,
     )

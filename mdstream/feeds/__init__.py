@@ -2,8 +2,8 @@
 
 from mdstream.feeds.base import Feed, FeedBatch, WireTick
 from mdstream.feeds.files import FileBatch, read_ticks
-from mdstream.feeds.ingest import ingest, pump
-from mdstream.feeds.producer import Counts, TickProducer
+from mdstream.feeds.ingest import Ingestion, ingest, pump
+from mdstream.feeds.producer import Counts, TickProducer, open_client
 from mdstream.feeds.rejects import Reject
 from mdstream.feeds.replay import ReplayFeed
 from mdstream.feeds.synthetic import MarketOptions, SyntheticFeed
@@ -13,6 +13,7 @@ __all__ = [
     "Feed",
     "FeedBatch",
     "FileBatch",
+    "Ingestion",
     "MarketOptions",
     "Reject",
     "ReplayFeed",
@@ -20,6 +21,7 @@ __all__ = [
     "TickProducer",
     "WireTick",
     "ingest",
+    "open_client",
     "pump",
     "read_ticks",
 ]

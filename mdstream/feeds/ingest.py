@@ -1,4 +1,4 @@
-"""Runs a feed into Kafka until it ends or is told to stop."""
+"""Runs feeds into Kafka until they end or are told to stop."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from mdstream.errors import DeliveryError
@@ -67,45 +68,77 @@ async def _close_on_failure(feed: Feed, producer: TickProducer) -> None:
         await asyncio.sleep(_POLL_SECONDS)
 
 
-def ingest(feed: Feed, producer: TickProducer, *, symbols: Sequence[str] = (), observe: Observer = _ignore) -> Counts:
-    """Run `pump` to its end; SIGINT or SIGTERM stops reading and sends what was read, a second one gives up on that.
+@dataclass(frozen=True)
+class Ingestion:
+    """A feed on its way into Kafka; see `pump`."""
+
+    feed: Feed
+    producer: TickProducer
+    symbols: Sequence[str] = ()
+    observe: Observer = _ignore
+
+
+def ingest(ingestions: Sequence[Ingestion]) -> None:
+    """Run `pump` for each feed, all at once, until all have ended.
+
+    SIGINT or SIGTERM stops reading and sends what was read, a second one gives up on that. A feed that fails for good
+    stops the others in the same way: a run is never half of what was asked for without anybody being told.
 
     To be called from the main thread, which is where Python takes signals.
 
-    Returns:
-        What was sent.
+    Args:
+        ingestions: Feeds with their producers, which count what was sent.
 
     Raises:
         DeliveryError: Kafka did not take a record, or a second signal came before it had all.
-        FeedError: The feed failed for good; what came before was sent.
-        InvalidInputError: The feed cannot deliver what was asked for.
+        FeedError: A feed failed for good; what came before was sent.
+        InvalidInputError: A feed cannot deliver what was asked for.
     """
-    asyncio.run(_until_stopped(feed, producer, symbols, observe))
-    return producer.counts
+    asyncio.run(_until_stopped(ingestions))
 
 
-async def _until_stopped(feed: Feed, producer: TickProducer, symbols: Sequence[str], observe: Observer) -> None:
+async def _until_stopped(ingestions: Sequence[Ingestion]) -> None:
     loop = asyncio.get_running_loop()
-    pumping = asyncio.create_task(pump(feed, producer, symbols=symbols, observe=observe))
+    pumping = [
+        asyncio.create_task(pump(each.feed, each.producer, symbols=each.symbols, observe=each.observe))
+        for each in ingestions
+    ]
     closing: list[asyncio.Task[None]] = []
+
+    def close() -> None:
+        closing.extend(asyncio.create_task(each.feed.close()) for each in ingestions)
 
     def stop(received: signal.Signals) -> None:
         logger.info("%s: stopping", received.name)
-        if closing:
-            pumping.cancel()
-        else:
-            closing.append(asyncio.create_task(feed.close()))
+        if not closing:
+            close()
+            return
+        for task in pumping:
+            task.cancel()
 
     for number in _STOP_SIGNALS:
         loop.add_signal_handler(number, stop, number)
     try:
-        await asyncio.wait([pumping])
+        _, left = await asyncio.wait(pumping, return_when=asyncio.FIRST_EXCEPTION)
+        failed = _failures(pumping)
+        if left:
+            close()
+            await asyncio.wait(left)
     finally:
         for number in _STOP_SIGNALS:
             loop.remove_signal_handler(number)
-    if not pumping.cancelled():
-        pumping.result()
-    if producer.counts.waiting:
-        raise DeliveryError(
-            f"stopped before Kafka had everything: {producer.counts.waiting} records are not acknowledged"
-        )
+    _raise_first([*failed, *(failure for failure in _failures(pumping) if failure not in failed)])
+    if waiting := sum(each.producer.counts.waiting for each in ingestions):
+        raise DeliveryError(f"stopped before Kafka had everything: {waiting} records are not acknowledged")
+
+
+def _failures(tasks: Sequence[asyncio.Task[None]]) -> list[BaseException]:
+    ended = (task.exception() for task in tasks if task.done() and not task.cancelled())
+    return [failure for failure in ended if failure is not None]
+
+
+def _raise_first(failures: Sequence[BaseException]) -> None:
+    for failure in failures[1:]:
+        logger.error("%s", failure)
+    if failures:
+        raise failures[0]

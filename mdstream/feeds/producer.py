@@ -64,6 +64,7 @@ class TickProducer:
         source: The feed, as dead letters name it.
         tick_topic: Where ticks go.
         dead_letter_topic: Where input goes that cannot be used.
+        client: Kafka's producer, where several feeds share one; see `open_client`.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class TickProducer:
         *,
         tick_topic: str = str(TICK.topic),
         dead_letter_topic: str = str(DEAD_LETTER.topic),
+        client: Producer | None = None,
     ) -> None:
         self.counts = Counts()
         self._settings = settings
@@ -80,7 +82,7 @@ class TickProducer:
         self._tick_topic = tick_topic
         self._dead_letter_topic = dead_letter_topic
         self._failure: str | None = None
-        self._producer = Producer(_configuration(settings), logger=logger)
+        self._producer = open_client(settings) if client is None else client
 
     async def send(self, batch: FeedBatch) -> None:
         """Hand over the ticks and rejects of a batch, waiting while the queue is full.
@@ -110,12 +112,12 @@ class TickProducer:
         self._raise_failure()
 
     async def flush(self) -> None:
-        """Wait until everything is acknowledged or has failed, which takes no longer than the delivery timeout.
+        """Wait until all that was sent here is acknowledged or has failed: no longer than the delivery timeout.
 
         Raises:
             DeliveryError: Kafka did not take a message.
         """
-        while len(self._producer):
+        while len(self._producer) and self.counts.waiting:
             self._producer.poll(0)
             await asyncio.sleep(_FLUSH_WAIT_SECONDS)
         self._producer.poll(0)
@@ -160,8 +162,9 @@ class TickProducer:
             raise DeliveryError(self._failure)
 
 
-def _configuration(settings: KafkaSettings) -> dict[str, object]:
-    return {
+def open_client(settings: KafkaSettings) -> Producer:
+    """Return Kafka's own producer, for `TickProducer`s of one event loop that share a connection and a queue."""
+    configuration = {
         "bootstrap.servers": settings.bootstrap_servers,
         "client.id": "mdstream-ingest",
         "enable.idempotence": True,
@@ -176,3 +179,4 @@ def _configuration(settings: KafkaSettings) -> dict[str, object]:
         "queue.buffering.max.kbytes": _QUEUED_KIBIBYTES,
         "message.max.bytes": MAX_DEAD_LETTER_BYTES,
     }
+    return Producer(configuration, logger=logger)

@@ -221,7 +221,7 @@ class SyntheticFeed:
             raise InvalidInputError(
                 f"not traded on this made-up market: {', '.join(unknown)}; traded: {', '.join(self._options.symbols)}"
             )
-        self._wanted = frozenset(symbols)
+        self._wanted = frozenset(symbols) if set(symbols) < set(self._options.symbols) else frozenset()
 
     async def __aiter__(self) -> AsyncIterator[FeedBatch]:
         """Deliver the ticks as they become due."""

@@ -1,0 +1,163 @@
+"""The feeds that can be named on the command line, and what each of them is to deliver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from mdstream.cli.symbols import listed
+from mdstream.config import FeedSettings, Settings
+from mdstream.errors import InvalidInputError
+from mdstream.feeds import Feed, MarketOptions, ReplayFeed, SyntheticFeed
+from mdstream.feeds.alphavantage import AlphaVantageAccount, AlphaVantageFeed
+from mdstream.feeds.pacing import parse_speed
+from mdstream.feeds.supervision import Overflow, Supervision
+from mdstream.feeds.synthetic import symbol_names
+from mdstream.feeds.websocket import BinanceVenue, FinageVenue, FmpVenue, MassiveVenue, Venue, WebSocketFeed
+
+
+class FeedName(StrEnum):
+    """The feeds that can be named on the command line."""
+
+    ALPHAVANTAGE = "alphavantage"
+    BINANCE = "binance"
+    FINAGE = "finage"
+    FMP = "fmp"
+    MASSIVE = "massive"
+    REPLAY = "replay"
+    SYNTHETIC = "synthetic"
+
+
+_VENUES: dict[FeedName, Callable[[FeedSettings], Venue]] = {
+    FeedName.BINANCE: lambda feeds: BinanceVenue(feeds.binance.url),
+    FeedName.FINAGE: lambda feeds: FinageVenue(feeds.finage.address, feeds.finage.socket_key),
+    FeedName.FMP: lambda feeds: FmpVenue(feeds.fmp.api_key, feeds.fmp.url),
+    FeedName.MASSIVE: lambda feeds: MassiveVenue(feeds.massive.api_key, feeds.massive.url),
+}
+"""The feeds that push."""
+
+
+class Shift(StrEnum):
+    """Where event times can be moved to."""
+
+    NOW = "now"
+
+
+@dataclass(frozen=True)
+class FeedOptions:
+    """What the options of the command say; each feed takes what is for it."""
+
+    file: Path | None = None
+    speed: str = "1x"
+    shift: Shift | None = None
+    rate: float = 1000.0
+    ticks: int | None = None
+    seed: int = 0
+    late_share: float = 0.0
+    duplicate_share: float = 0.0
+    overflow: Overflow = Overflow.WAIT
+
+
+def symbols_of_feeds(symbols: str | None, names: Sequence[FeedName]) -> dict[FeedName, tuple[str, ...]]:
+    """Return what `--symbols` says each feed is to deliver: nothing where it says nothing.
+
+    Raises:
+        InvalidInputError: A feed is named that does not run, or it is not clear which feed a symbol is for.
+
+    Example:
+        >>> symbols_of_feeds("binance=BTCUSDT,ETHUSDT,fmp=AAPL", [FeedName.BINANCE, FeedName.FMP])[FeedName.BINANCE]
+        ('BTCUSDT', 'ETHUSDT')
+    """
+    common: list[str] = []
+    own: dict[FeedName, list[str]] = {}
+    into = common
+    for entry in listed(symbols):
+        name, _, rest = entry.partition("=")
+        # An equals sign may also be a part of a symbol.
+        if rest and name in list(FeedName):
+            if name not in names:
+                raise InvalidInputError(f"--symbols has some for {name}, which is not among the feeds")
+            into = own.setdefault(FeedName(name), [])
+            into.append(rest)
+        else:
+            into.append(entry)
+    if common and own:
+        raise InvalidInputError(
+            f"--symbols does not say which feed {common[0]} is for; expected either one list for all feeds, or "
+            "binance=BTCUSDT,massive=AAPL,MSFT"
+        )
+    return {name: tuple(own.get(name, common)) for name in names}
+
+
+def open_feeds(
+    symbols_of: Mapping[FeedName, Sequence[str]], options: FeedOptions, settings: Settings
+) -> list[tuple[Feed, tuple[str, ...]]]:
+    """Return the feeds, each with the symbols that it delivers; none for all that it has.
+
+    Raises:
+        InvalidInputError: Something that a feed needs is missing, such as its key.
+    """
+    return [_open_feed(name, tuple(symbols), options, settings) for name, symbols in symbols_of.items()]
+
+
+def _open_feed(
+    name: FeedName, symbols: tuple[str, ...], options: FeedOptions, settings: Settings
+) -> tuple[Feed, tuple[str, ...]]:
+    skew = timedelta(seconds=settings.ticks.max_future_skew_seconds)
+    configured = tuple(settings.symbols)
+    if name is FeedName.REPLAY:
+        return replay_feed(options, skew), symbols
+    if name is FeedName.SYNTHETIC:
+        return _synthetic_feed(symbols, options, configured)
+    if name is FeedName.ALPHAVANTAGE:
+        return AlphaVantageFeed(_account(settings.feeds), max_future_skew=skew), symbols or configured
+    venue = _VENUES[name](settings.feeds)
+    # The configured symbols are stocks, which Binance does not have.
+    delivered = symbols or (() if name is FeedName.BINANCE else configured)
+    return WebSocketFeed(venue, Supervision(overflow=options.overflow), skew), delivered
+
+
+def replay_feed(options: FeedOptions, skew: timedelta) -> ReplayFeed:
+    """Return the feed of a file.
+
+    Raises:
+        InvalidInputError: No file is named, or its speed cannot be read.
+    """
+    if options.file is None:
+        raise InvalidInputError("the feed replay needs a file: --file ticks.parquet")
+    return ReplayFeed(
+        options.file,
+        speed=parse_speed(options.speed),
+        shift_to_now=options.shift is Shift.NOW,
+        max_future_skew=skew,
+    )
+
+
+def _synthetic_feed(
+    symbols: tuple[str, ...], options: FeedOptions, configured: tuple[str, ...]
+) -> tuple[SyntheticFeed, tuple[str, ...]]:
+    by_number = len(symbols) == 1 and symbols[0].isdecimal()
+    names = symbol_names(int(symbols[0]), configured) if by_number else symbols or configured
+    market = MarketOptions(
+        symbols=names,
+        rate=options.rate,
+        seed=options.seed,
+        late_share=options.late_share,
+        duplicate_share=options.duplicate_share,
+    )
+    return SyntheticFeed(market, limit=options.ticks), names
+
+
+def _account(feeds: FeedSettings) -> AlphaVantageAccount:
+    configured = feeds.alphavantage
+    return AlphaVantageAccount(
+        api_key=configured.api_key,
+        calls_per_minute=configured.calls_per_minute,
+        calls_per_day=configured.calls_per_day,
+        entitlement=configured.entitlement,
+        poll_seconds=configured.poll_seconds,
+        url=configured.url,
+    )
