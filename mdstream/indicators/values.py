@@ -16,6 +16,8 @@ Series = NDArray[np.float64]
 AVERAGED_BARS = 20
 """How many bars before it a bar is compared with."""
 
+_AVERAGE = np.full(AVERAGED_BARS, 1 / AVERAGED_BARS)
+
 RULE_FIELDS: tuple[pa.Field, ...] = tuple(
     pa.field(name, pa.float64(), nullable=True, metadata={"comment": comment})
     for name, comment in (
@@ -95,8 +97,7 @@ def _finite(output: NDArray[np.float64] | NDArray[np.int32], lookback: int) -> S
 def _mean_before(values: Series) -> Series:
     means = np.full(len(values), np.nan)
     if len(values) > AVERAGED_BARS:
-        windows = np.lib.stride_tricks.sliding_window_view(values[:-1], AVERAGED_BARS)
-        means[AVERAGED_BARS:] = windows.mean(axis=1)
+        means[AVERAGED_BARS:] = np.convolve(values[:-1], _AVERAGE, "valid")
     return means
 
 

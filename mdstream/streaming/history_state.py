@@ -55,12 +55,13 @@ class HistoryState:
         self._head = handle.getValueState(
             "head", "first bigint, last bigint, version binary, snapshot_bytes bigint, log_bytes bigint"
         )
+        self._taken: _Head | None = None
         self._entries = handle.getMapState("entries", "number bigint", "before binary, version binary, changes binary")
 
     def take(self, bucket: int) -> dict[Series, History]:
         """Return the histories, which belong to the caller until they are given to `keep`."""
         known = _CACHE.pop(bucket, None)
-        head = self._read_head()
+        head = self._taken = self._read_head()
         if head is None:
             return {}
         if known is not None and head.first <= known.last <= head.last:
@@ -73,8 +74,8 @@ class HistoryState:
         return histories
 
     def keep(self, bucket: int, histories: dict[Series, History], changes: Mapping[Series, History]) -> None:
-        """Write what has changed since `take`; `histories` hold it already."""
-        head = self._read_head()
+        """Write what has changed since `take` of the same bucket; `histories` hold it already."""
+        head = self._taken
         if changes:
             head = self._append(head, encode(changes))
             if head.log_bytes > self._longest_log(bucket, head):

@@ -18,7 +18,7 @@ from pyspark.sql.streaming.stateful_processor import StatefulProcessor, Stateful
 
 from mdstream.config import Settings
 from mdstream.indicators import LATENCY, Indicator, analysed_schema, bars_needed
-from mdstream.indicators.history import BAR_TYPE, Bars, History, Series, analysed
+from mdstream.indicators.history import BAR_TYPE, Bars, History, Series, analysed, joined
 from mdstream.schemas import BAR
 from mdstream.streaming.history_state import HistoryState
 from mdstream.streaming.warm_up import WarmUp
@@ -147,7 +147,7 @@ class IndicatorProcessor(StatefulProcessor):
             if not len(merged.accepted):
                 continue
             before = changes.get(series, History())
-            changes[series] = History(np.concatenate([before.bars, merged.accepted]), before.cut)
+            changes[series] = History(joined(before.bars, merged.accepted), before.cut)
             columns = analysed(merged.bars, merged.first_to_compute(self.context), self.indicators)
             results.append((series, columns))
         self._state.keep(bucket, histories, changes)
@@ -182,7 +182,7 @@ def _by_series(chunks: Iterable[pd.DataFrame]) -> dict[Series, Bars]:
             places.setdefault(series, []).append(place)
         for series, own in places.items():
             parts.setdefault(series, []).append(bars[own])
-    return {series: np.concatenate(own) for series, own in parts.items()}
+    return {series: joined(*own) for series, own in parts.items()}
 
 
 def _frame_of(results: list[tuple[Series, dict[str, NDArray[np.generic]]]]) -> pd.DataFrame:
