@@ -138,15 +138,18 @@ def newest_tick(connection: sa.Connection, symbol: str) -> Row | None:
 
 def newest_predictions(connection: sa.Connection, symbol: str) -> list[Row]:
     """Return the newest forecast of `symbol` for each horizon, the nearest first."""
-    table = table_of(PREDICTION)
-    query = (
-        sa.select(table)
-        .distinct(table.c.horizon_minutes)
-        .where(table.c.symbol == symbol)
-        .order_by(table.c.horizon_minutes, table.c.target_time.desc())
+    return _newest_predictions(connection, symbol, datetime.now(UTC) - _RECENT) or _newest_predictions(
+        connection, symbol, _BEGINNING
     )
-    recent = query.where(table.c.target_time >= datetime.now(UTC) - _RECENT)
-    return _rows(connection, PREDICTION, recent) or _rows(connection, PREDICTION, query)
+
+
+def _newest_predictions(connection: sa.Connection, symbol: str, since: datetime) -> list[Row]:
+    table = table_of(PREDICTION)
+    where = (table.c.symbol == symbol, table.c.target_time >= since)
+    horizon, target = table.c.horizon_minutes, table.c.target_time
+    newest = sa.select(horizon, sa.func.max(target)).where(*where).group_by(horizon)
+    query = sa.select(table).where(*where, sa.tuple_(horizon, target).in_(newest)).order_by(horizon)
+    return _rows(connection, PREDICTION, query)
 
 
 def symbol_is_stored(connection: sa.Connection, symbol: str) -> bool:
