@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from mdstream.serving.rest.errors import ApiError, error_responses
+from mdstream.serving.rest.gate import NAME_IN_SCOPE
 from mdstream.serving.rest.models import Alive, Ready
 from mdstream.serving.rest.responses import OPEN_REFUSALS
 from mdstream.serving.rest.stores import OpenStores
 
 router = APIRouter(prefix="/health", tags=["health"], responses=OPEN_REFUSALS)
+
+_HIDDEN = "unavailable"
 
 
 @router.get("/live")
@@ -21,10 +24,15 @@ async def live() -> Alive:
 
 
 @router.get("/ready", responses=error_responses(503))
-async def ready(stores: OpenStores) -> Ready:
-    """Ask Redis and the database; 503 says which of them is missing and why."""
+async def ready(request: Request, stores: OpenStores) -> Ready:
+    """Ask Redis and the database; 503 says which of them is missing, and why.
+
+    Where a key is needed, those without one are not told why.
+    """
     redis, database = await asyncio.gather(stores.newest.problem(), stores.database.problem())
     problems = {"redis": redis, "database": database}
+    if request.scope[NAME_IN_SCOPE] is None:
+        problems = {server: problem and _HIDDEN for server, problem in problems.items()}
     states = {server: problem or "ok" for server, problem in problems.items()}
     if redis or database:
         missing = "; ".join(f"{server}: {problem}" for server, problem in problems.items() if problem)
