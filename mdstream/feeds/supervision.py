@@ -34,6 +34,7 @@ class Supervision:
         open_within: Longest time for connecting and authenticating.
         queued_ticks: Ticks held between socket and Kafka.
         overflow: What happens to those beyond.
+        settle: How long a vendor may need until a live trade is in its history too.
     """
 
     first_wait: float = 0.5
@@ -45,6 +46,7 @@ class Supervision:
     open_within: float = 10.0
     queued_ticks: int = 50_000
     overflow: Overflow = Overflow.WAIT
+    settle: float = 5.0
 
 
 @dataclass
@@ -92,6 +94,9 @@ class FeedCounts:
         evictions: Times that another connection took our place.
         stale: Connections given up because nothing came through them.
         dropped: Ticks dropped because Kafka was slower than the feed.
+        gaps_filled: Gaps of a symbol, left by a lost connection, that were fetched afterwards.
+        gaps_left: Gaps that could not be fetched.
+        gap_ticks: Ticks in those that were.
     """
 
     frames: int = 0
@@ -100,6 +105,9 @@ class FeedCounts:
     evictions: int = 0
     stale: int = 0
     dropped: int = 0
+    gaps_filled: int = 0
+    gaps_left: int = 0
+    gap_ticks: int = 0
 
 
 @runtime_checkable

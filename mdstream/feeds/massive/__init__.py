@@ -1,7 +1,8 @@
 """Past trades and bars of Massive, over its REST API."""
 
 from mdstream.feeds.massive.backfill import Span, TradeBackfill
+from mdstream.feeds.massive.history import MassiveHistory
 from mdstream.feeds.massive.progress import BackfillProgress, Place
-from mdstream.feeds.massive.rest import MassiveRest, Page, PlanError
+from mdstream.feeds.massive.rest import AccessError, MassiveRest, Page
 
-__all__ = ["BackfillProgress", "MassiveRest", "Page", "Place", "PlanError", "Span", "TradeBackfill"]
+__all__ = ["AccessError", "BackfillProgress", "MassiveHistory", "MassiveRest", "Page", "Place", "Span", "TradeBackfill"]

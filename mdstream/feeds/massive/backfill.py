@@ -10,16 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-import orjson
-
 from mdstream.errors import InvalidInputError
 from mdstream.feeds.base import FeedBatch, WireTick
 from mdstream.feeds.massive.progress import BackfillProgress, Place
 from mdstream.feeds.massive.rest import MassiveRest, Page, trades_path
 from mdstream.feeds.rejects import Reject
-from mdstream.feeds.validation import MAX_FUTURE_SKEW, refusal, shown
-from mdstream.feeds.websocket.massive_trades import tick_of_record
-from mdstream.schemas.wire import to_micros
+from mdstream.feeds.validation import MAX_FUTURE_SKEW, refusal
+from mdstream.feeds.websocket.massive_trades import parse_records
+from mdstream.schemas.wire import encode, to_micros
 
 _ROWS_AT_ONCE = 5_000
 _NANOS_A_MICRO = 1_000
@@ -99,7 +97,7 @@ class TradeBackfill:
 
         Raises:
             InvalidInputError: Massive knows no such symbol.
-            PlanError: The plan does not include these trades.
+            AccessError: The plan does not include these trades.
             FeedError: The API cannot be used.
         """
         async with self._rest:
@@ -144,19 +142,16 @@ class TradeBackfill:
 
     def _batch(self, symbol: str, number: int, page: Page, first: int) -> FeedBatch:
         received = time.time_ns() // _NANOS_A_MICRO
-        ticks: list[WireTick] = []
-        rejects: list[Reject] = []
-        for record in page.rows[first : first + _ROWS_AT_ONCE]:
-            try:
-                tick = {**tick_of_record(symbol, record), "ingest_time": received, "source": self.name}
-                reason = refusal(tick, max_future_skew=self._max_future_skew)
-            except (TypeError, ValueError, OverflowError) as exc:
-                reason = f"not a trade of massive: {shown(exc)}"
-            if reason is None:
-                ticks.append(tick)
+        parsed = parse_records(symbol, page.rows[first : first + _ROWS_AT_ONCE])
+        usable: list[WireTick] = []
+        rejects = list(parsed.rejects)
+        for tick in parsed.ticks:
+            tick |= {"ingest_time": received, "source": self.name}
+            if (reason := refusal(tick, max_future_skew=self._max_future_skew)) is None:
+                usable.append(tick)
             else:
-                rejects.append(Reject(reason, orjson.dumps(record)))
-        return FeedBatch(ticks, rejects, self._fraction(ticks, number))
+                rejects.append(Reject(reason, encode(tick)))
+        return FeedBatch(usable, rejects, self._fraction(usable, number))
 
     def _fraction(self, ticks: Sequence[WireTick], number: int) -> float:
         """Return the share of the work that is done, by time and symbols."""

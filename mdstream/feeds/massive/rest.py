@@ -36,8 +36,8 @@ _PASSING = frozenset({408, 429, 499, 500, 502, 503, 504})
 logger = logging.getLogger(__name__)
 
 
-class PlanError(FeedError):
-    """The account's plan does not include what was asked for."""
+class AccessError(FeedError):
+    """The account may not have what was asked for: its plan does not include it, or its key is not valid."""
 
 
 class _PassingError(Exception):
@@ -127,14 +127,18 @@ class MassiveRest:
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, _: TracebackType | None
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let go of the server."""
         await self._http.aclose()
 
     async def page(self, path: str) -> Page:
         """Return the page at a path that `trades_path`, `minute_bars_path` or the page before gave.
 
         Raises:
-            PlanError: The plan does not include it.
-            FeedError: The key is refused, or the API does not answer as documented.
+            AccessError: The plan does not include it, or the key is not valid.
+            FeedError: The API does not answer, or not as documented.
         """
         body = await self._get(path)
         rows, following = (body or {}).get("results", []), (body or {}).get("next_url")
@@ -192,9 +196,9 @@ class MassiveRest:
             asked_for = response.headers.get("Retry-After", "")
             raise _PassingError(said, float(asked_for) if asked_for.isdecimal() else 0.0)
         if status == HTTPStatus.UNAUTHORIZED:
-            raise FeedError(f"massive refuses the API key: {said}; check {KEY_VARIABLE}")
+            raise AccessError(f"massive refuses the API key: {said}; check {KEY_VARIABLE}")
         if status == HTTPStatus.FORBIDDEN:
-            raise PlanError(f"massive's plan does not include this: {said}; plans are at massive.com/pricing")
+            raise AccessError(f"massive's plan does not include this: {said}; plans are at massive.com/pricing")
         raise FeedError(f"massive refused: {said}")
 
     def _message(self, content: bytes) -> str:

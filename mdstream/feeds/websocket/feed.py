@@ -19,7 +19,9 @@ from mdstream.feeds.redaction import redacted, redacted_reject
 from mdstream.feeds.rejects import Reject
 from mdstream.feeds.supervision import Backoff, FeedCounts, Overflow, Supervision
 from mdstream.feeds.validation import MAX_FUTURE_SKEW, refusal
-from mdstream.feeds.websocket.venue import EvictedError, Venue
+from mdstream.feeds.websocket.gaps import GapFiller, TradeHistory
+from mdstream.feeds.websocket.venue import EvictedError, Parsed, Venue
+from mdstream.schemas.wire import encode
 
 _MOST_FRAME_BYTES = 16 * 1024 * 1024
 _CLOSE_SECONDS = 2.0
@@ -40,12 +42,14 @@ class WebSocketFeed:
     """A feed over a WebSocket; see `mdstream.feeds.Feed`.
 
     A lost, silent or refused connection is opened again, with all subscriptions, after a wait that grows; only what
-    the vendor refuses for good ends the feed. Ticks of the time between are not in it.
+    the vendor refuses for good ends the feed. Ticks of the time between are fetched from the vendor's history, if there
+    is one, and come later than those after them.
 
     Args:
         venue: The vendor's protocol.
         supervision: Times and limits.
         max_future_skew: How far event time may be ahead of ours.
+        history: Where what was missed is asked for.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class WebSocketFeed:
         venue: Venue,
         supervision: Supervision | None = None,
         max_future_skew: timedelta = MAX_FUTURE_SKEW,
+        history: TradeHistory | None = None,
     ) -> None:
         self.counts = FeedCounts()
         self._venue = venue
@@ -68,6 +73,9 @@ class WebSocketFeed:
         self._room.set()
         self._closing = asyncio.Event()
         self._last_frame_at = 0.0
+        self._gaps: GapFiller | None = None
+        if history is not None:
+            self._gaps = GapFiller(history, self._offer_missed, self.counts, self._supervision.settle)
 
     @property
     def name(self) -> str:
@@ -105,6 +113,7 @@ class WebSocketFeed:
         """Deliver what arrives until the feed is closed or the vendor refuses us for good."""
         keeping = asyncio.create_task(self._keep_connected())
         keeping.add_done_callback(lambda _: self._arrived.set())
+        filling = asyncio.create_task(self._gaps.run()) if self._gaps else None
         try:
             while not (keeping.done() or self._closing.is_set()):
                 await self._arrived.wait()
@@ -116,6 +125,10 @@ class WebSocketFeed:
                 await keeping
         finally:
             keeping.cancel()
+            if filling is not None:
+                filling.cancel()
+                with suppress(asyncio.CancelledError):
+                    await filling
 
     async def close(self) -> None:
         """End the iteration behind what has arrived."""
@@ -205,6 +218,8 @@ class WebSocketFeed:
             finally:
                 self._socket = None
                 watching.cancel()
+                if self._gaps:
+                    self._gaps.lost(self._symbols)
 
     async def _abort_when_stale(self, socket: ClientConnection) -> None:
         # A peer that is gone does not answer the closing of a connection either.
@@ -225,16 +240,38 @@ class WebSocketFeed:
         self._reject(*parsed.rejects)
         if parsed.ticks and await self._has_room():
             self._backoff.delivered(self._last_frame_at)
-            for tick in parsed.ticks:
-                tick["ingest_time"] = received
-                tick["source"] = self.name
-                if (reason := refusal(tick, max_future_skew=self._max_future_skew)) is None:
-                    self._ticks.append(tick)
-                else:
-                    self._reject(Reject(reason, frame))
+            usable = self._queue(parsed.ticks, received, frame)
+            if self._gaps:
+                self._gaps.received(usable)
         else:
             self.counts.dropped += len(parsed.ticks)
         self.counts.ticks += len(parsed.ticks)
+        self._announce()
+
+    async def _offer_missed(self, missed: Parsed) -> None:
+        """Queue what a gap held, as long as half of the room is left to what comes live."""
+        while len(self._ticks) > self._supervision.queued_ticks // 2 and not self._closing.is_set():
+            self._room.clear()
+            await self._room.wait()
+        self._reject(*missed.rejects)
+        for tick in missed.ticks:
+            self._queue([tick], time.time_ns() // 1000, encode(tick))
+        self._announce()
+
+    def _queue(self, ticks: Sequence[WireTick], received: int, payload: bytes) -> Sequence[WireTick]:
+        """Queue the usable ones of `ticks`, and return them."""
+        usable = []
+        for tick in ticks:
+            tick["ingest_time"] = received
+            tick["source"] = self.name
+            if (reason := refusal(tick, max_future_skew=self._max_future_skew)) is None:
+                usable.append(tick)
+            else:
+                self._reject(Reject(reason, payload))
+        self._ticks.extend(usable)
+        return usable
+
+    def _announce(self) -> None:
         if self._ticks or self._rejects:
             self._arrived.set()
 

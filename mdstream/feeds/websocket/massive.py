@@ -18,7 +18,7 @@ from mdstream.feeds.base import WireTick
 from mdstream.feeds.rejects import Reject
 from mdstream.feeds.validation import shown
 from mdstream.feeds.websocket.frames import refused
-from mdstream.feeds.websocket.massive_trades import tick_of_event
+from mdstream.feeds.websocket.massive_trades import not_a_trade, tick_of_event
 from mdstream.feeds.websocket.venue import EvictedError, Parsed
 from mdstream.schemas.limits import Reason
 
@@ -107,7 +107,7 @@ class MassiveVenue:
                 try:
                     ticks.append(tick_of_event(event))
                 except (TypeError, ValueError, OverflowError) as exc:
-                    rejects.append(Reject(f"not a trade of massive: {shown(exc)}", orjson.dumps(event)))
+                    rejects.append(not_a_trade(event, exc))
             elif kind == "status":
                 _judge(event)
         return Parsed(ticks, rejects)

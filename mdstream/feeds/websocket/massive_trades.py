@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+import orjson
 
 from mdstream.feeds.base import WireTick
+from mdstream.feeds.rejects import Reject
+from mdstream.feeds.validation import shown
 from mdstream.feeds.websocket.frames import condition_codes, micros
+from mdstream.feeds.websocket.venue import Parsed
 from mdstream.schemas.conditions import CANCEL, correction_code
 
 _VOID = frozenset({7, 8, 10, 11, 12})
@@ -72,6 +77,23 @@ def tick_of_record(symbol: str, record: Mapping[str, object]) -> WireTick:
             "e": record.get("correction"),
         }
     )
+
+
+def parse_records(symbol: str, records: Iterable[Mapping[str, object]]) -> Parsed:
+    """Take records of the REST API apart; any JSON objects are taken."""
+    ticks: list[WireTick] = []
+    rejects: list[Reject] = []
+    for record in records:
+        try:
+            ticks.append(tick_of_record(symbol, record))
+        except (TypeError, ValueError, OverflowError) as exc:
+            rejects.append(not_a_trade(record, exc))
+    return Parsed(ticks, rejects)
+
+
+def not_a_trade(record: Mapping[str, object], failure: Exception) -> Reject:
+    """Return what nothing can be made of, with the reason."""
+    return Reject(f"not a trade of massive: {shown(failure)}", orjson.dumps(record))
 
 
 def _marked(conditions: object, correction: object) -> object:

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds import FeedBatch
-from mdstream.feeds.massive import BackfillProgress, MassiveRest, PlanError, Span, TradeBackfill
+from mdstream.feeds.massive import AccessError, BackfillProgress, MassiveRest, Span, TradeBackfill
 from tests.unit.feeds.massive.rest_server import KEY, NOT_IN_PLAN, Answer, MassiveRestServer, error, trade
 from tests.unit.feeds.massive.test_rest import QUICK, START
 from tests.waiting import until
@@ -125,8 +125,8 @@ def test_what_is_no_trade_is_kept_with_its_reason(server: MassiveRestServer, tmp
     [batch] = run(batches_of(feed_of(server, tmp_path / "state.json", "MSFT")))
     assert numbers([batch]) == [0, 1, 2]
     assert [reject.reason for reject in batch.rejects] == [
-        "price not positive: -1",
         "not a trade of massive: could not convert string to float: 'many'",
+        "price not positive: -1",
         "conditions malformed: 7",
     ]
 
@@ -144,7 +144,7 @@ def test_an_unknown_symbol_is_named_and_a_quiet_one_is_complete(
 
 def test_a_plan_without_trades_says_so(server: MassiveRestServer, tmp_path: Path) -> None:
     server.plan.append(NOT_IN_PLAN)
-    with pytest.raises(PlanError, match="You are not entitled to this data"):
+    with pytest.raises(AccessError, match="You are not entitled to this data"):
         run(batches_of(feed_of(server, tmp_path / "state.json")))
 
 

@@ -14,7 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from mdstream.errors import FeedError, InvalidInputError
-from mdstream.feeds.massive import MassiveRest, PlanError
+from mdstream.feeds.massive import AccessError, MassiveRest
 from mdstream.feeds.massive.rest import minute_bars_path, trades_path
 from mdstream.feeds.supervision import Supervision
 from tests.unit.feeds.massive.rest_server import (
@@ -103,7 +103,7 @@ def test_whether_a_symbol_is_known(server: MassiveRestServer) -> None:
 @pytest.mark.parametrize(
     ("answer", "kind", "message"),
     [
-        (NOT_IN_PLAN, PlanError, "does not include this: HTTP 403 You are not entitled.*massive.com/pricing"),
+        (NOT_IN_PLAN, AccessError, "does not include this: HTTP 403 You are not entitled.*massive.com/pricing"),
         (error(400, "ERROR", "error", "bad cursor"), FeedError, "massive refused: HTTP 400 bad cursor"),
         (Answer(302, "", {"Location": "http://127.0.0.1:1/"}), FeedError, "massive refused: HTTP 302"),
         (Answer(200, "[]"), FeedError, "no JSON object"),
