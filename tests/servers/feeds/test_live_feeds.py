@@ -1,0 +1,177 @@
+"""`mdstream ingest` of live feeds as a process: from sockets that break off into Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from mdstream.local import LocalKafka
+from mdstream.local.server import free_port
+from mdstream.operations.topics import describe_topics
+from tests.servers.feeds.consuming import settings_of, values
+from tests.servers.feeds.test_command import broker, counts_in, finish, own_broker, start
+from tests.unit.feeds.alphavantage.vendor_server import KEY as ALPHAVANTAGE_KEY
+from tests.unit.feeds.alphavantage.vendor_server import AlphaVantageServer, bars
+from tests.unit.feeds.websocket.venue_server import (
+    KEY,
+    BinanceServer,
+    FmpServer,
+    Script,
+    VendorServer,
+    running,
+    sending,
+)
+from tests.waiting import until
+
+__all__ = ["broker", "own_broker"]
+
+trade = BinanceServer.trade
+
+pytestmark = pytest.mark.servers
+
+
+@contextmanager
+def served(*scripts: Script, vendor: type[VendorServer] = BinanceServer) -> Iterator[VendorServer]:
+    """Run a server in a thread of its own."""
+    started: list[VendorServer] = []
+    ready, stop = threading.Event(), asyncio.Event()
+    loop = asyncio.new_event_loop()
+
+    async def main() -> None:
+        async with running(vendor, *scripts) as server:
+            started.append(server)
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=[main()])
+    thread.start()
+    try:
+        assert ready.wait(10)
+        yield started[0]
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+        loop.close()
+
+
+def test_trades_reach_kafka_over_a_lost_connection_and_sigterm_ends_it(broker: LocalKafka, tmp_path: Path) -> None:
+    first = [trade(number) for number in range(1000)]
+    second = [*(trade(number) for number in range(1000, 2000)), b"what?"]
+    kafka = settings_of(broker)
+    with served(sending(first, then="abort"), sending(second)) as server:
+        process = start(
+            broker,
+            tmp_path,
+            *("ingest", "--feed", "binance", "--symbols", "BTCUSDT"),
+            MDSTREAM_FEEDS__BINANCE__URL=server.url,
+        )
+        try:
+            until(lambda: any(state.records for state in describe_topics(kafka, ["dead_letter"])), seconds=60)
+        finally:
+            process.send_signal(signal.SIGTERM)
+        code, output, errors = finish(process)
+    assert code == 0, errors
+    assert counts_in(output) == (2000, 2000, 1)
+    ticks = values(kafka, "tick_data")
+    assert [tick["sequence"] for tick in ticks] == list(range(2000))
+    assert {(tick["symbol"], tick["source"], tick["price"]) for tick in ticks} == {("BTCUSDT", "binance", 61837.63)}
+    assert [letter["reason"] for letter in values(kafka, "dead_letter")] == ["not JSON"]
+
+
+def test_without_symbols_it_says_which_to_name(broker: LocalKafka, tmp_path: Path) -> None:
+    code, _, errors = finish(start(broker, tmp_path, "ingest", "--feed", "binance"))
+    assert code == 1
+    assert "--symbols BTCUSDT,ETHUSDT" in errors
+
+
+def test_several_feeds_run_at_once_and_are_counted_apart(broker: LocalKafka, tmp_path: Path) -> None:
+    minutes = [(f"2024-03-08 09:{minute}:00", 86.5, minute) for minute in range(30, 50)]
+    kafka, port = settings_of(broker), free_port()
+    coins, shares = ([*map(make, range(1, 301)), b"what?"] for make in (trade, FmpServer.trade))
+    with (
+        served(sending(coins)) as binance,
+        served(sending(shares), vendor=FmpServer) as fmp,
+        AlphaVantageServer(bars(*minutes[:1]), bars(*minutes)).running() as alphavantage,
+    ):
+        process = start(
+            broker,
+            tmp_path,
+            *("--verbose", "ingest", "--feed", "binance", "--feed", "fmp", "--feed", "alphavantage"),
+            *("--symbols", "binance=BTCUSDT,fmp=AAPL,alphavantage=IBM", "--metrics-port", str(port)),
+            MDSTREAM_FEEDS__BINANCE__URL=binance.url,
+            MDSTREAM_FEEDS__FMP__URL=fmp.url,
+            MDSTREAM_FEEDS__FMP__API_KEY=KEY,
+            MDSTREAM_FEEDS__ALPHAVANTAGE__URL=alphavantage.url,
+            MDSTREAM_FEEDS__ALPHAVANTAGE__API_KEY=ALPHAVANTAGE_KEY,
+            MDSTREAM_FEEDS__ALPHAVANTAGE__POLL_SECONDS="1",
+            MDSTREAM_FEEDS__ALPHAVANTAGE__CALLS_PER_MINUTE="600",
+            MDSTREAM_FEEDS__ALPHAVANTAGE__CALLS_PER_DAY="1000000",
+        )
+        try:
+            until(lambda: [state.records for state in describe_topics(kafka, ["tick_data"])] == [619], seconds=60)
+            until(lambda: [state.records for state in describe_topics(kafka, ["dead_letter"])] == [2], seconds=60)
+            metrics = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+            command = Path(f"/proc/{process.pid}/cmdline").read_text()
+        finally:
+            process.send_signal(signal.SIGTERM)
+        code, output, errors = finish(process)
+    assert code == 0, errors
+    ticks = values(kafka, "tick_data")
+    assert Counter(tick["source"] for tick in ticks) == {"binance": 300, "fmp": 300, "alphavantage": 19}
+    assert sorted(letter["source"] for letter in values(kafka, "dead_letter")) == ["binance", "fmp"]
+    sent = re.findall(r"(\w+): (\d+) ticks sent, (\d+) acknowledged by Kafka, (\d+) dead letters", output)
+    assert sent == [("binance", "300", "300", "1"), ("fmp", "300", "300", "1"), ("alphavantage", "19", "19", "0")]
+    assert 'tick_messages_received_total{source="alphavantage",symbol="IBM"} 19.0' in metrics
+    assert 'ingest_dead_letters_total{reason="not JSON",source="fmp"} 1.0' in metrics
+    assert 'feed_connects_total{source="binance"} 1.0' in metrics
+    for shown in (output, errors, metrics, command):
+        assert KEY not in shown
+        assert ALPHAVANTAGE_KEY not in shown
+
+
+def test_a_feed_that_fails_for_good_ends_the_others(broker: LocalKafka, tmp_path: Path) -> None:
+    kafka = settings_of(broker)
+    with (
+        served(sending([trade(number) for number in range(100)])) as binance,
+        served(vendor=FmpServer) as fmp,
+    ):
+        process = start(
+            broker,
+            tmp_path,
+            *("ingest", "--feed", "binance", "--feed", "fmp", "--symbols", "binance=BTCUSDT,fmp=AAPL"),
+            MDSTREAM_FEEDS__BINANCE__URL=binance.url,
+            MDSTREAM_FEEDS__FMP__URL=fmp.url,
+            MDSTREAM_FEEDS__FMP__API_KEY="hunter2",
+        )
+        code, output, errors = finish(process)
+    assert code == 1
+    assert "fmp refuses us: Unauthorized; check MDSTREAM_FEEDS__FMP__API_KEY" in errors
+    assert "Traceback" not in errors
+    assert "hunter2" not in output + errors
+    sent = re.search(r"binance: (\d+) ticks sent, (\d+) acknowledged", output)
+    assert sent, output
+    assert sent[1] == sent[2] == str(len(values(kafka, "tick_data")))
+
+
+def test_a_symbol_of_two_feeds_needs_a_decision(broker: LocalKafka, tmp_path: Path) -> None:
+    arguments = ("ingest", "--feed", "binance", "--feed", "synthetic", "--symbols", "BTCUSDT")
+    code, _, errors = finish(start(broker, tmp_path, *arguments))
+    assert code == 1
+    assert "BTCUSDT may come from binance and synthetic: say in ticks.primary_source" in errors
+
+
+def test_a_port_that_is_taken_is_said(broker: LocalKafka, tmp_path: Path) -> None:
+    port = broker.bootstrap_servers.partition(":")[2]
+    code, _, errors = finish(start(broker, tmp_path, "ingest", "--feed", "synthetic", "--metrics-port", port))
+    assert code == 1
+    assert f"metrics cannot be served on 127.0.0.1:{port}" in errors
+    assert "Traceback" not in errors

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from mdstream.config import KafkaSettings
+from mdstream.errors import ConfigError
+from mdstream.feeds import Feed, FeedBatch, SyntheticFeed, TickProducer
+from mdstream.feeds.metrics import FeedMetrics, served
+from mdstream.feeds.synthetic import MarketOptions
+from mdstream.feeds.websocket import BinanceVenue, WebSocketFeed
+from mdstream.local.server import free_port
+
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def scraped(metrics: FeedMetrics) -> Samples:
+    port = free_port()
+    with served(metrics, "127.0.0.1", port):
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    families = text_string_to_metric_families(text)
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def producer(name: str) -> TickProducer:
+    return TickProducer(KafkaSettings(bootstrap_servers=f"127.0.0.1:{free_port()}"), name)
+
+
+def test_what_feeds_and_producers_counted_is_served() -> None:
+    live = WebSocketFeed(BinanceVenue())
+    live.counts.frames, live.counts.connects, live.counts.dropped = 9, 3, 2
+    made: Feed = SyntheticFeed(MarketOptions(("AAPL",)))
+    producers = producer("binance"), producer("synthetic")
+    producers[0].counts.sent, producers[0].counts.acknowledged = 7, 5
+    producers[1].counts.dead_letters["price missing"] = 4
+    metrics = FeedMetrics([(live, producers[0]), (made, producers[1])])
+    ticks = [{"symbol": symbol, "source": "binance"} for symbol in ("BTCUSDT", "ETHUSDT", "BTCUSDT")]
+    metrics.observe(FeedBatch(ticks))
+    metrics.observe(FeedBatch(ticks[:1]))
+
+    found = scraped(metrics)
+    of_binance = ("source", "binance")
+    assert found["tick_messages_received_total", (of_binance, ("symbol", "BTCUSDT"))] == 3
+    assert found["tick_messages_received_total", (of_binance, ("symbol", "ETHUSDT"))] == 1
+    assert found["ingest_ticks_sent_total", (of_binance,)] == 7
+    assert found["ingest_ticks_acknowledged_total", (of_binance,)] == 5
+    assert found["ingest_messages_waiting", (of_binance,)] == 2
+    assert found["ingest_dead_letters_total", (("reason", "price missing"), ("source", "synthetic"))] == 4
+    assert found["feed_frames_total", (of_binance,)] == 9
+    assert found["feed_connects_total", (of_binance,)] == 3
+    assert found["feed_dropped_total", (of_binance,)] == 2
+    assert found["feed_queued_ticks", (of_binance,)] == 0
+    assert ("feed_frames_total", (("source", "synthetic"),)) not in found, "nothing is connected there"
+
+
+def test_an_address_that_is_taken_is_said() -> None:
+    port, metrics = free_port(), FeedMetrics([])
+    with (
+        served(metrics, "127.0.0.1", port),
+        pytest.raises(ConfigError, match=rf"127.0.0.1:{port}: .* choose another --metrics-port"),
+        served(metrics, "127.0.0.1", port),
+    ):
+        pass
