@@ -12,6 +12,7 @@ import mdstream
 from mdstream.cli import configuration, rules, topics
 from mdstream.cli.alerts import alerts
 from mdstream.cli.api import api
+from mdstream.cli.backfill import backfill
 from mdstream.cli.bars import bars
 from mdstream.cli.console import errors
 from mdstream.cli.dashboard import dashboard
@@ -40,6 +41,7 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(rules.app, name="rules")
 app.command()(ingest)
 app.command()(replay)
+app.command()(backfill)
 app.command()(demo)
 app.command()(run)
 app.command()(bars)

@@ -13,6 +13,7 @@ from mdstream.config import FeedSettings, Settings
 from mdstream.errors import InvalidInputError
 from mdstream.feeds import Feed, MarketOptions, ReplayFeed, SyntheticFeed
 from mdstream.feeds.alphavantage import AlphaVantageAccount, AlphaVantageFeed
+from mdstream.feeds.massive import MassiveHistory, MassiveRest
 from mdstream.feeds.pacing import parse_speed
 from mdstream.feeds.supervision import Overflow, Supervision
 from mdstream.feeds.synthetic import symbol_names
@@ -117,7 +118,8 @@ def _open_feed(
     venue = _VENUES[name](settings.feeds)
     # The configured symbols are stocks, which Binance does not have.
     delivered = symbols or (() if name is FeedName.BINANCE else configured)
-    return WebSocketFeed(venue, Supervision(overflow=options.overflow), skew), delivered
+    history = _history(settings.feeds) if name is FeedName.MASSIVE else None
+    return WebSocketFeed(venue, Supervision(overflow=options.overflow), skew, history), delivered
 
 
 def replay_feed(options: FeedOptions, skew: timedelta) -> ReplayFeed:
@@ -149,6 +151,12 @@ def _synthetic_feed(
         duplicate_share=options.duplicate_share,
     )
     return SyntheticFeed(market, limit=options.ticks), names
+
+
+def _history(feeds: FeedSettings) -> MassiveHistory | None:
+    # Plans with a WebSocket have no limit of calls.
+    massive = feeds.massive
+    return MassiveHistory(MassiveRest(massive.api_key, massive.rest_url)) if massive.fill_gaps else None
 
 
 def _account(feeds: FeedSettings) -> AlphaVantageAccount:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Annotated
 
 import typer
@@ -11,14 +11,13 @@ from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors
 from mdstream.cli.spark import batch_session
 from mdstream.cli.symbols import listed
+from mdstream.cli.times import From, To
 from mdstream.config import load_settings
-
-_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 
 
 def rebuild(
-    start: Annotated[datetime, typer.Option("--from", formats=_FORMATS, help="First instant, UTC.")],
-    end: Annotated[datetime, typer.Option("--to", formats=_FORMATS, help="First instant after, UTC.")],
+    start: From,
+    end: To,
     symbols: Annotated[str, typer.Option(help="Symbols, with commas between; else all.")] = "",
     config: ConfigFile = None,
 ) -> None:

@@ -22,6 +22,9 @@ _OF_LIVE_FEEDS = {
     "evictions": "Times that another connection took our place",
     "stale": "Connections given up because nothing came through them",
     "dropped": "Ticks dropped because Kafka was slower than the feed",
+    "gaps_filled": "Gaps of a symbol, left by a lost connection, that were fetched afterwards",
+    "gaps_left": "Gaps that could not be fetched",
+    "gap_ticks": "Ticks in gaps that were fetched",
 }
 
 

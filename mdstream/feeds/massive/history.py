@@ -19,8 +19,6 @@ _NANOS_A_MILLI = 1_000_000
 class MassiveHistory:
     """See `mdstream.feeds.websocket.gaps.TradeHistory`.
 
-    Plans with a WebSocket have no limit of calls.
-
     Args:
         rest: The API.
     """

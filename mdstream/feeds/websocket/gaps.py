@@ -11,6 +11,7 @@ from typing import Protocol, TypeAlias
 
 from mdstream.errors import FeedError
 from mdstream.feeds.base import WireTick
+from mdstream.feeds.sources import EVERYTHING
 from mdstream.feeds.supervision import FeedCounts
 from mdstream.feeds.validation import shown_time
 from mdstream.feeds.websocket.venue import Parsed
@@ -20,8 +21,6 @@ Order: TypeAlias = tuple[int, int]
 
 Identity: TypeAlias = tuple[object, object, object]
 """Sequence, exchange and id: with the symbol and the time they tell trades apart."""
-
-_ALL_SYMBOLS = "*"
 
 logger = logging.getLogger(__name__)
 
@@ -159,7 +158,7 @@ class GapFiller:
         self._waiting.put_nowait(gap)
 
     def _was_subscribed(self, symbol: str) -> bool:
-        return not self._subscribed or _ALL_SYMBOLS in self._subscribed or symbol in self._subscribed
+        return not self._subscribed or EVERYTHING in self._subscribed or symbol in self._subscribed
 
     async def _fill(self, gap: _Gap) -> None:
         missed = 0
