@@ -21,7 +21,7 @@ _STOP_SECONDS = 10
 _OTHER_DESCRIPTORS = 200
 _ACCESS_LOG = logging.getLogger("uvicorn.access")
 _SERVER_LOG = logging.getLogger("uvicorn.error")
-_OF_CLIENTS = frozenset({"Invalid HTTP request received.", "Unsupported upgrade request."})
+_OF_CLIENTS = ("Invalid HTTP request received", "Unsupported upgrade request", "No supported WebSocket library")
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -84,7 +84,7 @@ def serve(app: ASGIApp, listener: socket.socket, limits: ConnectionLimits, trust
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
     """Leave out what a client can have written as often as it likes; it is counted instead."""
-    return record.getMessage() not in _OF_CLIENTS
+    return not record.getMessage().startswith(_OF_CLIENTS)
 
 
 def _allow_descriptors(needed: int) -> None:

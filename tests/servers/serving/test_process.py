@@ -35,12 +35,12 @@ class Api:
         self.process = process
         assert process.stderr is not None
         self.first_line = process.stderr.readline()
-        self.port = int(re.search(r"http://127\.0\.0\.1:(\d+)/", self.first_line)[1])  # type: ignore[index]
+        self.port = int(re.search(r"http://[0-9.]+:(\d+)/", self.first_line)[1])  # type: ignore[index]
 
     def get(self, path: str) -> httpx.Response:
         return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=30, trust_env=False)
 
-    def stop(self, number: signal.Signals) -> tuple[int, str]:
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
         """Send a signal; return the exit code and what was still written to standard error."""
         self.process.send_signal(number)
         _, errors = self.process.communicate(timeout=START_SECONDS)
