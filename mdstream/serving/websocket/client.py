@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import product
 from typing import NamedTuple
 
 from websockets.asyncio.server import ServerConnection
 from websockets.protocol import State
 
-from mdstream.serving.websocket.streams import Pending, Stream
+from mdstream.serving.websocket.streams import Stream
 
 EVERY_SYMBOL = "*"
 
@@ -34,13 +33,19 @@ class Client:
     Attributes:
         name: Whose key it has.
         subscriptions: What it wants.
-        pending: What it is still to get: at most one frame for each thing that is revised.
+        waiting: Frames for the next write.
+        is_behind: Whether it has not taken what it got, and frames since then were left out.
+        left_out: How many.
+        has_all_until: The last publication of which it got everything.
     """
 
     def __init__(self, connection: ServerConnection, name: str) -> None:
         self.name = name
         self.subscriptions: set[Subscription] = set()
-        self.pending: Pending = {}
+        self.waiting: list[bytes] = []
+        self.is_behind = False
+        self.left_out = 0
+        self.has_all_until = 0
         self._connection = connection
         self._transport = connection.transport
         self._held_back = 0
@@ -56,37 +61,51 @@ class Client:
         """The symbols that it is subscribed to, perhaps with `*` among them."""
         return {subscription.symbol for subscription in self.subscriptions}
 
-    def flush(self, now: float) -> int:
-        """Hand its frames to the system in one write, unless earlier ones are still held back.
+    def flush(self, now: float, publication: int) -> int:
+        """Hand what waits to the system in one write, or leave it out if earlier frames are still held back.
 
         Args:
             now: Time by a clock that never goes back, in seconds.
+            publication: The last one that is among what waits.
 
         Returns:
-            How many frames were handed over; 0 as long as the client does not take what it got before.
+            How many frames were handed over.
         """
+        if not self.waiting:
+            return 0
+        if self.is_behind or self.is_held_back(now):
+            self.is_behind = True
+            self.left_out += len(self.waiting)
+            self.waiting.clear()
+            return 0
+        return self.send_now(publication)
+
+    def send_now(self, publication: int, *frames: bytes) -> int:
+        """Hand over what waits and these frames, however much the system holds back.
+
+        Returns:
+            How many frames were handed over.
+        """
+        self.waiting += frames
+        count = len(self.waiting)
         # A frame behind the closing one would be an error of ours.
-        if not self.pending or self._connection.state is not State.OPEN:
-            return 0
-        if self.is_held_back(now):
-            return 0
-        count = len(self.pending)
-        self._transport.write(b"".join([slot.frame for slot in self.pending]))
-        self.pending.clear()
+        if count and self._connection.state is State.OPEN:
+            self._transport.write(b"".join(self.waiting))
+        self.waiting.clear()
+        self.has_all_until = publication
         return count
 
-    def send_now(self, frames: Iterable[bytes]) -> int:
-        """Hand over frames at once, behind those that wait, however much the system holds back.
+    def catch_up(self, missed: list[bytes]) -> int:
+        """Be behind no more: the newest frame of each thing that changed waits instead of all that were left out.
 
         Returns:
-            How many waited.
+            How many a newer one took the place of.
         """
-        if self._connection.state is not State.OPEN:
-            return 0
-        count = len(self.pending)
-        self._transport.write(b"".join([*(slot.frame for slot in self.pending), *frames]))
-        self.pending.clear()
-        return count
+        replaced = self.left_out + len(self.waiting) - len(missed)
+        self.waiting[:] = missed
+        self.is_behind = False
+        self.left_out = 0
+        return max(0, replaced)
 
     def is_held_back(self, now: float) -> bool:
         """Say whether the client has not taken all that it got, and keep in mind when it last took something."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry
 
-_MILLISECONDS = (1, 2, 5, 10, 20, 35, 50, 75, 100, 150, 250, 500, 1_000, 2_500, 5_000, 10_000)
+from mdstream.monitoring import metrics
 
 
 class Refusal(StrEnum):
@@ -32,29 +32,15 @@ class Counters:
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.clients = Gauge("websocket_clients", "Clients that are connected.", registry=registry)
-        self.frames_sent = Counter("websocket_frames_sent", "Records handed out to clients.", registry=registry)
-        self.frames_conflated = Counter(
-            "websocket_frames_conflated", "Records that a newer one replaced before it was sent.", registry=registry
-        )
-        self.stalled = Counter(
-            "websocket_clients_stalled", "Clients disconnected because they took nothing.", registry=registry
-        )
-        self.refused = Counter(
-            "websocket_refused", "Connections and messages refused, by reason.", ["reason"], registry=registry
-        )
-        self.records = Counter("websocket_records_read", "Records read from Kafka.", ["topic"], registry=registry)
-        self.unreadable = Counter(
-            "websocket_records_unreadable", "Records that are not what their topic holds.", ["topic"], registry=registry
-        )
-        self.kafka_up = Gauge("websocket_kafka_up", "Whether Kafka answers: 1 or 0.", registry=registry)
-        self.latency = Histogram(
-            "processing_latency_seconds",
-            "From the arrival of the tick behind a record to its frame's being handed out to all who keep up.",
-            ["point"],
-            registry=registry,
-            buckets=[milliseconds / 1_000 for milliseconds in _MILLISECONDS],
-        ).labels("client")
+        self.clients = metrics.WEBSOCKET_CLIENTS.register(registry)
+        self.frames_sent = metrics.WEBSOCKET_FRAMES_SENT.register(registry)
+        self.frames_conflated = metrics.WEBSOCKET_FRAMES_CONFLATED.register(registry)
+        self.stalled = metrics.WEBSOCKET_STALLED.register(registry)
+        self.refused = metrics.WEBSOCKET_REFUSED.register(registry)
+        self.records = metrics.WEBSOCKET_RECORDS.register(registry)
+        self.unreadable = metrics.WEBSOCKET_UNREADABLE.register(registry)
+        self.kafka_up = metrics.WEBSOCKET_KAFKA_UP.register(registry)
+        self.latency = metrics.PROCESSING_LATENCY.register(registry).labels("client")
         for reason in Refusal:
             self.refused.labels(reason)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -39,8 +39,9 @@ class Selection:
 class Hub:
     """Knows the last state of everything, and who wants what; all of it in one event loop.
 
-    Records wait for the next round. A record that changes what waits already takes its place, so that the time
-    between two rounds bounds both the delay and the work; a round may take half of the time.
+    Records wait for the next round, and a newer revision of what waits takes its place: the time between two rounds
+    bounds both the delay and the work, and a round may take half of the time. In a round each changed thing becomes
+    one frame for all, and each client gets its frames in one write.
 
     Args:
         settings: Windows, symbols and limits.
@@ -55,12 +56,14 @@ class Hub:
         self._counters = counters
         self._by_topic = {channel.topic: channel for channel in self.channels.values()}
         self._streams: dict[Subscription, Stream] = {}
+        self._wanting: defaultdict[Subscription, set[Client]] = defaultdict(set)
         self._clients: set[Client] = set()
-        self._changed = asyncio.Event()
-        self._handed_out: dict[Slot, None] = {}
+        self._behind: set[Client] = set()
+        self._changed: dict[Slot, Stream] = {}
+        self._has_changed = asyncio.Event()
+        self._publication = 0
+        self._ingested: list[int] = []
         self._offered = 0
-        self._settled = 0
-        self._waiting = 0
 
     def take(self, records: Sequence[tuple[str, bytes]]) -> None:
         """Take records, each with its topic."""
@@ -71,7 +74,7 @@ class Hub:
                 self._take(self._by_topic[topic], value)
             except (KeyError, TypeError, ValueError):
                 self._counters.unreadable.labels(topic).inc()
-        self._changed.set()
+        self._has_changed.set()
 
     def _take(self, channel: Channel, value: bytes) -> None:
         fields = orjson.loads(value)
@@ -82,15 +85,17 @@ class Hub:
         if stream is None:
             stream = self._new_stream(channel, symbol, window)
         slot = stream.take(fields, value)
-        if slot is not None and stream.subscribers:
+        if slot is not None:
+            # What changes again goes to the end, so that numbers do not go back.
+            self._changed.pop(slot, None)
+            self._changed[slot] = stream
             self._offered += len(stream.subscribers)
-            self._handed_out[slot] = None
 
     def _new_stream(self, channel: Channel, symbol: str, window: str) -> Stream:
         stream = Stream(channel, symbol, window)
-        for client in self._clients:
-            if client.wants(stream):
-                stream.subscribers[client] = client.pending
+        for name in (symbol, EVERY_SYMBOL):
+            for client in self._wanting.get(Subscription(channel.name, name, window), ()):
+                stream.subscribers[client] = client.waiting
         self._streams[Subscription(channel.name, symbol, window)] = stream
         self.symbols.add(symbol)
         return stream
@@ -102,22 +107,25 @@ class Hub:
 
     def remove(self, client: Client) -> None:
         """Let a client go."""
+        self._publish()
         self._clients.discard(client)
+        self._behind.discard(client)
         self._counters.clients.dec()
-        self._settled += len(client.pending)
-        for stream in self._wanted_by(client.subscriptions):
-            stream.subscribers.pop(client, None)
+        self._counters.frames_conflated.inc(client.left_out)
+        self._forget(client, client.subscriptions)
 
     def subscribe(self, client: Client, wanted: Selection) -> None:
         """Bring a client the last state of what it wants, and from now on whatever changes it."""
+        self._publish()
         subscriptions = self._subscriptions(wanted)
         client.subscriptions |= subscriptions
+        for subscription in subscriptions:
+            self._wanting[subscription].add(client)
         frames = []
         for stream in self._wanted_by(subscriptions):
-            stream.subscribers[client] = client.pending
-            frames += [slot.snapshot for slot in stream.snapshot()]
-        self._send_now(client, frames)
-        self._counters.frames_sent.inc(len(frames))
+            stream.subscribers[client] = client.waiting
+            frames += [slot.snapshot() for slot in stream.newest()]
+        self._send_now(client, *frames)
 
     def unsubscribe(self, client: Client, unwanted: Selection) -> None:
         """Bring a client no more of it; `*` is everything of those channels and windows."""
@@ -128,9 +136,17 @@ class Hub:
                 for channel, symbol, window in client.subscriptions
                 if Subscription(channel, EVERY_SYMBOL, window) in gone
             }
-        client.subscriptions -= gone
         # Nothing of it may come behind the answer.
-        self._send_now(client, [])
+        self._publish()
+        self._send_now(client)
+        self._forget(client, client.subscriptions & gone)
+
+    def _forget(self, client: Client, gone: set[Subscription]) -> None:
+        client.subscriptions = client.subscriptions - gone
+        for subscription in gone:
+            self._wanting[subscription].discard(client)
+            if not self._wanting[subscription]:
+                del self._wanting[subscription]
         for stream in self._wanted_by(gone):
             if not client.wants(stream):
                 stream.subscribers.pop(client, None)
@@ -138,12 +154,7 @@ class Hub:
     def announce(self, frame: bytes) -> None:
         """Bring all clients a message of the server, even those that are behind."""
         for client in self._clients:
-            self._send_now(client, [frame])
-
-    def _send_now(self, client: Client, frames: list[bytes]) -> None:
-        sent = client.send_now(frames)
-        self._settled += sent
-        self._counters.frames_sent.inc(sent)
+            self._send_now(client, frame)
 
     async def run(self) -> None:
         """Bring records to clients until cancelled."""
@@ -156,39 +167,69 @@ class Hub:
 
     async def _wait_for_change(self) -> None:
         # Nobody says when a client that was behind has caught up.
-        patience = _LOOK_AGAIN_SECONDS if self._waiting else None
+        patience = _LOOK_AGAIN_SECONDS if self._behind else None
         try:
             async with asyncio.timeout(patience):
-                await self._changed.wait()
+                await self._has_changed.wait()
         except TimeoutError:
             return
-        self._changed.clear()
+        self._has_changed.clear()
 
     async def _round(self) -> None:
-        ingested = [slot.ingested for slot in self._handed_out]
-        self._handed_out.clear()
+        self._publish()
+        self._look_after_those_behind(time.monotonic())
+        ingested, self._ingested = self._ingested, []
         sent = 0
         for number, client in enumerate(list(self._clients), 1):
-            now = time.monotonic()
-            sent += client.flush(now)
-            if client.pending and client.stalled_for(now) > self._settings.stalled_seconds:
-                self._counters.stalled.inc()
-                client.abort()
+            sent += client.flush(time.monotonic(), self._publication)
+            if client.is_behind:
+                self._behind.add(client)
             if number % _CLIENTS_AT_ONCE == 0:
                 # Others want to read, write and connect meanwhile.
                 await asyncio.sleep(0)
-        self._count(sent)
-        now_micros = time.time_ns() // 1_000
-        for micros in ingested:
-            if micros is not None:
-                self._counters.latency.observe((now_micros - micros) / _MICROSECONDS)
-
-    def _count(self, sent: int) -> None:
-        """Count what was sent, and what was offered but is neither settled nor waiting: a newer one took its place."""
-        waiting = sum(len(client.pending) for client in self._clients)
         self._counters.frames_sent.inc(sent)
-        self._counters.frames_conflated.inc(self._waiting + self._offered - self._settled - sent - waiting)
-        self._offered, self._settled, self._waiting = 0, 0, waiting
+        now = time.time_ns() // 1_000
+        for micros in ingested:
+            self._counters.latency.observe((now - micros) / _MICROSECONDS)
+
+    def _publish(self) -> None:
+        """Make what has changed wait for all who want it."""
+        self._publication += 1
+        published = 0
+        for slot, stream in self._changed.items():
+            frame = slot.publish(self._publication)
+            for waiting in stream.subscribers.values():
+                waiting.append(frame)
+            published += len(stream.subscribers)
+            if stream.subscribers and slot.ingested is not None:
+                self._ingested.append(slot.ingested)
+        self._changed.clear()
+        self._counters.frames_conflated.inc(max(0, self._offered - published))
+        self._offered = 0
+
+    def _look_after_those_behind(self, now: float) -> None:
+        """Let those catch up that took what was held back for them, and cut off those that take nothing."""
+        for client in list(self._behind):
+            if not client.is_held_back(now):
+                self._catch_up(client)
+            elif client.stalled_for(now) > self._settings.stalled_seconds:
+                self._counters.stalled.inc()
+                self._behind.discard(client)
+                client.abort()
+
+    def _catch_up(self, client: Client) -> None:
+        missed = [
+            slot.frame
+            for stream in self._wanted_by(client.subscriptions)
+            for slot in stream.published_since(client.has_all_until)
+        ]
+        self._counters.frames_conflated.inc(client.catch_up(missed))
+        self._behind.discard(client)
+
+    def _send_now(self, client: Client, *frames: bytes) -> None:
+        if client.is_behind:
+            self._catch_up(client)
+        self._counters.frames_sent.inc(client.send_now(self._publication, *frames))
 
     def _subscriptions(self, selection: Selection) -> set[Subscription]:
         return {

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from mdstream.config import KafkaSettings
 from mdstream.config.serving import WebSocketSettings
@@ -56,7 +56,8 @@ class TopicReader:
         self._report = report
         self._caught_up = caught_up
         self._consumer = Consumer(_configuration(kafka, self._note_error), logger=logger)
-        self._assigned: dict[tuple[str, int], int] = {}
+        self._assigned: set[tuple[str, int]] = set()
+        self._unread: dict[tuple[str, int], int] = {}
         self._is_up: bool | None = None
         self._look_at = 0.0
         self._stop = threading.Event()
@@ -111,20 +112,21 @@ class TopicReader:
         since = int((time.time() - self._settings.history_seconds) * 1_000)
         asked = [TopicPartition(place.topic, place.partition, since) for place in places]
         by_time = self._consumer.offsets_for_times(asked, timeout=_ANSWER_SECONDS)
-        starts, ends = [], {}
+        starts = []
         for place in by_time:
             low, high = self._consumer.get_watermark_offsets(place, timeout=_ANSWER_SECONDS)
             # Without a record since then the answer is below zero: the end.
             start = place.offset if place.offset >= 0 else high
             start = max(low, start, high - self._settings.history_records)
             starts.append(TopicPartition(place.topic, place.partition, start))
-            ends[place.topic, place.partition] = high if start < high else OFFSET_BEGINNING
+            if start < high:
+                self._unread[place.topic, place.partition] = high
         self._consumer.incremental_assign(starts)
-        self._assigned |= ends
+        self._assigned |= {(place.topic, place.partition) for place in starts}
 
     def _has_read_all(self) -> bool:
-        positions = self._consumer.position([TopicPartition(*place) for place in self._assigned])
-        return all(place.offset >= self._assigned[place.topic, place.partition] for place in positions)
+        positions = self._consumer.position([TopicPartition(*place) for place in self._unread])
+        return all(place.offset >= self._unread[place.topic, place.partition] for place in positions)
 
     def _note_error(self, error: KafkaError) -> None:
         if error.name() == "_ALL_BROKERS_DOWN":

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import orjson
 from websockets.frames import Frame, Opcode
 
 from mdstream.serving.websocket.channels import Channel
-
-Pending = dict["Slot", None]
-"""What a client is still to get, oldest first."""
 
 _SLOTS_KEPT = 16
 _LATE = "late"
@@ -31,39 +28,38 @@ class Slot:
     """One thing that is revised: a bar, say, or a symbol's last trade; clients get its newest revision only.
 
     Attributes:
-        value: The newest revision, as the topic has it.
-        sequence: Its number in the stream.
+        frame: Its newest published revision.
+        published: Number of the publication in which it changed last; 0 before its first.
+        sequence: Number of its newest revision in the stream.
         time: Its place in time.
         revision: What grows with each revision.
         ingested: When the newest tick behind it reached us, in epoch microseconds.
     """
 
-    __slots__ = ("_frame", "_head", "ingested", "revision", "sequence", "time", "value")
+    __slots__ = ("_head", "frame", "ingested", "published", "revision", "sequence", "time", "value")
 
     def __init__(self, head: bytes) -> None:
         self._head = head
-        self._frame: bytes | None = None
-        self.value = b""
+        self.frame = b""
+        self.published = 0
         self.sequence = 0
         self.time = 0
+        self.value = b""
         self.revision: int | None = None
         self.ingested: int | None = None
 
     def put(self, value: bytes, sequence: int, time: int, revision: int | None, ingested: int | None) -> None:
         """Take a newer revision."""
         self.value, self.sequence, self.time, self.revision, self.ingested = value, sequence, time, revision, ingested
-        self._frame = None
 
-    @property
-    def frame(self) -> bytes:
-        """Its newest revision as a frame; made once, when it is first asked for."""
-        if self._frame is None:
-            self._frame = text_frame(b'%b%d,"data":%b}' % (self._head, self.sequence, self.value))
-        return self._frame
+    def publish(self, publication: int) -> bytes:
+        """Make its newest revision a frame, the same for every client."""
+        self.published = publication
+        self.frame = text_frame(b'%b%d,"data":%b}' % (self._head, self.sequence, self.value))
+        return self.frame
 
-    @property
     def snapshot(self) -> bytes:
-        """The same, marked as what was there before."""
+        """Return the same, marked as what was there before."""
         return text_frame(b'%b%d,"snapshot":true,"data":%b}' % (self._head, self.sequence, self.value))
 
 
@@ -76,19 +72,18 @@ class Stream:
         window: Its window; "" where records have none.
 
     Attributes:
-        subscribers: What each client that wants them is still to get.
+        subscribers: The frames that wait for each client that wants them.
     """
 
     def __init__(self, channel: Channel, symbol: str, window: str) -> None:
         self.channel = channel
         self.symbol = symbol
         self.window = window
-        self.subscribers: dict[object, Pending] = {}
+        self.subscribers: dict[object, list[bytes]] = {}
         self._head = b'{"type":"%b","symbol":%b,"sequence":' % (channel.name.encode(), orjson.dumps(symbol))
         self._sequence = 0
         self._slots: dict[Hashable, Slot] = {}
         self._newest: dict[Hashable, Slot] = {}
-        self._last: Slot | None = None
 
     def take(self, fields: Mapping[str, Any], value: bytes) -> Slot | None:
         """Take a record; return what it changed, None if it is a repeat or older than what is known.
@@ -112,12 +107,15 @@ class Stream:
         slot.put(value, self._sequence, time, revision, ingested)
         if newest is None or time >= newest.time:
             self._newest[kind] = slot
-        self._offer(slot)
         return slot
 
-    def snapshot(self) -> Iterator[Slot]:
-        """Yield the newest thing of each kind, in the order in which they came."""
-        yield from sorted(self._newest.values(), key=lambda slot: slot.sequence)
+    def newest(self) -> list[Slot]:
+        """Return the newest thing of each kind, in the order in which they came."""
+        return sorted(self._newest.values(), key=_sequence)
+
+    def published_since(self, publication: int) -> list[Slot]:
+        """Return what changed after a publication, in the order in which it came; of much only the last."""
+        return sorted((slot for slot in self._slots.values() if slot.published > publication), key=_sequence)
 
     def _slot_for(self, key: Hashable, *, late: bool) -> Slot:
         if late and not self.channel.key_columns:
@@ -130,16 +128,9 @@ class Stream:
                 del self._slots[next(iter(self._slots))]
         return slot
 
-    def _offer(self, slot: Slot) -> None:
-        if slot is self._last:
-            for pending in self.subscribers.values():
-                pending[slot] = None
-            return
-        # It goes to the end of the queue, or else numbers would go back.
-        for pending in self.subscribers.values():
-            pending.pop(slot, None)
-            pending[slot] = None
-        self._last = slot
+
+def _sequence(slot: Slot) -> int:
+    return slot.sequence
 
 
 def _is_known(slot: Slot, revision: int | None, value: bytes) -> bool:

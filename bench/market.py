@@ -1,0 +1,82 @@
+"""Ticks and the bars of three windows at a steady rate, straight into their topics.
+
+python -m bench.market BOOTSTRAP_SERVERS --rate 2000 --until MICROSECONDS
+
+What makes bars in earnest adds its own delay, which `bench.live_bars` measures. At the end each symbol has one more
+tick, with exactly the ingest time that `--until` says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+import orjson
+from confluent_kafka import Producer
+
+from bench.plain_loop import revise
+from bench.ticks import SYMBOLS
+from mdstream.config import load_settings
+from mdstream.schemas import BAR, TICK, BarWindow
+
+_PACE_SECONDS = 0.002
+
+
+class Market:
+    """Makes ticks and revises their bars."""
+
+    def __init__(self, producer: Producer, windows: tuple[BarWindow, ...]) -> None:
+        self._producer = producer
+        self._windows = windows
+        self._bars: dict[tuple[str, int, int], dict[str, Any]] = {}
+
+    def trade(self, number: int, now: int) -> None:
+        symbol = SYMBOLS[number * 7919 % len(SYMBOLS)]
+        tick = {
+            "symbol": symbol,
+            "price": 100 + number % 977 / 100,
+            "size": float(1 + number % 500),
+            "event_time": now,
+            "ingest_time": now,
+            "source": "bench",
+            "exchange": "Q",
+            "trade_id": str(number),
+            "sequence": number,
+            "conditions": ["@"],
+        }
+        self._send(str(TICK.topic), symbol, tick)
+        for window in self._windows:
+            self._send(str(BAR.topic), symbol, revise(self._bars, tick, window.seconds) | {"window": window.name})
+
+    def _send(self, topic: str, symbol: str, record: dict[str, Any]) -> None:
+        while True:
+            try:
+                return self._producer.produce(topic, orjson.dumps(record), symbol)
+            except BufferError:
+                self._producer.poll(0.05)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("servers")
+    parser.add_argument("--rate", type=float, required=True)
+    parser.add_argument("--until", type=int, required=True, help="epoch microseconds")
+    options = parser.parse_args()
+    producer = Producer({"bootstrap.servers": options.servers, "linger.ms": 0.5, "compression.type": "lz4"})
+    market = Market(producer, load_settings().windows)
+    start, number = time.time(), 0
+    while (now := time.time_ns() // 1000) < options.until:
+        for each in range(number, int((now / 1e6 - start) * options.rate)):
+            market.trade(each, time.time_ns() // 1000)
+            number = each + 1
+        producer.poll(0)
+        time.sleep(_PACE_SECONDS)
+    for each in range(number, number + len(SYMBOLS)):
+        market.trade(each, options.until)
+    producer.flush()
+    print(number + len(SYMBOLS))
+
+
+if __name__ == "__main__":
+    main()
