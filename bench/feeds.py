@@ -3,7 +3,8 @@
 python -m bench.feeds --ticks 500000
 
 The server that plays the vendor is a process of its own and sends as fast as it is read: trades of Massive packed by
-the hundred, those of Binance and Finage one a frame, as the vendors do.
+the hundred, those of Binance, Finage and FMP one a frame, as the vendors do. Alpha Vantage is not here: its calls are
+counted by the day.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from mdstream.config import KafkaSettings
 from mdstream.feeds import TickProducer, pump
-from mdstream.feeds.websocket import BinanceVenue, FinageVenue, MassiveVenue, Venue, WebSocketFeed
+from mdstream.feeds.websocket import BinanceVenue, FinageVenue, FmpVenue, MassiveVenue, Venue, WebSocketFeed
 from mdstream.local import LocalKafka
 from mdstream.schemas import DEAD_LETTER, TICK
 
@@ -34,19 +35,27 @@ _PACKED = 100
 _PLAIN_TOPIC = "plain_ticks"
 
 
-def _binance(number: int, now: int) -> dict[str, object]:
-    trade = {"e": "trade", "s": SYMBOLS[number % 100], "t": number, "p": "61837.63000000", "q": "0.02", "T": now}
+def _binance(number: int, micros: int) -> dict[str, object]:
+    trade = {"e": "trade", "s": SYMBOLS[number % 100], "t": number, "p": "61837.63000000", "q": "0.02", "T": micros}
     return {"stream": "x@trade", "data": trade}
 
 
-def _finage(number: int, now: int) -> dict[str, object]:
-    return {"s": SYMBOLS[number % 100], "p": 163.58, "c": [37], "v": 1 + number % 500, "dp": False, "t": now}
+def _finage(number: int, micros: int) -> dict[str, object]:
+    millis = micros // 1000
+    return {"s": SYMBOLS[number % 100], "p": 163.58, "c": [37], "v": 1 + number % 500, "dp": False, "t": millis}
 
 
-def _massive(number: int, now: int) -> dict[str, object]:
+def _fmp(number: int, micros: int) -> dict[str, object]:
+    return {
+        "s": SYMBOLS[number % 100].lower(), "t": micros * 1000, "type": "T", "ap": None, "as": None, "bp": None,
+        "bs": None, "lp": 149.12, "ls": 1 + number % 500,
+    }  # fmt: skip
+
+
+def _massive(number: int, micros: int) -> dict[str, object]:
     return {
         "ev": "T", "sym": SYMBOLS[number % 100], "x": 4, "i": str(number), "z": 3, "p": 114.125, "s": 100,
-        "c": [0, 12], "t": now, "q": number,
+        "c": [0, 12], "t": micros // 1000, "q": number,
     }  # fmt: skip
 
 
@@ -54,28 +63,42 @@ VENDORS: dict[str, tuple[Callable[[str], Venue], Callable[[int, int], dict[str, 
     "massive": (lambda url: MassiveVenue(SecretStr("key"), url), _massive, _PACKED),
     "binance": (BinanceVenue, _binance, 1),
     "finage": (lambda url: FinageVenue(url, SecretStr("key")), _finage, 1),
+    "fmp": (lambda url: FmpVenue(SecretStr("key"), url), _fmp, 1),
 }
+"""How each is opened, its trades by number and epoch microseconds, and how many of them are in a frame."""
 
 
 def frames_of(vendor: str, ticks: int) -> list[bytes]:
     _, make, packed = VENDORS[vendor]
-    now = time.time_ns() // 1_000_000
-    trades = [make(number, now) for number in range(ticks)]
-    if packed == 1:
-        return [orjson.dumps(trade) for trade in trades]
-    return [orjson.dumps(trades[first : first + packed]) for first in range(0, ticks, packed)]
+    now = time.time_ns() // 1000
+    return [frame([make(number, now) for number in range(first, first + packed)]) for first in range(0, ticks, packed)]
+
+
+def frame(trades: list[dict[str, object]]) -> bytes:
+    """Return trades as the vendor sends them: packed in an array, or one alone."""
+    return orjson.dumps(trades if len(trades) > 1 else trades[0])
+
+
+async def let_in(vendor: str, socket: ServerConnection) -> None:
+    """Take a client's greeting and its subscription."""
+    await socket.recv()
+    if socket.request and "plain" in socket.request.path:
+        return
+    if vendor == "massive":
+        await socket.send(b'[{"ev":"status","status":"auth_success","message":"authenticated"}]')
+        await socket.recv()
+    elif vendor == "fmp":
+        await socket.send(b'{"event":"login","status":200,"message":"Authenticated"}')
+        await socket.recv()
 
 
 def play_vendor(vendor: str, ticks: int, address: Connection) -> None:
     frames = frames_of(vendor, ticks)
 
     async def handle(socket: ServerConnection) -> None:
-        await socket.recv()
-        if vendor == "massive" and socket.request and "plain" not in socket.request.path:
-            await socket.send(b'[{"ev":"status","status":"auth_success","message":"authenticated"}]')
-            await socket.recv()
-        for frame in frames:
-            await socket.send(frame)
+        await let_in(vendor, socket)
+        for each in frames:
+            await socket.send(each)
         await socket.wait_closed()
 
     async def main() -> None:
@@ -131,6 +154,12 @@ async def plainly(url: str, settings: KafkaSettings, ticks: int) -> tuple[float,
     return acknowledged / seconds, (time.process_time() - cpu) / seconds
 
 
+def create_topics(settings: KafkaSettings, *names: str) -> None:
+    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers})
+    for made in admin.create_topics([NewTopic(name, 2, 1) for name in names]).values():
+        made.result()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--ticks", type=int, default=500_000)
@@ -138,10 +167,7 @@ def main() -> None:
     spawn = multiprocessing.get_context("spawn")
     with LocalKafka() as kafka:
         settings = KafkaSettings(bootstrap_servers=kafka.bootstrap_servers)
-        topics = [NewTopic(str(name), 2, 1) for name in (TICK.topic, DEAD_LETTER.topic, _PLAIN_TOPIC)]
-        admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
-        for made in admin.create_topics(topics).values():
-            made.result()
+        create_topics(settings, str(TICK.topic), str(DEAD_LETTER.topic), _PLAIN_TOPIC)
         print("| feed | ticks/s | cores | plain, ticks/s | cores | ratio |\n| --- | --- | --- | --- | --- | --- |")
         for vendor, (venue, _, _) in VENDORS.items():
             ours, theirs = spawn.Pipe()
