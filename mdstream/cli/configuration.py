@@ -52,9 +52,7 @@ def key(
 
     made = new_key()
     entry = entry_for(name, made)
-    errors.print(
-        "Key, shown only now, to be sent as 'Authorization: Bearer KEY' or 'X-API-Key: KEY':", soft_wrap=True
-    )
+    errors.print("Key, shown only now, to be sent as 'Authorization: Bearer KEY' or 'X-API-Key: KEY':", soft_wrap=True)
     output.print(made, markup=False, highlight=False, soft_wrap=True)
     errors.print("Entry for serving.api_keys, or for MDSTREAM_SERVING__API_KEYS='[...]':", soft_wrap=True)
     output.print(f'"{entry}"', markup=False, highlight=False, soft_wrap=True)

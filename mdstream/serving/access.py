@@ -8,6 +8,7 @@ import ipaddress
 import re
 import secrets
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from mdstream.config import ServingSettings
@@ -159,6 +160,7 @@ def _host_of(url: str) -> str | None:
         return None
 
 
+@lru_cache(maxsize=256)
 def _is_loopback(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True
