@@ -56,7 +56,7 @@ async def backfill_bars(
     Raises:
         InvalidInputError: The times are not whole minutes, or there is no such symbol.
         ConfigError: No window of one minute is configured, or no store keeps bars.
-        PlanError: The plan does not include these bars.
+        AccessError: The plan does not include these bars.
         FeedError: The API cannot be used.
         SinkUnavailableError: A store cannot be reached; the same back-fill may be started again.
         SinkError: A store refused a page.
