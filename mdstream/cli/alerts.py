@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import ExitStack
 from dataclasses import asdict
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors
+from mdstream.cli.metrics_port import MetricsPort
 from mdstream.config import load_settings
 
 
-def alerts(config: ConfigFile = None) -> None:
+def alerts(metrics_port: MetricsPort = None, config: ConfigFile = None) -> None:
     """Tell people of severe anomalies, until SIGTERM or Ctrl-C.
 
     Alerts go to Slack if `SLACK_WEBHOOK_URL` is set in the environment or `.env`, else to the log. `alerts` in the
@@ -24,7 +26,11 @@ def alerts(config: ConfigFile = None) -> None:
     Example: `SLACK_WEBHOOK_URL=https://hooks.slack.com/... mdstream alerts`
     """
     # Imported here so that `mdstream --help` stays quick.
+    from prometheus_client import CollectorRegistry
+
     from mdstream.alerting import AlertService, open_channel
+    from mdstream.alerting.metrics import AlertMetrics
+    from mdstream.monitoring import serve_metrics
 
     settings = load_settings(config)
     channel = open_channel(settings.alerts)
@@ -37,6 +43,12 @@ def alerts(config: ConfigFile = None) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    service.run(stop)
+    port = metrics_port or settings.monitoring.alerts_port
+    with ExitStack() as stack:
+        if port is not None:
+            registry = CollectorRegistry()
+            registry.register(AlertMetrics(service.counts))
+            stack.enter_context(serve_metrics(registry, settings.monitoring.host, port))
+        service.run(stop)
     counted = ", ".join(f"{name.replace('_', ' ')} {number:,}" for name, number in asdict(service.counts).items())
     errors.print(counted, highlight=False, soft_wrap=True)

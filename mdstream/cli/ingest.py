@@ -10,20 +10,23 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from prometheus_client import CollectorRegistry
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, output
 from mdstream.cli.feeds import FeedName, FeedOptions, Shift, open_feeds, replay_feed, symbols_of_feeds
+from mdstream.cli.metrics_port import MetricsPort
 from mdstream.cli.symbols import listed
 from mdstream.config import Settings, load_settings
 from mdstream.errors import InvalidInputError
 from mdstream.feeds import Counts, Feed, FeedBatch, Ingestion, TickProducer, open_client
 from mdstream.feeds.ingest import Observer
 from mdstream.feeds.ingest import ingest as run_feeds
-from mdstream.feeds.metrics import FeedMetrics, served
+from mdstream.feeds.metrics import FeedMetrics
 from mdstream.feeds.sources import check_sources
 from mdstream.feeds.supervision import Overflow
+from mdstream.monitoring import serve_metrics
 from mdstream.operations.topics import create_topics, plan_topics
 
 Symbols = Annotated[
@@ -100,16 +103,7 @@ def ingest(  # one parameter an option
         Overflow,
         typer.Option("--overflow", help="Live feeds: when Kafka is slower, `wait` with reading, or `drop` and count."),
     ] = Overflow.WAIT,
-    metrics_port: Annotated[
-        int | None,
-        typer.Option(
-            "--metrics-port",
-            min=1,
-            max=65535,
-            help="Serve metrics for Prometheus on this port of `serving.host`.",
-            show_default=False,
-        ),
-    ] = None,
+    metrics_port: MetricsPort = None,
     config: ConfigFile = None,
 ) -> None:
     """Bring market data into the Kafka topic `tick_data` until the feeds end, Ctrl-C or SIGTERM.
@@ -151,12 +145,15 @@ def _run(feeds: Sequence[tuple[Feed, Sequence[str]]], settings: Settings, metric
     client = open_client(settings.kafka)
     producers = [TickProducer(settings.kafka, feed.name, client=client) for feed, _ in feeds]
     metrics = FeedMetrics([(feed, producer) for (feed, _), producer in zip(feeds, producers, strict=True)])
+    port = metrics_port or settings.monitoring.ingest_port
     started = time.monotonic()
     with ExitStack() as stack:
-        if metrics_port is not None:
-            stack.enter_context(served(metrics, settings.serving.host, metrics_port))
+        if port is not None:
+            registry = CollectorRegistry()
+            registry.register(metrics)
+            stack.enter_context(serve_metrics(registry, settings.monitoring.host, port))
         progress = stack.enter_context(_progress())
-        observing = None if metrics_port is None else metrics
+        observing = None if port is None else metrics
         ingestions = [
             Ingestion(feed, producer, symbols, _observer(progress, feed.name, observing))
             for (feed, symbols), producer in zip(feeds, producers, strict=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from mdstream.cli.configuration import ConfigFile
+from mdstream.cli.metrics_port import MetricsPort
 from mdstream.config import load_settings
 from mdstream.errors import InvalidInputError, did_you_mean
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 def run(
     jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="live_bars, store_ticks, analytics")],
+    metrics_port: MetricsPort = None,
     config: ConfigFile = None,
 ) -> None:
     """Run jobs in one Spark application until SIGTERM or Ctrl-C; a query that fails ends it with exit code 1.
@@ -32,6 +34,9 @@ def run(
     """
     starts = [_job(name) for name in dict.fromkeys(jobs)]
     settings = load_settings(config)
+    if metrics_port is not None:
+        monitoring = settings.monitoring.model_copy(update={"jobs_port": metrics_port})
+        settings = settings.model_copy(update={"monitoring": monitoring})
 
     # Imported here so that `mdstream --help` stays quick.
     from mdstream.local import use_java

@@ -4,6 +4,7 @@ from mdstream.config.alerting import AlertSettings
 from mdstream.config.feeds import FeedSettings
 from mdstream.config.forecasting import ForecastSettings
 from mdstream.config.loading import CONFIG_VARIABLE, load_settings
+from mdstream.config.monitoring import MonitoringSettings
 from mdstream.config.rules import load_rules
 from mdstream.config.serving import ServingSettings
 from mdstream.config.settings import KafkaSettings, Settings, SparkSettings, TickSettings, WindowConfiguration
@@ -17,6 +18,7 @@ __all__ = [
     "InfluxSettings",
     "KafkaResultSettings",
     "KafkaSettings",
+    "MonitoringSettings",
     "RedisSettings",
     "ServingSettings",
     "Settings",

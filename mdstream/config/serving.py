@@ -44,13 +44,14 @@ class WebSocketSettings(Section):
     )
     stalled_seconds: Seconds = Field(15, description="a client that takes nothing for so long is disconnected")
     ping_seconds: Seconds = Field(20, description="a client is asked so often whether it is there, and has as long")
-    max_connections: int = Field(5000, ge=1, description="most clients at one time")
+    max_connections: int = Field(2000, ge=1, description="most clients at one time")
     max_half_open: int = Field(256, ge=1, description="most connections before their handshake; the oldest gives way")
     handshake_seconds: Seconds = Field(5, description="time for the handshake")
     auth_seconds: Seconds = Field(5, description="time to send the key, where one is asked for")
     max_message_bytes: int = Field(65_536, ge=1024, description="longest message of a client")
     max_subscriptions: int = Field(1000, ge=1, description="most symbols that a client subscribes to; '*' is one")
-    messages_per_second: float = Field(20, gt=0, description="messages a client may send; twice as many in a burst")
+    messages_per_second: float = Field(20, gt=0, description="most messages of a client, over time")
+    message_burst: int = Field(50, ge=1, description="most of them at once; one that sends more is disconnected")
 
 
 class DashboardSettings(Section):

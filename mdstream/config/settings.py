@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from mdstream.config.alerting import AlertSettings
 from mdstream.config.feeds import FeedSettings
 from mdstream.config.forecasting import ForecastSettings
+from mdstream.config.monitoring import MonitoringSettings
 from mdstream.config.section import Seconds, Section
 from mdstream.config.serving import ServingSettings
 from mdstream.config.stores import StoreSettings
@@ -179,6 +180,7 @@ class Settings(BaseSettings):
     )
     alerts: AlertSettings = AlertSettings()
     forecasting: ForecastSettings = ForecastSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
 
     @property
     def windows(self) -> tuple[BarWindow, ...]:

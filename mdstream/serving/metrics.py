@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge
+from mdstream.monitoring import metrics
 
-REFUSED = Counter(
-    "serving_refused_total",
-    "Connections and requests that were refused, by what they were refused for",
-    ["server", "reason"],
-)
+REFUSED = metrics.REFUSED.register()
 """Labels: `server` is rest, websocket or dashboard; `reason` one of a few words, never what a client sent."""
 
-CONNECTIONS = Gauge("serving_connections", "Open connections of clients", ["server"])
+CONNECTIONS = metrics.CONNECTIONS.register()
 """Label: `server` as in `REFUSED`."""

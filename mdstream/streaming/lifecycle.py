@@ -17,6 +17,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from mdstream.config import Settings
 from mdstream.errors import QueryFailedError
+from mdstream.streaming.listener import measured
 
 logger = logging.getLogger(__name__)
 
@@ -47,16 +48,21 @@ def run_jobs(jobs: Sequence[Job], spark: SparkSession, settings: Settings) -> No
     On a signal micro-batches are finished and committed before their queries stop. A real-time query stops where it
     is: what it sent since its last checkpoint it sends again at the next start, as the same revisions.
 
+    If `monitoring.jobs_port` is set, metrics of all queries of the session are served there meanwhile.
+
     Raises:
         QueryFailedError: A query ended with an error; all others have been stopped.
 
     Whatever else a job raises at its start comes through, when the jobs before it have been stopped.
     """
     queries: list[RunningQuery] = []
-    with _stop_signal() as stop:
+    with _stop_signal() as stop, measured(spark, settings) as metrics:
         try:
             for job in jobs:
-                queries.extend(job(spark, settings))
+                started = job(spark, settings)
+                queries.extend(started)
+                if metrics is not None:
+                    metrics.note_real_time(*(running.query.name for running in started if running.real_time))
             while not stop.wait(_POLL_SECONDS):
                 for running in queries:
                     if not running.query.isActive:

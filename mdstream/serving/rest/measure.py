@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import time
 
-from prometheus_client import Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-REQUEST_SECONDS = Histogram(
-    "rest_request_seconds",
-    "Time from a request to the last byte of its answer handed on, by route, method and status",
-    ["route", "method", "status"],
-    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
-)
+from mdstream.monitoring.metrics import REST_REQUEST
+
+REQUEST_SECONDS = REST_REQUEST.register()
 """Its `_count` is the number of requests. A route is the template of its path, or `none`."""
 
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})

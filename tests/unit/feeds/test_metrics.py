@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import httpx
-import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from mdstream.config import KafkaSettings
-from mdstream.errors import ConfigError
 from mdstream.feeds import Feed, FeedBatch, SyntheticFeed, TickProducer
-from mdstream.feeds.metrics import FeedMetrics, served
+from mdstream.feeds.metrics import FeedMetrics
 from mdstream.feeds.synthetic import MarketOptions
 from mdstream.feeds.websocket import BinanceVenue, WebSocketFeed
 from mdstream.local.server import free_port
@@ -16,10 +14,9 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
 def scraped(metrics: FeedMetrics) -> Samples:
-    port = free_port()
-    with served(metrics, "127.0.0.1", port):
-        text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
-    families = text_string_to_metric_families(text)
+    registry = CollectorRegistry()
+    registry.register(metrics)
+    families = text_string_to_metric_families(generate_latest(registry).decode())
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for family in families
@@ -56,13 +53,3 @@ def test_what_feeds_and_producers_counted_is_served() -> None:
     assert found["feed_dropped_total", (of_binance,)] == 2
     assert found["feed_queued_ticks", (of_binance,)] == 0
     assert ("feed_frames_total", (("source", "synthetic"),)) not in found, "nothing is connected there"
-
-
-def test_an_address_that_is_taken_is_said() -> None:
-    port, metrics = free_port(), FeedMetrics([])
-    with (
-        served(metrics, "127.0.0.1", port),
-        pytest.raises(ConfigError, match=rf"127.0.0.1:{port}: .* choose another --metrics-port"),
-        served(metrics, "127.0.0.1", port),
-    ):
-        pass

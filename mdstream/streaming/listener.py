@@ -1,0 +1,155 @@
+"""What Spark says of its queries, as metrics."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry
+from pyspark.sql import SparkSession
+from pyspark.sql.streaming.listener import (
+    QueryIdleEvent,
+    QueryProgressEvent,
+    QueryStartedEvent,
+    QueryTerminatedEvent,
+    SourceProgress,
+    StateOperatorProgress,
+    StreamingQueryListener,
+    StreamingQueryProgress,
+)
+
+from mdstream.config import Settings
+from mdstream.monitoring import metrics, serve_metrics
+
+_COUNTS_STATE_ROWS = "spark.sql.streaming.stateStore.rocksdb.trackTotalNumberOfRows"
+_NO_WATERMARK = "1970-01-01T00:00:00.000Z"
+
+Offsets = Mapping[str, Mapping[str, int]]
+"""Of each topic, by the partition's number as text: as Spark writes them."""
+
+
+class QueryMetrics(StreamingQueryListener):
+    """Keeps metrics of all queries of a session, by what Spark reports at the end of each batch.
+
+    A real-time query reports once in `spark.real_time_trigger`. Its rows, watermark and state are as of then, and no
+    lag is derived from it, which would be minutes old: `mdstream metrics` measures that one from outside.
+
+    Args:
+        registry: Where the metrics are registered.
+        counts_state_rows: Whether Spark counts the rows of states; else it says 0, and nothing is shown.
+    """
+
+    def __init__(self, registry: CollectorRegistry, *, counts_state_rows: bool) -> None:
+        self._counts_state_rows = counts_state_rows
+        self._names: dict[str, str] = {}
+        self._real_time: set[str] = set()
+        self._running = metrics.QUERY_RUNNING.register(registry)
+        self._last_progress = metrics.QUERY_LAST_PROGRESS.register(registry)
+        self._rows = metrics.ROWS_READ.register(registry)
+        self._batch_seconds = metrics.BATCH_SECONDS.register(registry)
+        self._phase_seconds = metrics.PHASE_SECONDS.register(registry)
+        self._watermark = metrics.WATERMARK.register(registry)
+        self._late = metrics.TICKS_LATE.register(registry)
+        self._state_rows = metrics.STATE_ROWS.register(registry)
+        self._state_updates = metrics.STATE_ROWS_UPDATED.register(registry)
+        self._state_bytes = metrics.STATE_BYTES.register(registry)
+        self._offsets = metrics.SOURCE_OFFSET.register(registry)
+        self._lag = metrics.CONSUMER_LAG.register(registry)
+        self._rate = metrics.MESSAGES_PER_SECOND.register(registry)
+
+    def note_real_time(self, *queries: str) -> None:
+        """Take note that the queries of these names run in real-time mode."""
+        self._real_time.update(queries)
+
+    def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802 Spark's name
+        """Take note of a query."""
+        name = event.name or str(event.id)
+        self._names[str(event.runId)] = name
+        self._running.labels(name).set(1)
+        self._last_progress.labels(name).set(time.time())
+
+    def onQueryIdle(self, event: QueryIdleEvent) -> None:  # noqa: N802 Spark's name
+        """Take note that there is nothing to read."""
+        self._last_progress.labels(self._names[str(event.runId)]).set(time.time())
+
+    def onQueryTerminated(self, event: QueryTerminatedEvent) -> None:  # noqa: N802 Spark's name
+        """Take note of an end."""
+        self._running.labels(self._names[str(event.runId)]).set(0)
+
+    def onQueryProgress(self, event: QueryProgressEvent) -> None:  # noqa: N802 Spark's name
+        """Take the numbers of a batch."""
+        progress = event.progress
+        query = progress.name or str(progress.id)
+        self._last_progress.labels(query).set(time.time())
+        self._rows.labels(query).inc(progress.numInputRows)
+        self._take_times(query, progress)
+        self._take_state(query, progress.stateOperators)
+        for source in progress.sources:
+            self._take_offsets(query, source, progress.batchDuration / 1000)
+
+    def _take_times(self, query: str, progress: StreamingQueryProgress) -> None:
+        for phase, milliseconds in progress.durationMs.items():
+            if phase != "triggerExecution":
+                self._phase_seconds.labels(query, phase).inc(milliseconds / 1000)
+        # Without it there was nothing to do.
+        if "addBatch" in progress.durationMs:
+            self._batch_seconds.labels(query).observe(progress.durationMs["triggerExecution"] / 1000)
+        watermark = progress.eventTime.get("watermark", _NO_WATERMARK)
+        if watermark != _NO_WATERMARK:
+            self._watermark.labels(query).set(datetime.fromisoformat(watermark).timestamp())
+
+    def _take_state(self, query: str, operators: list[StateOperatorProgress]) -> None:
+        self._late.labels(query).inc(sum(operator.numRowsDroppedByWatermark for operator in operators))
+        rows, used = Counter[str](), Counter[str]()
+        for operator in operators:
+            rows[operator.operatorName] += operator.numRowsTotal
+            used[operator.operatorName] += operator.memoryUsedBytes
+            self._state_updates.labels(query, operator.operatorName).inc(operator.numRowsUpdated)
+        for name, number in used.items():
+            self._state_bytes.labels(query, name).set(number)
+            if self._counts_state_rows:
+                self._state_rows.labels(query, name).set(rows[name])
+
+    def _take_offsets(self, query: str, source: SourceProgress, seconds: float) -> None:
+        reached, newest = _offsets(source.endOffset), _offsets(source.latestOffset)
+        for topic, partitions in reached.items():
+            for partition, offset in partitions.items():
+                self._offsets.labels(query, topic, partition).set(offset)
+            if query not in self._real_time:
+                ends = newest.get(topic, {})
+                behind = sum(max(0, ends.get(number, offset) - offset) for number, offset in partitions.items())
+                self._lag.labels(topic, query).set(behind)
+                self._rate.labels(topic, query).set(source.numInputRows / seconds if seconds else 0)
+
+
+@contextmanager
+def measured(spark: SparkSession, settings: Settings) -> Iterator[QueryMetrics | None]:
+    """Serve metrics of the session's queries until the end of the block, if `monitoring.jobs_port` is set.
+
+    Raises:
+        ConfigError: The address cannot be listened on.
+    """
+    port = settings.monitoring.jobs_port
+    if port is None:
+        yield None
+        return
+    registry = CollectorRegistry()
+    listener = QueryMetrics(registry, counts_state_rows=spark.conf.get(_COUNTS_STATE_ROWS, "true") == "true")
+    with serve_metrics(registry, settings.monitoring.host, port):
+        spark.streams.addListener(listener)
+        try:
+            yield listener
+        finally:
+            spark.streams.removeListener(listener)
+
+
+def _offsets(text: str | None) -> Offsets:
+    """Return the offsets of a Kafka source; none of any other source, and before the first batch."""
+    found = json.loads(text) if text else None
+    if not isinstance(found, dict):
+        return {}
+    return {topic: partitions for topic, partitions in found.items() if isinstance(partitions, dict)}
