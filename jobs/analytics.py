@@ -1,17 +1,19 @@
-"""Bars to bars, indicators and anomalies in the configured stores: `aggregated_data` in."""
+"""Bars to bars, indicators, anomalies and forecasts in the configured stores: `aggregated_data` in."""
 
 from __future__ import annotations
 
 from functools import partial
+from operator import methodcaller
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from mdstream.config import Settings, load_rules, load_settings
 from mdstream.indicators import indicator_levels
-from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER
+from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION
 from mdstream.sinks import KafkaSink, configured_sinks
 from mdstream.streaming import (
     AcceptedOrDeadLetter,
+    Predictions,
     RunningQuery,
     analyse_stream,
     build_session,
@@ -35,17 +37,17 @@ def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
         refused=KafkaSink(settings.kafka, DEAD_LETTER),
     )
     record = settings.indicator_record
-
-    def to_indicators(analysed: DataFrame) -> DataFrame:
-        return analysed.select(*record.schema.names)
-
+    to_indicators = methodcaller("select", *record.schema.names)
     found = partial(to_anomalies, rules=rules, levels=indicator_levels(settings.indicators))
-    indicator_sinks, anomaly_sinks = configured_sinks(settings, record), configured_sinks(settings, ANOMALY)
     return [
         store_stream(bars.transform(with_dead_letter), [stored], settings, name="store_bars"),
         store_results(
             bars.transform(analyse_stream, settings),
-            [(to_indicators, indicator_sinks), (found, anomaly_sinks)],
+            [
+                (to_indicators, configured_sinks(settings, record)),
+                (found, configured_sinks(settings, ANOMALY)),
+                (Predictions(settings), configured_sinks(settings, PREDICTION)),
+            ],
             settings,
             name="store_analysis",
         ),

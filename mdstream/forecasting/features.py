@@ -78,7 +78,7 @@ def feature_matrix(bars: Mapping[str, Series]) -> Matrix:
 
 def _lagged(values: Series, bars: int) -> Series:
     lagged = np.full(len(values), np.nan)
-    lagged[bars:] = values[: len(values) - bars]
+    lagged[bars:] = values[: max(len(values) - bars, 0)]
     return lagged
 
 

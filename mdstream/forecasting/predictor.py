@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mdstream.config import Settings, load_settings
 from mdstream.errors import InvalidInputError
 from mdstream.forecasting.samples import as_datetime, steps_of
-from mdstream.forecasting.store import ModelStore, TrainedModel
+from mdstream.forecasting.store import ModelStore, TrainedModel, log_verdict
 from mdstream.forecasting.stored import StoredBars
 from mdstream.schemas.wire import from_micros, to_micros
 
@@ -67,7 +67,8 @@ class ClosedBar:
 def forecast(bar: ClosedBar, horizon_minutes: int, trained: TrainedModel | None, made_at: datetime) -> Forecast:
     """Forecast the price `horizon_minutes` after a bar's end.
 
-    Without a model, and while features are warming up, the forecast is the last price.
+    The forecast is the last price without a model, while features are warming up, and where the model was trained on
+    what came after the bar: it would know, not forecast.
 
     Args:
         bar: What is known.
@@ -76,6 +77,8 @@ def forecast(bar: ClosedBar, horizon_minutes: int, trained: TrainedModel | None,
         made_at: When this happens.
     """
     low = middle = high = None
+    if trained is not None and bar.end < trained.metadata.known_until:
+        trained = None
     if trained is not None and np.isfinite(bar.features).all():
         moves = trained.model.predict(bar.features.reshape(1, -1))[0]
         low, middle, high = (float(price) for price in bar.close * np.exp(moves))
@@ -106,7 +109,7 @@ def forecasts_of(
 ) -> list[Forecast]:
     """Forecast from bars that have just closed, as the stream does.
 
-    Nothing is said of a time that has passed, nor by a model that was trained on what happened then.
+    Nothing is said of a time that has passed.
 
     Args:
         bars: One a symbol.
@@ -119,8 +122,6 @@ def forecasts_of(
     for bar in bars:
         for horizon in horizons_minutes:
             trained = models.current(bar.symbol, horizon)
-            if trained is not None and bar.end < trained.metadata.known_until:
-                trained = None
             said = forecast(bar, horizon, trained, made_at)
             if said.target_time > made_at and (naive_without_model or said.model_version != NAIVE):
                 made.append(said)
@@ -143,6 +144,7 @@ class PricePredictor:
         self._window = min(self._settings.windows, key=lambda window: window.seconds)
         self._bars = StoredBars(self._settings.stores.timescaledb, self._window)
         self._models = ModelStore(self._settings.forecasting.models)
+        self._told: set[str] = set()
 
     def predict_next_price(self, symbol: str, time_horizon_minutes: int = 5) -> Forecast:
         """Forecast the price some minutes after the end of the newest closed bar.
@@ -169,8 +171,22 @@ class PricePredictor:
             )
         newest = ClosedBar(symbol, as_datetime(bars.ends[-1]), float(bars.close[-1]), bars.features()[-1])
         trained = self._models.current(symbol, time_horizon_minutes)
-        if trained is not None and not np.isfinite(newest.features).all():
+        made = forecast(newest, time_horizon_minutes, trained, now)
+        if trained is not None and trained.metadata.version not in self._told:
+            log_verdict(trained.metadata)
+            self._told.add(trained.metadata.version)
+        if made.model_version == NAIVE:
             logger.warning(
-                "%s has %d closed bars, too few for the model: forecasting its last price", symbol, len(bars)
+                "%s, %d minutes: %s; this is the last price", symbol, time_horizon_minutes, _why(trained, newest)
             )
-        return forecast(newest, time_horizon_minutes, trained, now)
+        return made
+
+
+def _why(trained: TrainedModel | None, bar: ClosedBar) -> str:
+    if trained is None:
+        return "there is no usable model"
+    if bar.end < trained.metadata.known_until:
+        return (
+            f"the model was trained on bars up to {trained.metadata.known_until:%Y-%m-%d %H:%M} UTC, after the newest"
+        )
+    return "there are too few closed bars for the model"

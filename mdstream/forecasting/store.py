@@ -20,6 +20,8 @@ from mdstream.forecasting.model import QuantileModel
 logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 3
+_NAMED = 20
+"""Most models that a line of the log names."""
 
 
 class ModelMetadata(BaseModel):
@@ -155,7 +157,7 @@ class ModelStore:
     def current(self, symbol: str, horizon_minutes: int) -> TrainedModel | None:
         """Return the model as it is now: read at first, and again when it was replaced.
 
-        Whatever is wrong with its files is logged once, and there is no model then.
+        Whatever is wrong with its files is logged once as a warning, and there is no model then.
         """
         key = (symbol, horizon_minutes)
         path = self.path_of(symbol, horizon_minutes)
@@ -164,18 +166,41 @@ class ModelStore:
             known = self._known.get(key)
             if known is not None and known[0] == stamp:
                 return known[1]
-            model = self._read(symbol, horizon_minutes)
+            model = self._read(symbol, horizon_minutes, is_there=stamp is not None)
             self._known[key] = (stamp, model)
             return model
 
-    def _read(self, symbol: str, horizon_minutes: int) -> TrainedModel | None:
+    def _read(self, symbol: str, horizon_minutes: int, *, is_there: bool) -> TrainedModel | None:
         try:
-            model = self.load(symbol, horizon_minutes)
+            return self.load(symbol, horizon_minutes)
         except (ModelError, MissingDependencyError) as exc:
-            logger.warning("%s", exc)
+            logger.log(logging.WARNING if is_there else logging.INFO, "%s", exc)
             return None
-        log_verdict(model.metadata)
-        return model
+
+    def log_contents(self) -> None:
+        """Log which models there are, and which of them are not better than the last price."""
+        found, dull = 0, []
+        for path in sorted(self._folder.glob("*/*min.json")):
+            try:
+                metadata = _read_metadata(path)
+            except ModelError as exc:
+                logger.warning("%s", exc)
+                continue
+            found += 1
+            if not metadata.beats_naive:
+                dull.append(f"{metadata.symbol} {metadata.horizon_minutes} min")
+        if not found:
+            logger.info("there is no model in %s; `mdstream train` makes them", self._folder)
+        elif dull:
+            logger.warning(
+                "%d of %d models in %s are not better than the last price, and their forecasts say so: %s",
+                len(dull),
+                found,
+                self._folder,
+                ", ".join(dull[:_NAMED]) + (" ..." if len(dull) > _NAMED else ""),
+            )
+        else:
+            logger.info("%d models in %s, each better than the last price", found, self._folder)
 
 
 def log_verdict(metadata: ModelMetadata) -> None:

@@ -48,7 +48,7 @@ class StoredBars:
         """
         table = table_of(BAR)
         query = sa.select(table.c.symbol).where(table.c.window == self._window.name, table.c.window_start >= start)
-        return [row[0] for row in self._rows(query.distinct().order_by(table.c.symbol))]
+        return [row[0] for row in query_rows(self._settings, query.distinct().order_by(table.c.symbol))]
 
     def since(self, symbol: str, start: datetime, now: datetime) -> ClosedBars:
         """Return the bars of a symbol that start at `start` or later and are closed at `now`.
@@ -57,7 +57,9 @@ class StoredBars:
             SinkUnavailableError: The database cannot be reached.
             SinkError: It has no such table.
         """
-        return _bars_of(self._rows(self._closed(symbol, now).where(table_of(BAR).c.window_start >= start)))
+        return _bars_of(
+            query_rows(self._settings, self._closed(symbol, now).where(table_of(BAR).c.window_start >= start))
+        )
 
     def last(self, symbol: str, count: int, now: datetime) -> ClosedBars:
         """Return the last `count` bars of a symbol that are closed at `now`.
@@ -66,7 +68,7 @@ class StoredBars:
             SinkUnavailableError: The database cannot be reached.
             SinkError: It has no such table.
         """
-        return _bars_of(self._rows(self._closed(symbol, now).limit(count)))
+        return _bars_of(query_rows(self._settings, self._closed(symbol, now).limit(count)))
 
     def newest_time(self, now: datetime) -> datetime | None:
         """Return where the newest bar that is closed at `now` ends, of whatever symbol; None if there is none.
@@ -76,11 +78,12 @@ class StoredBars:
             SinkError: It has no such table.
         """
         table = table_of(BAR)
-        rows = self._rows(
+        rows = query_rows(
+            self._settings,
             sa.select(table.c.window_end)
             .where(table.c.window == self._window.name, table.c.window_end <= now)
             .order_by(table.c.window_start.desc())
-            .limit(1)
+            .limit(1),
         )
         return rows[0][0] if rows else None
 
@@ -94,18 +97,25 @@ class StoredBars:
             .order_by(table.c.window_start.desc())
         )
 
-    def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
-        where = f"PostgreSQL at {self._settings.host}:{self._settings.port}, database '{self._settings.database}'"
-        try:
-            with _engine_of(self._settings).connect() as connection:
-                return connection.execute(query).all()
-        except sa.exc.DBAPIError as exc:
-            message = " ".join(str(exc.orig or exc).split())
-            if isinstance(exc.orig, psycopg2.errors.UndefinedTable | psycopg2.errors.UndefinedColumn):
-                raise SinkError(f"{where} has no table that fits: {message}; run `mdstream maintain`") from exc
-            if isinstance(exc.orig, psycopg2.OperationalError | psycopg2.InterfaceError):
-                raise SinkUnavailableError(f"{where} cannot be used now: {message}; check stores.timescaledb") from exc
-            raise SinkError(f"{where} refused: {message}") from exc
+
+def query_rows(settings: TimescaleSettings, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+    """Return what a query of the database gives.
+
+    Raises:
+        SinkUnavailableError: The database cannot be reached.
+        SinkError: It lacks a table, or refuses the query.
+    """
+    where = f"PostgreSQL at {settings.host}:{settings.port}, database '{settings.database}'"
+    try:
+        with _engine_of(settings).connect() as connection:
+            return connection.execute(query).all()
+    except sa.exc.DBAPIError as exc:
+        message = " ".join(str(exc.orig or exc).split())
+        if isinstance(exc.orig, psycopg2.errors.UndefinedTable | psycopg2.errors.UndefinedColumn):
+            raise SinkError(f"{where} has no table that fits: {message}; run `mdstream maintain`") from exc
+        if isinstance(exc.orig, psycopg2.OperationalError | psycopg2.InterfaceError):
+            raise SinkUnavailableError(f"{where} cannot be used now: {message}; check stores.timescaledb") from exc
+        raise SinkError(f"{where} refused: {message}") from exc
 
 
 @lru_cache(maxsize=8)

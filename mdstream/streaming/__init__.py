@@ -6,6 +6,7 @@ from mdstream.streaming.foreach_batch import store_results, store_stream, write_
 from mdstream.streaming.indicators import analyse_stream
 from mdstream.streaming.kafka import read_partitions, read_topic, write_topic
 from mdstream.streaming.lifecycle import Job, RunningQuery, run_jobs
+from mdstream.streaming.predictions import Predictions
 from mdstream.streaming.rules import check_rules
 from mdstream.streaming.session import build_session
 from mdstream.streaming.triggers import Trigger, trigger_for
@@ -13,6 +14,7 @@ from mdstream.streaming.triggers import Trigger, trigger_for
 __all__ = [
     "AcceptedOrDeadLetter",
     "Job",
+    "Predictions",
     "RunningQuery",
     "Trigger",
     "analyse_stream",

@@ -17,8 +17,9 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.streaming.stateful_processor import StatefulProcessor, StatefulProcessorHandle, TimerValues
 
 from mdstream.config import Settings
+from mdstream.forecasting.closing import CLOSED_BAR, closed_bar
 from mdstream.indicators import LATENCY, Indicator, analysed_schema, bars_needed
-from mdstream.indicators.history import BAR_TYPE, Bars, History, Series, analysed, joined
+from mdstream.indicators.history import BAR_TYPE, Bars, History, Merged, Series, analysed, joined
 from mdstream.schemas import BAR
 from mdstream.streaming.history_state import HistoryState
 from mdstream.streaming.warm_up import WarmUp
@@ -45,12 +46,13 @@ def analyse_stream(revisions: DataFrame, settings: Settings) -> DataFrame:
         settings: The indicators, the length of the history and the database.
 
     Returns:
-        Analysed bars, see `mdstream.indicators.analysed_schema`, in append mode.
+        Analysed bars, see `mdstream.indicators.analysed_schema`, and `CLOSED_BAR`, in append mode.
     """
     indicators = settings.indicators
     context = _context_of(indicators, settings.history_bars)
-    processor = IndicatorProcessor(indicators, settings.history_bars, context, WarmUp.of(settings))
-    schema = analysed_schema(indicators)
+    shortest = min(settings.windows, key=lambda window: window.seconds).name
+    processor = IndicatorProcessor(indicators, settings.history_bars, context, WarmUp.of(settings), shortest)
+    schema = pa.schema([*analysed_schema(indicators), CLOSED_BAR])
     computed = (
         revisions.where(F.col(REJECT_REASON).isNull())
         .select(F.pmod(F.hash("symbol", "window"), F.lit(BUCKETS)).alias("bucket"), *_as_numbers())
@@ -116,12 +118,14 @@ class IndicatorProcessor(StatefulProcessor):
         limit: Bars that are kept of each series.
         context: Bars that a bar needs before it.
         warm_up: Where the bars of a new series come from; None: it has none.
+        forecast_window: Window whose closed bars are forecast from.
     """
 
     indicators: tuple[Indicator, ...]
     limit: int
     context: int
     warm_up: WarmUp | None
+    forecast_window: str
 
     def init(self, handle: StatefulProcessorHandle) -> None:
         """Open the state; see Spark."""
@@ -141,7 +145,8 @@ class IndicatorProcessor(StatefulProcessor):
         histories.update(changes)
         results, left_out = [], 0
         for series, news in revisions.items():
-            merged = histories.get(series, History()).merged(news)
+            known = histories.get(series, History())
+            merged = known.merged(news)
             histories[series] = merged.history.trimmed(self.limit)
             left_out += merged.too_old + merged.without_context(self.context)
             if not len(merged.accepted):
@@ -149,6 +154,7 @@ class IndicatorProcessor(StatefulProcessor):
             before = changes.get(series, History())
             changes[series] = History(joined(before.bars, merged.accepted), before.cut)
             columns = analysed(merged.bars, merged.first_to_compute(self.context), self.indicators)
+            columns[CLOSED_BAR.name] = self._closed_column(series, known, merged, len(columns["close"]))
             results.append((series, columns))
         self._state.keep(bucket, histories, changes)
         if left_out:
@@ -159,6 +165,14 @@ class IndicatorProcessor(StatefulProcessor):
             )
         if results:
             yield _frame_of(results)
+
+    def _closed_column(self, series: Series, known: History, merged: Merged, rows: int) -> NDArray[np.object_]:
+        """Return the column `CLOSED_BAR`, which has a value in the row of the newest bar at most."""
+        column = np.full(rows, None, object)
+        if series[1] == self.forecast_window:
+            known_until = known.bars["window_start"][-1] if len(known.bars) else None
+            column[-1] = closed_bar(merged.bars, merged.accepted, known_until)
+        return column
 
     def _warmed_up(
         self, histories: Mapping[Series, History], revisions: Mapping[Series, Bars]

@@ -1,0 +1,99 @@
+"""Forecasts of prices as bars close."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from mdstream.config import Settings
+from mdstream.errors import SinkError
+from mdstream.forecasting.closing import CLOSED_BAR, read_closed_bar
+from mdstream.forecasting.predictor import forecasts_of
+from mdstream.forecasting.realised import realised_scores
+from mdstream.forecasting.samples import steps_of
+from mdstream.forecasting.store import ModelStore
+from mdstream.schemas import PREDICTION
+from mdstream.schemas.spark import spark_schema
+
+logger = logging.getLogger(__name__)
+
+_SCORED = timedelta(days=1)
+_SCORES_EVERY_SECONDS = 900.0
+
+
+@cache
+def _models_in(folder: Path) -> ModelStore:
+    """Return this process's models: a worker reads each once, and again when it was replaced."""
+    return ModelStore(folder)
+
+
+class Predictions:
+    """Makes forecasts from analysed bars, and says now and then in the log what became of them.
+
+    The folder of the models must be there for every executor. A model that cannot be used never stops the job.
+
+    Args:
+        settings: The models, the horizons, and what is said without a model.
+
+    Raises:
+        InvalidInputError: A horizon is not a multiple of the shortest window.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._database = settings.stores.timescaledb
+        self._forecasting = settings.forecasting
+        self._window = min(settings.windows, key=lambda window: window.seconds)
+        self._scored_at = time.monotonic()
+        for horizon in self._forecasting.horizons_minutes:
+            steps_of(self._window, horizon)
+        ModelStore(self._forecasting.models).log_contents()
+
+    def __call__(self, analysed: DataFrame) -> DataFrame:
+        """Return rows of PREDICTION, one for each bar that has just closed and each horizon, if there is a model.
+
+        Args:
+            analysed: A batch of what `analyse_stream` gives.
+        """
+        self._log_scores()
+        # The workers' folder is not the driver's.
+        folder, horizons = self._forecasting.models.resolve(), self._forecasting.horizons_minutes
+        naive = self._forecasting.naive_without_model
+
+        def forecast(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            for batch in batches:
+                symbols, closed = batch.column("symbol").to_pylist(), batch.column(CLOSED_BAR.name).to_pylist()
+                bars = [read_closed_bar(symbol, content) for symbol, content in zip(symbols, closed, strict=True)]
+                made = forecasts_of(bars, horizons, _models_in(folder), datetime.now(UTC), naive_without_model=naive)
+                yield pa.RecordBatch.from_pylist([one.as_row() for one in made], schema=PREDICTION.schema)
+
+        due = analysed.where(F.col(CLOSED_BAR.name).isNotNull()).select("symbol", CLOSED_BAR.name)
+        return due.mapInArrow(forecast, spark_schema(PREDICTION))
+
+    def _log_scores(self) -> None:
+        if not self._database.enabled or time.monotonic() < self._scored_at + _SCORES_EVERY_SECONDS:
+            return
+        self._scored_at = time.monotonic()
+        now = datetime.now(UTC)
+        try:
+            scores = realised_scores(self._database, self._window, now - _SCORED, now)
+        except SinkError as exc:
+            logger.warning("forecasts cannot be held to what happened: %s", exc)
+            return
+        for score in scores:
+            relative = score.relative_mae
+            logger.log(
+                logging.INFO if relative is not None and relative < 1 else logging.WARNING,
+                "%s, %d minutes: relative MAE %s in %d forecasts of the last day (below 1: better than the last price)",
+                score.symbol,
+                score.horizon_minutes,
+                "unknown" if relative is None else f"{relative:.4f}",
+                score.outcomes,
+            )
