@@ -16,7 +16,7 @@ from mdstream.serving.dashboard.charts import Chart, Charts
 from mdstream.serving.dashboard.history import History, HistoryError
 from mdstream.serving.dashboard.live import Live, Subscription
 from mdstream.serving.dashboard.pace import Pace
-from mdstream.serving.dashboard.problems import explain_server
+from mdstream.serving.dashboard.problems import NO_KAFKA, explain_server
 from mdstream.serving.dashboard.quotes import Quotes
 from mdstream.serving.dashboard.series import Wire
 from mdstream.serving.dashboard.studies import study_of
@@ -106,6 +106,8 @@ class Desk:
         problems = dict(self._problems)
         if self._live.problem:
             problems["websocket"] = self._live.problem
+        elif self._live.is_without_kafka:
+            problems["kafka"] = NO_KAFKA
         return {
             "live": self._live.problem is None,
             "problems": [{"name": name, "text": text} for name, text in problems.items()],

@@ -35,6 +35,7 @@ class Live:
     Attributes:
         url: Where the server is.
         problem: Why there is no connection, for whoever looks at the dashboard; None while there is one.
+        is_without_kafka: Whether the server says that Kafka does not answer.
         connections: How many connections were made so far.
     """
 
@@ -48,6 +49,7 @@ class Live:
         self.url = url
         self.problem: str | None = f"Connecting to the WebSocket server at {url}."
         self._is_welcome = False
+        self.is_without_kafka = False
         self.connections = 0
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._take = take
@@ -83,6 +85,7 @@ class Live:
 
     async def _read(self, connection: ClientConnection) -> None:
         self._connection = connection
+        self.is_without_kafka = False
         self.connections += 1
         for subscription in self._wanted():
             await self.subscribe(subscription)
@@ -95,6 +98,8 @@ class Live:
             return
         self._is_welcome = True
         self.problem = None
+        if message["type"] == "status":
+            self.is_without_kafka = message.get("kafka") == "down"
         if "data" in message:
             self._take(message["type"], message["data"], bool(message.get("snapshot")))
 

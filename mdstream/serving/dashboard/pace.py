@@ -1,4 +1,4 @@
-"""How quick and how many: latency of the bars that come, and ticks and bars a second."""
+"""How quick and how many: latency of the bars that come, and ticks a second."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ class Pace:
         >>> pace.saw(bar, monotonic=0.0, micros=1_004_000)
         >>> pace.saw(bar | {"trade_count": 25, "last_ingest_time": 2_000_000}, monotonic=1.0, micros=2_006_000)
         >>> pace.figures(monotonic=2.0)
-        {'p50_ms': 5.0, 'p95_ms': 5.9, 'p99_ms': 6.0, 'bars_per_second': 1.0, 'ticks_per_second': 10.0}
+        {'p50_ms': 5.0, 'p95_ms': 5.9, 'p99_ms': 6.0, 'ticks_per_second': 10.0, 'quiet_seconds': 1.0}
     """
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, float | None, int]] = deque(maxlen=_MOST_SAMPLES)
         self._counts: dict[str, tuple[int, int]] = {}
         self._since: float | None = None
+        self._last: float | None = None
 
     def saw(self, bar: Wire, monotonic: float, micros: int) -> None:
         """Count a bar that came live.
@@ -42,6 +43,7 @@ class Pace:
             micros: When it came, in epoch microseconds.
         """
         self._since = monotonic if self._since is None else self._since
+        self._last = monotonic
         ingested = bar.get("last_ingest_time")
         latency = None if ingested is None else (micros - ingested) / 1_000
         self._seen.append((monotonic, latency, self._growth(bar)))
@@ -51,7 +53,7 @@ class Pace:
         self._growth(bar)
 
     def figures(self, monotonic: float) -> dict[str, Any]:
-        """Return percentiles in milliseconds, None without bars, and rates."""
+        """Return percentiles in milliseconds, None without bars, the rate, and for how long nothing came."""
         while self._seen and self._seen[0][0] < monotonic - _SPAN_SECONDS:
             self._seen.popleft()
         since = monotonic if self._since is None else self._since
@@ -60,8 +62,8 @@ class Pace:
         percentiles = np.percentile(latencies, [50, 95, 99]).round(1).tolist() if latencies else [None] * 3
         return {
             **dict(zip(("p50_ms", "p95_ms", "p99_ms"), percentiles, strict=True)),
-            "bars_per_second": round(len(self._seen) / span, 1),
             "ticks_per_second": round(sum(ticks for *_, ticks in self._seen) / span, 1),
+            "quiet_seconds": None if self._last is None else round(monotonic - self._last, 1),
         }
 
     def _growth(self, bar: Wire) -> int:

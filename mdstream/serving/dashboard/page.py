@@ -53,12 +53,6 @@ def create_page(settings: Settings) -> Dash:
         Input("groups", "value"),
         State("setup", "data"),
     )
-    page.clientside_callback(  # type: ignore[no-untyped-call]
-        ClientsideFunction("mdstream", "zoom"), Output("zoomed", "data"), Input("chart", "relayoutData")
-    )
-    page.clientside_callback(  # type: ignore[no-untyped-call]
-        ClientsideFunction("mdstream", "point"), Output("pointed", "data"), Input("chart", "hoverData")
-    )
     return page
 
 
@@ -78,8 +72,6 @@ def _layout(settings: Settings) -> html.Div:
         children=[
             dcc.Location(id="address", refresh=False),
             dcc.Store(id="setup", data=setup),
-            dcc.Store(id="zoomed"),
-            dcc.Store(id="pointed"),
             _top([window.name for window in settings.windows], groups, shown),
             html.Div(id="banner", role="alert"),
             html.Main([_chart(), _side()]),

@@ -10,6 +10,8 @@ _ADVICE = {
     "websocket": "Bars come late, from the database. Is it running? `mdstream websocket`",
     "redis": "Prices come from the database instead. `mdstream doctor` says more.",
 }
+NO_KAFKA = "Kafka cannot be reached: no bars come until it is back. `mdstream doctor` says more."
+
 _UNAUTHORIZED = (401, 403)
 _KEY = "Give the dashboard a key: `mdstream config key` makes one, MDSTREAM_SERVING__DASHBOARD__API_KEY holds it."
 _NAMES = {"database": "The database", "redis": "Redis"}

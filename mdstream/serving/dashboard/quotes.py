@@ -27,7 +27,6 @@ class _Quote:
     version: int
     place: tuple[int, int]
     last: float
-    time: int
     day: int
     opened: float
     day_is_known: bool = False
@@ -39,11 +38,11 @@ class Quotes:
     Example:
         >>> quotes = Quotes()
         >>> bar = {"symbol": "AAPL", "window_start": 0, "open": 9.0, "close": 11.0, "trade_count": 5}
-        >>> quotes.take_bar(bar | {"last_event_time": 7_000_000}, version=1)
+        >>> quotes.take_bar(bar, version=1)
         True
         >>> quotes.take_day("AAPL", 0, 10.0, version=2)
         >>> list(quotes.since(0))
-        [{'symbol': 'AAPL', 'last': 11.0, 'opened': 10.0, 'time': 7000}]
+        [{'symbol': 'AAPL', 'last': 11.0, 'opened': 10.0}]
     """
 
     def __init__(self) -> None:
@@ -63,15 +62,13 @@ class Quotes:
         quote = self._quotes.get(bar["symbol"])
         day = day_of(bar["window_start"])
         if quote is None:
-            self._quotes[bar["symbol"]] = _Quote(
-                version, place, bar["close"], bar["last_event_time"], day, bar["open"], False
-            )
+            self._quotes[bar["symbol"]] = _Quote(version, place, bar["close"], day, bar["open"], False)
             return True
         if place <= quote.place:
             return False
         if day > quote.day:
             quote.day, quote.opened, quote.day_is_known = day, bar["open"], False
-        quote.version, quote.place, quote.last, quote.time = version, place, bar["close"], bar["last_event_time"]
+        quote.version, quote.place, quote.last = version, place, bar["close"]
         return True
 
     def take_day(self, symbol: str, day: int, opened: float | None, version: int) -> None:
@@ -88,7 +85,7 @@ class Quotes:
         return [(symbol, quote.day) for symbol, quote in self._quotes.items() if not quote.day_is_known]
 
     def since(self, version: int) -> Iterator[dict[str, Any]]:
-        """Yield the quotes that changed after a version, with times in epoch milliseconds."""
+        """Yield the quotes that changed after a version."""
         for symbol, quote in self._quotes.items():
             if quote.version > version:
-                yield {"symbol": symbol, "last": quote.last, "opened": quote.opened, "time": quote.time // 1_000}
+                yield {"symbol": symbol, "last": quote.last, "opened": quote.opened}

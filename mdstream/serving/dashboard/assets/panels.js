@@ -115,16 +115,18 @@ mdstream.panels = (() => {
     shown.forEach((texts, i) => texts.forEach((text, j) => setText(place.children[i].children[j], text)));
   }
 
-  function connection(status, newestTime) {
+  function connection(status) {
     const place = byId("connection");
-    const quiet = newestTime ? (Date.now() - newestTime) / 1000 : 0;
+    const quiet = status ? status.quiet_seconds : null;
     const [state, text, title] = !status
       ? ["off", "Offline", "The dashboard does not answer"]
       : !status.live
         ? ["late", "Reconnecting", "Bars come from the database meanwhile"]
-        : quiet > QUIET_SECONDS
-          ? ["late", `Quiet ${mdstream.words.rate(quiet)} s`, "Connected, but no bar comes. Is a feed running?"]
-          : ["live", "Live", "Bars come as they are made"];
+        : quiet === null
+          ? ["late", "Waiting", "Connected, but no bar came yet. Is a feed running?"]
+          : quiet > QUIET_SECONDS
+            ? ["late", `Quiet ${Math.round(quiet)} s`, "Connected, but no bar comes. Is a feed running?"]
+            : ["live", "Live", "Bars come as they are made"];
     setText(place, text);
     place.className = state;
     place.title = title;

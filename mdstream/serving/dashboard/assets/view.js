@@ -30,8 +30,6 @@ Object.assign(mdstream, (() => {
   const byId = (id) => document.getElementById(id);
   const setProps = (id, props) => window.dash_clientside.set_props(id, props);
 
-  // ---- what Dash calls -------------------------------------------------------------------------------------------
-
   // Another symbol, window or choice of indicators; returns what the address of the page says of it.
   function show(symbol, windowName, groups, configured) {
     if (!setup) start(configured);
@@ -45,23 +43,6 @@ Object.assign(mdstream, (() => {
     panels.watchlist([], picked.symbol, pick);
     draw();
     return symbol ? `?${new URLSearchParams({ symbol, window: windowName })}` : location.search;
-  }
-
-  function zoom(change) {
-    const from = change && change["xaxis.range[0]"];
-    if (from !== undefined && market.bars.length) {
-      const [left, right] = [from, change["xaxis.range[1]"]].map(mdstream.figure.fromAxis);
-      zoomed = { from: left, to: right, follows: right > market.lastBar.start };
-      draw();
-    }
-    return window.dash_clientside.no_update;
-  }
-
-  function point(hover) {
-    const time = hover && hover.points && hover.points[0] && hover.points[0].x;
-    pointed = time ? mdstream.figure.fromAxis(time) : null;
-    draw();
-    return window.dash_clientside.no_update;
   }
 
   // ---- start -----------------------------------------------------------------------------------------------------
@@ -85,7 +66,7 @@ Object.assign(mdstream, (() => {
     chart.addEventListener("pointerdown", () => { held = true; });
     for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => { held = false; draw(); });
     chart.addEventListener("wheel", () => { wheelAt = Date.now(); setTimeout(draw, WHEEL_MILLIS + 10); }, { passive: true });
-    chart.addEventListener("mouseleave", () => { pointed = null; draw(); });
+    chart.addEventListener("mouseleave", () => point(null));
     chart.addEventListener("dblclick", follow);
     const asked = new URLSearchParams(location.search);
     if (asked.get("window") in setup.windows) setProps("window", { value: asked.get("window") });
@@ -125,14 +106,13 @@ Object.assign(mdstream, (() => {
 
   function take(answer) {
     const changed = market.take(answer);
-    const newest = Math.max(0, ...[...market.quotes.values()].map((quote) => quote.time));
     if (changed.quotes.length) {
       panels.watchlist(changed.quotes, picked.symbol, pick);
       offerSymbols();
     }
     if (changed.anomalies.length) panels.anomalies(market.feed, showAnomaly);
     panels.figures(market.status);
-    panels.connection(market.status, newest);
+    panels.connection(market.status);
     panels.banner(market.status.problems);
     if (changed.chart || !market.bars.length || changed.quotes.some((quote) => quote.symbol === picked.symbol)) draw();
   }
@@ -156,6 +136,19 @@ Object.assign(mdstream, (() => {
   function showAnomaly(anomaly) {
     if (anomaly.window !== picked.window) setProps("window", { value: anomaly.window });
     if (anomaly.symbol !== picked.symbol) pick(anomaly.symbol);
+  }
+
+  // The chart was dragged or its time axis stretched.
+  function zoom(change) {
+    if (change["xaxis.range[0]"] === undefined || !market.bars.length) return;
+    const [from, to] = [change["xaxis.range[0]"], change["xaxis.range[1]"]].map(mdstream.figure.fromAxis);
+    zoomed = { from, to, follows: to > market.lastBar.start };
+    draw();
+  }
+
+  function point(time) {
+    pointed = time;
+    draw();
   }
 
   function follow() {
@@ -192,9 +185,18 @@ Object.assign(mdstream, (() => {
     if (!drawn) drawn = requestAnimationFrame(() => { drawn = null; drawNow(); });
   }
 
+  // Dash puts an empty plot on the page when Plotly is loaded.
+  function findPlot() {
+    const found = document.querySelector("#chart .js-plotly-plot");
+    if (!found || !found.on) return false;
+    plot = found;
+    plot.on("plotly_relayout", zoom);
+    plot.on("plotly_hover", (event) => point(mdstream.figure.fromAxis(event.points[0].x)));
+    return true;
+  }
+
   function drawNow() {
-    plot = plot && plot.isConnected ? plot : document.querySelector("#chart .js-plotly-plot");
-    if (!plot || !window.Plotly || !setup) return void setTimeout(draw, 50);
+    if (!plot && !findPlot()) return void setTimeout(draw, 50);
     say();
     if (held || Date.now() - wheelAt < WHEEL_MILLIS) return;
     byId("chart").classList.toggle("blank", !market.bars.length);
@@ -241,10 +243,8 @@ Object.assign(mdstream, (() => {
     ];
   }
 
-  return { show, zoom, point };
+  return { show };
 })());
 
-// Dash calls these; they hand on to what is above.
-window.dash_clientside = Object.assign({}, window.dash_clientside, {
-  mdstream: { show: mdstream.show, zoom: mdstream.zoom, point: mdstream.point },
-});
+// What Dash calls.
+window.dash_clientside = Object.assign({}, window.dash_clientside, { mdstream: { show: mdstream.show } });

@@ -1,0 +1,126 @@
+"""Who sees the dashboard, and what its page may load."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from httpx import ASGITransport, AsyncClient
+
+import mdstream.serving.dashboard
+from mdstream.config import ServingSettings, Settings
+from mdstream.serving.access import entry_for, new_key
+from mdstream.serving.dashboard import create_dashboard
+
+pytestmark = pytest.mark.anyio
+
+KEY = new_key()
+PATHS = ["/", "/live?window=1min", "/assets/view.js", "/_dash-layout", "/_dash-dependencies"]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def client_of(**serving: object) -> AsyncClient:
+    settings = Settings(serving=ServingSettings.model_validate(serving))
+    return AsyncClient(transport=ASGITransport(create_dashboard(settings)), base_url="http://localhost:8050")
+
+
+@pytest.fixture
+async def open_client() -> AsyncIterator[AsyncClient]:
+    async with client_of() as client:
+        yield client
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[AsyncClient]:
+    async with client_of(api_keys=[entry_for("desk", KEY)]) as client:
+        yield client
+
+
+def basic(name: str, password: str) -> dict[str, str]:
+    return {"Authorization": f"Basic {base64.b64encode(f'{name}:{password}'.encode()).decode()}"}
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_everything_is_behind_the_key(client: AsyncClient, path: str) -> None:
+    for headers in ({}, basic("desk", "mds_guess"), basic("desk", ""), {"Authorization": "Basic %%%"}):
+        refused = await client.get(path, headers=headers)
+        assert refused.status_code == 401
+        assert refused.headers["WWW-Authenticate"].startswith("Basic ")
+        assert "API key" in refused.text
+    for headers in (basic("anybody", KEY), basic("", KEY), {"X-API-Key": KEY}, {"Authorization": f"Bearer {KEY}"}):
+        assert (await client.get(path, headers=headers)).status_code == 200
+
+
+async def test_whether_it_lives_is_no_secret(client: AsyncClient) -> None:
+    assert (await client.get("/health/live")).json() == {"status": "alive"}
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_page_may_load_only_what_is_ours(open_client: AsyncClient, path: str) -> None:
+    answer = await open_client.get(path)
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe-eval" not in policy
+    script = re.search(r"script-src ([^;]+)", policy)
+    assert script
+    assert "unsafe-inline" not in script[1]
+    assert "frame-ancestors 'none'" in policy
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "server" not in answer.headers
+
+
+async def test_the_page_names_no_other_host(open_client: AsyncClient) -> None:
+    page = (await open_client.get("/")).text
+    loaded = re.findall(r"""(?:src|href)=["']([^"']+)""", page)
+    assert len(loaded) > 5
+    assert [address for address in loaded if "//" in address] == []
+    assets = Path(mdstream.serving.dashboard.__file__).parent / "assets"
+    for asset in assets.iterdir():
+        addresses = re.findall(r"https?://[^\s\"')]+", asset.read_text())
+        assert set(addresses) <= {"http://www.w3.org/2000/svg"}
+        assert (await open_client.get(f"/assets/{asset.name}")).status_code == 200
+
+
+async def test_another_sites_name_for_this_machine_is_refused(open_client: AsyncClient) -> None:
+    for path in PATHS:
+        answer = await open_client.get(path, headers={"Host": "evil.example:8050"})
+        assert answer.status_code == 403
+        assert "allowed_origins" in answer.text
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "window=7min",
+        "window=1min&symbol=A%00",
+        "window=1min&since=x",
+        "window=1min&since=-1",
+        "window=1min&since=²",
+    ],
+)
+async def test_senseless_questions_are_refused(open_client: AsyncClient, query: str) -> None:
+    answer = await open_client.get(f"/live?{query}")
+    assert answer.status_code == 422
+    assert "expected" in answer.text
+
+
+async def test_it_answers_before_its_servers_are_there(open_client: AsyncClient) -> None:
+    answer = (await open_client.get("/live?window=1min&symbol=BTC/USD")).json()
+    assert answer["chart"] == {"loaded": False, "bars": [], "anomalies": []}
+    assert [problem["name"] for problem in answer["status"]["problems"]] == ["websocket"]
+    assert not answer["status"]["live"]
+
+
+async def test_versions_of_another_process_mean_nothing(open_client: AsyncClient) -> None:
+    first = (await open_client.get("/live?window=1min")).json()
+    again = (await open_client.get(f"/live?window=1min&since=999999&epoch={first['epoch']}x")).json()
+    assert again["epoch"] == first["epoch"]
+    assert again["version"] == first["version"]
