@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import re
 import signal
 import threading
@@ -12,15 +13,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import orjson
 import pytest
 
 from mdstream.local import LocalKafka
 from mdstream.local.server import free_port
 from mdstream.operations.topics import describe_topics
+from tests.real_trades import test_data
 from tests.servers.feeds.consuming import settings_of, values
 from tests.servers.feeds.test_command import broker, counts_in, finish, own_broker, start
 from tests.unit.feeds.alphavantage.vendor_server import KEY as ALPHAVANTAGE_KEY
 from tests.unit.feeds.alphavantage.vendor_server import AlphaVantageServer, bars
+from tests.unit.feeds.websocket.test_binance import FRAMES_FILE
 from tests.unit.feeds.websocket.venue_server import (
     KEY,
     BinanceServer,
@@ -85,6 +89,31 @@ def test_trades_reach_kafka_over_a_lost_connection_and_sigterm_ends_it(broker: L
     assert [tick["sequence"] for tick in ticks] == list(range(2000))
     assert {(tick["symbol"], tick["source"], tick["price"]) for tick in ticks} == {("BTCUSDT", "binance", 61837.63)}
     assert [letter["reason"] for letter in values(kafka, "dead_letter")] == ["not JSON"]
+
+
+def test_every_recorded_trade_is_in_kafka_once_and_in_order(broker: LocalKafka, tmp_path: Path) -> None:
+    with gzip.open(test_data(FRAMES_FILE)) as lines:
+        frames = [orjson.dumps(orjson.loads(line)["frame"]) for line in lines]
+    kafka = settings_of(broker)
+    with served(sending(frames)) as server:
+        process = start(
+            broker,
+            tmp_path,
+            *("ingest", "--feed", "binance", "--symbols", "BTCUSDT,ETHUSDT"),
+            MDSTREAM_FEEDS__BINANCE__URL=server.url,
+        )
+        try:
+            until(lambda: [state.records for state in describe_topics(kafka, ["tick_data"])] == [34_419], seconds=90)
+        finally:
+            process.send_signal(signal.SIGTERM)
+        code, output, errors = finish(process)
+    assert code == 0, errors
+    assert counts_in(output) == (34_419, 34_419, 0)
+    found: dict[str, list[int]] = {}
+    for tick in values(kafka, "tick_data"):
+        found.setdefault(tick["symbol"], []).append(tick["sequence"])
+    assert {symbol: len(ids) for symbol, ids in found.items()} == {"BTCUSDT": 19_904, "ETHUSDT": 14_515}
+    assert all(ids == list(range(ids[0], ids[0] + len(ids))) for ids in found.values())
 
 
 def test_without_symbols_it_says_which_to_name(broker: LocalKafka, tmp_path: Path) -> None:
