@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from mdstream.errors import InvalidInputError
 from mdstream.schemas import BAR, BarWindow
+from mdstream.schemas.conditions import CANCEL
 from mdstream.transforms.eligibility import ConditionTable, is_eligible
 
 MAX_WINDOW_SECONDS = 50 * 86_400
@@ -32,6 +33,7 @@ def to_bars(
     Open and close are the first and last eligible trade by (event_time, sequence, kafka_offset), high and low are
     over eligible trades, VWAP = sum(price x size) / sum(size) over the trades that may set high and low and count
     for volume; volume is over all that count for it. Where a window has no eligible trade, all its trades serve.
+    A tick with the condition `CANCEL` is no trade: a window is what it would be without it.
 
     Only built-in columns are used, because real-time mode runs no Python, and only aggregates whose state is of
     fixed length, because it keeps ten times as many of those in memory. The windows are rows of one aggregation,
@@ -79,6 +81,11 @@ def _check_nest(windows: Sequence[BarWindow]) -> None:
         raise InvalidInputError(f"window {longest.name} is longer than {MAX_WINDOW_SECONDS // 86_400} days")
 
 
+def _is_trade() -> Column:
+    """Return whether a tick is neither a cancelled trade nor the record of a cancel; never null."""
+    return ~F.coalesce(F.array_contains("conditions", CANCEL), F.lit(False))
+
+
 def _with_trade_terms(ticks: DataFrame, conditions: ConditionTable, longest_seconds: int) -> DataFrame:
     """Keep what a trade contributes to its bars: its rank, and the sums and prices it may take part in."""
     price, size = F.col("price"), F.col("size")
@@ -99,6 +106,7 @@ def _with_trade_terms(ticks: DataFrame, conditions: ConditionTable, longest_seco
         "event_time",
         "ingest_time",
         "price",
+        _is_trade().alias("is_trade"),
         may["open_close"].alias("sets_open_close"),
         F.when(may["high_low"], price).alias("eligible_price"),
         _trade_rank(longest_seconds).alias("rank"),
@@ -124,13 +132,14 @@ def _whole_number(value: int) -> Column:
 
 
 def _with_window(ticks: DataFrame, windows: Sequence[BarWindow]) -> DataFrame:
-    """Give each tick a row a window; times of windows are epoch microseconds until the bar is complete."""
+    """Give each trade a row a window; times of windows are epoch microseconds until the bar is complete."""
     lengths = F.array(*(F.lit(window.seconds).cast("bigint") for window in windows))
     length = F.col("window_seconds") * _MICROSECONDS
     micros = F.unix_micros("event_time")
-    return ticks.withColumn("window_seconds", F.explode(lengths)).withColumn(
-        "window_start", micros - F.pmod(micros, length)
-    )
+    exploded = ticks.withColumn("window_seconds", F.explode(lengths))
+    # A condition on the tick alone Spark moves down to where the JSON is, and parses every tick twice.
+    trades = exploded.where(F.col("window_seconds") > F.when(F.col("is_trade"), 0).otherwise(MAX_WINDOW_SECONDS))
+    return trades.withColumn("window_start", micros - F.pmod(micros, length))
 
 
 def _bar_aggregates() -> list[Column]:
