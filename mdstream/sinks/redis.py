@@ -18,6 +18,7 @@ from mdstream.config import RedisSettings
 from mdstream.config.redis_address import redis_address
 from mdstream.errors import SinkError, SinkUnavailableError
 from mdstream.schemas import BAR, PREDICTION, STORED_TICK, Record
+from mdstream.schemas.conditions import CANCEL
 from mdstream.schemas.keys import bar_key, indicators_key, latest_price_key, predictions_key
 from mdstream.schemas.wire import encode_batch
 from mdstream.sinks.base import PerProcess
@@ -86,13 +87,15 @@ class RedisLatestPriceSink:
     settings: RedisSettings
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Store the newest tick of each symbol of a batch of `STORED_TICK`; see `mdstream.sinks.Sink`.
+        """Store the newest trade of each symbol of a batch of `STORED_TICK`; see `mdstream.sinks.Sink`.
+
+        What has the condition `CANCEL` is no trade, and no price.
 
         Raises:
             SinkUnavailableError: Redis cannot be reached, or did not answer within `timeout_seconds`.
             SinkError: The batch is refused.
         """
-        rows = conform(batch, STORED_TICK)
+        rows = _without_cancels(conform(batch, STORED_TICK))
         newest = _newest(rows, ("symbol",), TICK_ORDER)
         keys = [latest_price_key(symbol) for symbol in newest.column("symbol").to_pylist()]
         _set_unless_older(self.settings, keys, newest, self.settings.latest_price_ttl_seconds, TICK_ORDER)
@@ -230,6 +233,16 @@ def _set_unless_older(
             for key, value, field in zip(keys, encode_batch(rows), fields, strict=False):
                 client.set_unless_older(keys=[key], args=[value, ttl_seconds, field, *order], client=pipeline)
             pipeline.execute()
+
+
+def _without_cancels(rows: pa.RecordBatch) -> pa.RecordBatch:
+    conditions = rows.column("conditions")
+    is_cancel = pc.fill_null(pc.equal(conditions.flatten(), CANCEL), False)
+    cancelled = pc.list_parent_indices(conditions).filter(is_cancel)
+    if not len(cancelled):
+        return rows
+    places = pa.array(range(rows.num_rows), cancelled.type)
+    return rows.filter(pc.invert(pc.is_in(places, cancelled)))
 
 
 @contextmanager

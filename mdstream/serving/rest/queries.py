@@ -11,6 +11,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from mdstream.schemas import BAR, PREDICTION, STORED_TICK, Record
+from mdstream.schemas.conditions import CANCEL
 from mdstream.schemas.tables import table_of
 from mdstream.serving.rest.cursors import Position, decode_cursor, encode_cursor
 
@@ -122,15 +123,19 @@ def _kind_of(record: Record, column: str) -> type[int] | type[str]:
 
 
 def newest_tick(connection: sa.Connection, symbol: str) -> Row | None:
-    """Return the newest tick of `symbol`; of equal times the one that Redis and a bar's close would take."""
+    """Return the newest trade of `symbol`; of equal times the one that Redis and a bar's close would take.
+
+    As there, a tick with the condition `CANCEL` is none.
+    """
     table = table_of(STORED_TICK)
+    is_cancel = sa.func.coalesce(table.c.conditions.contains([CANCEL]), False)
     newest_first = (
         table.c.event_time.desc(),
         table.c.sequence.desc().nulls_last(),
         table.c.kafka_partition.desc(),
         table.c.kafka_offset.desc(),
     )
-    query = sa.select(table).where(table.c.symbol == symbol).order_by(*newest_first).limit(1)
+    query = sa.select(table).where(table.c.symbol == symbol, ~is_cancel).order_by(*newest_first).limit(1)
     recent = query.where(table.c.event_time >= datetime.now(UTC) - _RECENT)
     found = _rows(connection, STORED_TICK, recent) or _rows(connection, STORED_TICK, query)
     return found[0] if found else None

@@ -185,3 +185,12 @@ async def test_a_symbol_with_bars_only(client: AsyncClient, database: TimescaleS
     response = await client.get("/api/v1/latest/MSFT")
 
     assert (response.status_code, response.json()["error"]["code"]) == (404, "no_tick")
+
+
+async def test_what_was_cancelled_is_no_price(client: AsyncClient, database: TimescaleSettings) -> None:
+    cancel = tick(2, NOON + timedelta(microseconds=1), price=99.0, conditions=["correction:8", "cancel"])
+    store_ticks(database, tick(1, price=100.5), cancel)
+
+    response = await client.get("/api/v1/latest/AAPL")
+
+    assert response.json()["price"] == 100.5

@@ -106,6 +106,16 @@ def test_of_two_ticks_the_newer_stays_whatever_their_order(
         assert price_of(client) == 2.0
 
 
+def test_what_was_cancelled_is_no_price(fresh_redis: RedisSettings, client: redis.Redis) -> None:
+    sink = RedisLatestPriceSink(fresh_redis)
+    cancel = tick(**later(), price=99.0, conditions=["37", "correction:8", "cancel"])
+    sink.write(ticks(tick(), cancel, tick("MSFT", conditions=["cancel"])))
+    assert price_of(client) == 10.0
+    sink.write(ticks(cancel))
+    assert price_of(client) == 10.0
+    assert client.keys() == ["latest_price:AAPL"]
+
+
 def test_a_text_that_looks_like_a_field_does_not_deceive(fresh_redis: RedisSettings, client: redis.Redis) -> None:
     liar = '"event_time":9999999999999999999,"sequence":9'
     sink = RedisLatestPriceSink(fresh_redis)
