@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, timedelta
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,8 @@ from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, output
 from mdstream.cli.times import From, To
 from mdstream.config import Settings, load_settings
-from mdstream.feeds import Counts, FeedBatch, TickProducer
+from mdstream.errors import ConfigError
+from mdstream.feeds import Counts, FeedBatch, TickProducer, WireTick
 from mdstream.feeds.ingest import Ingestion, ingest
 from mdstream.feeds.massive import BackfillProgress, MassiveRest, Span, TradeBackfill
 from mdstream.operations.topics import create_topics, plan_topics
@@ -43,6 +45,9 @@ def backfill(
     kind: Annotated[
         Kind, typer.Option("--kind", help="`trades` into `tick_data`, or minute `bars` into the stores.")
     ] = Kind.TRADES,
+    only_missing: Annotated[
+        bool, typer.Option("--only-missing", help="Trades: leave out those that the database has already.")
+    ] = False,
     state: Annotated[Path, typer.Option("--state", help="Folder of files that say how far it has come.")] = Path(
         "checkpoints/backfill"
     ),
@@ -50,9 +55,9 @@ def backfill(
 ) -> None:
     """Fetch trades or minute bars of the past over a vendor's REST API.
 
-    **Trades** go to Kafka like those of the live feed, with the times they happened: a time that was received live
-    already would be there twice. **Bars**, not adjusted for splits, go to TimescaleDB and InfluxDB; one that is
-    stored of more trades stays.
+    **Trades** go to Kafka like those of the live feed, with the times they happened. Those that were received live
+    would be there twice without `--only-missing`, which looks them up in TimescaleDB. **Bars**, not adjusted for
+    splits, go to TimescaleDB and InfluxDB; one that is stored of more trades stays.
 
     The same command goes on where it was stopped, and does nothing when it is complete. Stopped by Ctrl-C or SIGTERM
     it repeats nothing; killed, at most 5,000 trades. `feeds.massive.calls_per_minute` (5, as on the free plan) may be
@@ -72,17 +77,24 @@ def backfill(
     massive = settings.feeds.massive
     rest = MassiveRest(massive.api_key, massive.rest_url, massive.calls_per_minute)
     if kind is Kind.TRADES:
-        _trades(settings, rest, left, span, kept)
+        _trades(settings, rest, left, span, kept, only_missing)
     else:
         _bars(settings, rest, left, span, kept)
 
 
-def _trades(settings: Settings, rest: MassiveRest, symbols: Sequence[str], span: Span, kept: BackfillProgress) -> None:
+def _trades(
+    settings: Settings,
+    rest: MassiveRest,
+    symbols: Sequence[str],
+    span: Span,
+    kept: BackfillProgress,
+    only_missing: bool,
+) -> None:
     if created := create_topics(settings.kafka, plan_topics(settings)):
         _say(f"created the topics {', '.join(created)}")
     producer = TickProducer(settings.kafka, HistoryFeed.MASSIVE)
     skew = timedelta(seconds=settings.ticks.max_future_skew_seconds)
-    feed = TradeBackfill(rest, span, kept, producer.flush, skew)
+    feed = TradeBackfill(rest, span, kept, producer.flush, _selection(settings, only_missing), skew)
     with _progress() as shown:
         task = shown.add_task(", ".join(symbols), total=1.0, note="")
 
@@ -107,6 +119,17 @@ def _trades(settings: Settings, rest: MassiveRest, symbols: Sequence[str], span:
         f"trades more than {lateness} behind the stream's newest tick are stored, but in no bar yet; "
         f"once they are stored: {_rebuild(span, symbols)}"
     )
+
+
+def _selection(settings: Settings, only_missing: bool) -> Callable[[Sequence[WireTick]], Sequence[WireTick]]:
+    if not only_missing:
+        return list
+    if not settings.stores.timescaledb.enabled:
+        raise ConfigError("--only-missing asks TimescaleDB, which stores.timescaledb.enabled = false switches off")
+    # Imported here so that `mdstream --help` stays quick.
+    from mdstream.operations.missing_trades import missing_trades
+
+    return partial(missing_trades, settings.stores.timescaledb)
 
 
 def _bars(settings: Settings, rest: MassiveRest, symbols: Sequence[str], span: Span, kept: BackfillProgress) -> None:

@@ -61,6 +61,7 @@ class TradeBackfill:
         span: From when to when.
         progress: How far it has come.
         delivered: Waits until everything that this feed gave is where it belongs.
+        select: Returns those of a symbol's ticks that are to be delivered.
         max_future_skew: How far event time may be ahead of ours.
     """
 
@@ -70,12 +71,14 @@ class TradeBackfill:
         span: Span,
         progress: BackfillProgress,
         delivered: Callable[[], Awaitable[None]],
+        select: Callable[[Sequence[WireTick]], Sequence[WireTick]] = list,
         max_future_skew: timedelta = MAX_FUTURE_SKEW,
     ) -> None:
         self._rest = rest
         self._span = span
         self._progress = progress
         self._delivered = delivered
+        self._select = select
         self._max_future_skew = max_future_skew
         self._symbols: tuple[str, ...] = ()
         self._closing = asyncio.Event()
@@ -151,7 +154,7 @@ class TradeBackfill:
                 usable.append(tick)
             else:
                 rejects.append(Reject(reason, encode(tick)))
-        return FeedBatch(usable, rejects, self._fraction(usable, number))
+        return FeedBatch(self._select(usable), rejects, self._fraction(usable, number))
 
     def _fraction(self, ticks: Sequence[WireTick], number: int) -> float:
         """Return the share of the work that is done, by time and symbols."""

@@ -13,16 +13,18 @@ from pydantic import SecretStr
 from mdstream.config import RedisSettings, Settings, StoreSettings, TimescaleSettings, WindowConfiguration
 from mdstream.errors import ConfigError, InvalidInputError, SinkError
 from mdstream.feeds.massive import BackfillProgress, MassiveRest, Span
+from mdstream.feeds.websocket.massive_trades import tick_of_record
 from mdstream.local import LocalKafka
 from mdstream.operations.backfill import backfill_bars
-from mdstream.schemas import BAR
+from mdstream.operations.missing_trades import missing_trades
+from mdstream.schemas import BAR, STORED_TICK
 from mdstream.sinks import TimescaleSink
 from mdstream.sinks.postgres import create_schema
 from tests.servers.feeds.consuming import settings_of, values
 from tests.servers.feeds.test_command import broker, finish, own_broker, start
 from tests.servers.sinks.test_timescale_sink import ask
 from tests.unit.feeds.massive.rest_server import KEY, NOT_IN_PLAN, MassiveRestServer, minute_bar, trade
-from tests.unit.sinks.rows import bar, bars
+from tests.unit.sinks.rows import bar, bars, tick, ticks
 
 __all__ = ["broker", "own_broker"]
 
@@ -134,3 +136,22 @@ def test_a_store_that_refuses_is_written_to_again(
         fetched(settings, server, tmp_path, FIVE_MINUTES, "AAPL")
     create_schema(fresh_database, [BAR])
     assert fetched(settings, server, tmp_path, FIVE_MINUTES, "AAPL") == (1, 0)
+
+
+def test_trades_that_are_stored_are_left_out(fresh_database: TimescaleSettings) -> None:
+    create_schema(fresh_database, [STORED_TICK])
+    live = [tick_of_record("AAPL", trade(number, SECONDS * 10**9 + number * 10**6)) for number in range(6)]
+    fetched_again = [{**each, "source": "massive"} for each in live]
+    stored = [
+        tick(event_time=OPENING + timedelta(milliseconds=number), offset=number, sequence=1063 + number)
+        | {"source": "massive", "exchange": "11", "trade_id": str(number)}
+        for number in (1, 2, 4)
+    ]
+    # Of another source, another venue, another symbol: these are not the trades looked for.
+    stored[1]["source"] = "finage"
+    stored[2]["exchange"] = "12"
+    TimescaleSink(fresh_database, STORED_TICK).write(ticks(*stored, {**stored[0], "symbol": "MSFT", "kafka_offset": 9}))
+    assert [each["trade_id"] for each in missing_trades(fresh_database, fetched_again)] == ["0", "2", "3", "4", "5"]
+    cancelled = {**fetched_again[1], "conditions": ["12", "correction:8", "cancel"]}
+    assert missing_trades(fresh_database, [cancelled, fetched_again[1]]) == [cancelled]
+    assert missing_trades(fresh_database, []) == []

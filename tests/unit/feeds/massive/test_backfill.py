@@ -73,6 +73,20 @@ def test_all_trades_of_all_symbols_come_with_their_own_times(server: MassiveRest
     assert 0.1 < fractions[0] < fractions[2] < 0.5 < fractions[3] < 1
 
 
+def test_only_what_is_selected_is_delivered_and_the_rest_counts_as_done(
+    server: MassiveRestServer, tmp_path: Path
+) -> None:
+    async def nothing() -> None:
+        pass
+
+    file = tmp_path / "state.json"
+    rest = MassiveRest(SecretStr(KEY), server.url, waits=QUICK)
+    feed = TradeBackfill(rest, SPAN, BackfillProgress(file), nothing, lambda ticks: ticks[1:])
+    run(feed.subscribe(["MSFT"]))
+    assert numbers(run(batches_of(feed))) == [1, 2]
+    assert BackfillProgress(file).unfinished(["MSFT"]) == []
+
+
 def test_complete_means_no_further_call(server: MassiveRestServer, tmp_path: Path) -> None:
     run(batches_of(feed_of(server, tmp_path / "state.json", "MSFT")))
     calls = len(server.calls)
