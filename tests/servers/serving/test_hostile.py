@@ -34,7 +34,7 @@ def api(
     """An API with few places for connections, keys, and one second for a request."""
     redis = redis_server.settings.model_copy(update={"latest_price_ttl_seconds": 3600})
     remember_latest(redis, tick(1, price=101.0))
-    limits = {"CONNECTIONS": PLACES, "REQUEST_SECONDS": 1, "REQUESTS_PER_SECOND": 100, "BURST": 300}
+    limits = {"CONNECTIONS": PLACES, "REQUEST_SECONDS": 1, "REQUESTS_PER_SECOND": 20, "BURST": 300}
     variables = environment(database_with_tables, redis)
     variables |= {f"MDSTREAM_SERVING__REST__{name}": str(value) for name, value in limits.items()}
     entries = [entry_for(name, key) for name, key in {"desk": KEY, "metrics": METRICS_KEY, "bot": FLOODING_KEY}.items()]
@@ -185,7 +185,7 @@ def test_who_does_not_read_holds_nobody_up(api: Api) -> None:
 def test_wrong_keys_and_floods_are_counted(api: Api, refused: Refused) -> None:
     with httpx.Client(base_url=f"http://127.0.0.1:{api.port}", trust_env=False, timeout=30) as client:
         wrong = [client.get(LATEST, headers={"X-API-Key": f"mds_{number}"}).status_code for number in range(20)]
-        flood = [client.get(LATEST, headers={"X-API-Key": FLOODING_KEY}) for _ in range(800)]
+        flood = [client.get(LATEST, headers={"X-API-Key": FLOODING_KEY}) for _ in range(600)]
 
     statuses = [response.status_code for response in flood]
     assert wrong == [401] * 20
