@@ -1,8 +1,9 @@
-"""`mdstream backfill`: trades as a process into Kafka, bars into a real PostgreSQL."""
+"""The past of Massive: into Kafka by `mdstream backfill` and behind a lost connection, bars into a real PostgreSQL."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,14 +18,19 @@ from mdstream.feeds.websocket.massive_trades import tick_of_record
 from mdstream.local import LocalKafka
 from mdstream.operations.backfill import backfill_bars
 from mdstream.operations.missing_trades import missing_trades
+from mdstream.operations.topics import describe_topics
 from mdstream.schemas import BAR, STORED_TICK
 from mdstream.sinks import TimescaleSink
 from mdstream.sinks.postgres import create_schema
 from tests.servers.feeds.consuming import settings_of, values
 from tests.servers.feeds.test_command import broker, finish, own_broker, start
+from tests.servers.feeds.test_live_feeds import served
 from tests.servers.sinks.test_timescale_sink import ask
 from tests.unit.feeds.massive.rest_server import KEY, NOT_IN_PLAN, MassiveRestServer, minute_bar, trade
+from tests.unit.feeds.websocket.test_gaps import live, record
+from tests.unit.feeds.websocket.venue_server import MassiveServer, sending
 from tests.unit.sinks.rows import bar, bars, tick, ticks
+from tests.waiting import until
 
 __all__ = ["broker", "own_broker"]
 
@@ -78,6 +84,32 @@ def test_trades_are_in_kafka_once_over_a_failure_and_a_second_run(
     assert [letter["source"] for letter in values(settings_of(broker), "dead_letter")] == ["massive"]
     assert KEY not in said
     assert not any(KEY in file.read_text() for file in tmp_path.rglob("*.json"))
+
+
+def test_what_the_live_feed_missed_is_in_kafka_once_and_no_key_anywhere(
+    broker: LocalKafka, tmp_path: Path, server: MassiveRestServer
+) -> None:
+    server.trades["AAPL"] = [record(number) for number in range(3000)]
+    kafka = settings_of(broker)
+    scripts = sending(map(live, range(1000)), then="abort"), sending(map(live, range(2000, 3000)))
+    with served(*scripts, vendor=MassiveServer) as vendor:
+        process = start(
+            broker,
+            tmp_path,
+            *("--verbose", "ingest", "--feed", "massive", "--symbols", "AAPL"),
+            MDSTREAM_FEEDS__MASSIVE__URL=vendor.url,
+            MDSTREAM_FEEDS__MASSIVE__REST_URL=server.url,
+            MDSTREAM_FEEDS__MASSIVE__API_KEY=KEY,
+        )
+        try:
+            until(lambda: [state.records for state in describe_topics(kafka, ["tick_data"])] == [3000], seconds=90)
+        finally:
+            process.send_signal(signal.SIGTERM)
+        code, output, errors = finish(process)
+    assert code == 0, errors
+    assert sorted(tick["sequence"] for tick in values(kafka, "tick_data")) == list(range(3000))
+    assert "AAPL: 1000 trades that were missed after" in errors
+    assert KEY not in output + errors
 
 
 @pytest.fixture
