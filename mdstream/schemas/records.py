@@ -56,7 +56,12 @@ _TICK_FIELDS = (
     _field("exchange", pa.string(), "venue, in the source's code", null=True),
     _field("trade_id", pa.string(), "the venue's id of the trade; not unique across venues", null=True),
     _field("sequence", pa.int64(), "the source's order of trades within a symbol and session", null=True),
-    _field("conditions", pa.list_(pa.string()), "trade condition codes of the source", null=True),
+    _field(
+        "conditions",
+        pa.list_(pa.string()),
+        "trade condition codes of the source, and marks of our own, e.g. cancel",
+        null=True,
+    ),
 )
 
 _KAFKA_COORDINATE = (

@@ -44,8 +44,8 @@ class Span:
             raise InvalidInputError(f"nothing lies from {self.start} to {self.end}; expected a later end")
         if self.end > (now := datetime.now(UTC)):
             raise InvalidInputError(
-                f"--to {self.end:%Y-%m-%dT%H:%M:%S} has not come yet, it is {now:%Y-%m-%dT%H:%M:%S} UTC: what is still "
-                "to come would be missing"
+                f"{self.end:%Y-%m-%dT%H:%M:%S} has not come yet, it is {now:%Y-%m-%dT%H:%M:%S} UTC: what is still to "
+                "come would be missing"
             )
 
 

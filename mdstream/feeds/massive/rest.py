@@ -160,8 +160,8 @@ class MassiveRest:
         for attempt in itertools.count(1):
             await self._turn()
             try:
-                return self._body(await self._http.get(path))
-            except (_PassingError, httpx.TransportError) as exc:
+                return self._body(await self._http.get(_path_of(path)))
+            except (_PassingError, httpx.RequestError) as exc:
                 reason = redacted(str(exc) or type(exc).__name__, self._secrets)
                 asked_for = exc.wait if isinstance(exc, _PassingError) else 0.0
             if attempt == self._tries:
@@ -217,7 +217,9 @@ class MassiveRest:
 
 
 def _path_of(address: str) -> str:
-    """Return path and query of a following page, without a key that somebody put there."""
+    """Return path and query of an address, without the server and a key that somebody put there."""
     parts = urlsplit(address)
-    query = [(name, value) for name, value in parse_qsl(parts.query) if name.lower() != "apikey"]
+    query = [
+        (name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name.lower() != "apikey"
+    ]
     return f"{parts.path}?{urlencode(query)}" if query else parts.path

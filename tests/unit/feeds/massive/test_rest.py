@@ -120,7 +120,15 @@ def test_what_will_not_pass_is_said_at_once(
     assert len(server.calls) == 1
 
 
-@pytest.mark.parametrize("answer", [THROTTLED, Answer(502, "<html>"), Answer(200, '{"results":[{"id')])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        THROTTLED,
+        Answer(502, "<html>"),
+        Answer(200, '{"results":[{"id'),
+        Answer(200, "no gzip", {"Content-Encoding": "gzip"}),
+    ],
+)
 def test_what_may_pass_is_tried_again(
     server: MassiveRestServer, answer: Answer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -181,6 +189,7 @@ def test_the_key_is_nowhere_but_in_the_header(server: MassiveRestServer, caplog:
     with caplog.at_level(logging.DEBUG):
         page = asked(rest_of(server), lambda rest: rest.page("/v3/trades/AAPL"))
     assert page.following == "/p?cursor=1"
+    assert asked(rest_of(server), lambda rest: rest.page("http://elsewhere.test/v3/trades/AAPL")).rows == []
     server.plan.append(Answer(500, f"oops {KEY}"))
     with caplog.at_level(logging.DEBUG), pytest.raises(FeedError) as failed:
         asked(rest_of(server, tries=1), lambda rest: rest.page("/v3/trades/AAPL"))
