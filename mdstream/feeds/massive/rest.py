@@ -31,6 +31,7 @@ MOST_ROWS = 50_000
 _WAITS = Supervision(first_wait=1.0, longest_wait=60.0)
 _TIMEOUT_SECONDS = 30.0
 _MINUTE_SECONDS = 60.0
+_SUCCESS = ("OK", "DELAYED")
 _PASSING = frozenset({408, 429, 499, 500, 502, 503, 504})
 
 logger = logging.getLogger(__name__)
@@ -140,8 +141,10 @@ class MassiveRest:
             AccessError: The plan does not include it, or the key is not valid.
             FeedError: The API does not answer, or not as documented.
         """
-        body = await self._get(path)
-        rows, following = (body or {}).get("results", []), (body or {}).get("next_url")
+        body = await self._get(path) or {}
+        rows, following = body.get("results"), body.get("next_url")
+        if rows is None:
+            rows = []
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise FeedError(f"massive answered without a list of results: {self._shown(orjson.dumps(body))}")
         return Page(rows, _path_of(following) if isinstance(following, str) and following else None)
@@ -188,6 +191,8 @@ class MassiveRest:
                 raise _PassingError(f"an answer that is not JSON: {self._shown(response.content)}") from exc
             if not isinstance(body, dict):
                 raise FeedError(f"massive answered with no JSON object: {self._shown(response.content)}")
+            if body.get("status", "OK") not in _SUCCESS:
+                raise FeedError(f"massive refused: {self._message(response.content)}")
             return body
         if status == HTTPStatus.NOT_FOUND:
             return None

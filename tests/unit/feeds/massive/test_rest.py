@@ -93,6 +93,13 @@ def test_a_symbol_cannot_leave_its_place_in_the_path() -> None:
     assert trades_path("../v1?x=", 1, 2).startswith("/v3/trades/..%2Fv1%3Fx%3D?timestamp.gte=1&")
 
 
+@pytest.mark.parametrize("body", ['{"status":"OK","resultsCount":0}', '{"status":"DELAYED","results":null}'])
+def test_no_results_are_an_empty_page(server: MassiveRestServer, body: str) -> None:
+    server.plan.append(Answer(200, body))
+    page = asked(rest_of(server), lambda rest: rest.page("/v2/aggs/ticker/AAPL/range/1/minute/1/2"))
+    assert (page.rows, page.following) == ([], None)
+
+
 def test_whether_a_symbol_is_known(server: MassiveRestServer) -> None:
     server.trades["AAPL"] = []
     assert asked(rest_of(server), lambda rest: rest.knows("AAPL", date(2018, 2, 2)))
@@ -107,6 +114,7 @@ def test_whether_a_symbol_is_known(server: MassiveRestServer) -> None:
         (error(400, "ERROR", "error", "bad cursor"), FeedError, "massive refused: HTTP 400 bad cursor"),
         (Answer(302, "", {"Location": "http://127.0.0.1:1/"}), FeedError, "massive refused: HTTP 302"),
         (Answer(200, "[]"), FeedError, "no JSON object"),
+        (error(200, "ERROR", "error", "not today"), FeedError, "massive refused: not today"),
         (Answer(200, '{"results":{}}'), FeedError, "without a list of results"),
         (Answer(200, '{"results":[1]}'), FeedError, "without a list of results"),
     ],
