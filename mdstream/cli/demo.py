@@ -52,11 +52,11 @@ def demo(  # one parameter an option
     ] = None,
     config: ConfigFile = None,
 ) -> None:
-    """Show mdstream at work: real servers, ticks, live bars, databases and the REST API, without Docker.
+    """Show mdstream at work: real servers, ticks, live bars, databases, APIs and a dashboard, without Docker.
 
-    Starts Kafka, PostgreSQL, Redis, Spark and the API on free ports of this machine, shows rates, latencies and
-    addresses, and ends with Ctrl-C. Then nothing is left: no process, no file. The first start fetches Kafka and
-    Spark's connector, 100 MB in all.
+    Starts Kafka, PostgreSQL, Redis, Spark, the APIs and the dashboard on free ports of this machine, shows rates,
+    latencies and addresses, and ends with Ctrl-C. Then nothing is left: no process, no file. The first start fetches
+    Kafka and Spark's connector, 100 MB in all.
 
     For example:
 
@@ -164,8 +164,10 @@ def _milliseconds(latency: Latency | None, otherwise: str = "no bar yet") -> str
 def _addresses(running: Demo) -> Table:
     database = running.servers.postgres.settings
     table = Table(box=None, show_header=False)
+    table.add_row("dashboard", running.dashboard_url or escape("comes with: pip install 'mdstream[dashboard]'"))
     table.add_row("bars", running.bars_url)
     table.add_row("API", f"http://127.0.0.1:{running.rest_port}/docs")
+    table.add_row("WebSocket", running.websocket_url)
     table.add_row("Kafka", running.servers.kafka.bootstrap_servers)
     table.add_row("database", f"postgresql://{database.user}@{database.host}:{database.port}/{database.database}")
     table.add_row("Redis", f"redis://127.0.0.1:{running.servers.redis.port}")

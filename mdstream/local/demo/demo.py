@@ -111,8 +111,8 @@ class Demo:
         maintain_stores(settings)
         self._meter = Meter(settings)
         steps.callback(self._meter.close)
-        self._say("starting Spark and the REST API")
-        self._processes = DemoProcesses(self.servers, self._options, self._settings.serving.rest_port)
+        self._say("starting Spark, the REST API, the WebSocket server and the dashboard")
+        self._processes = DemoProcesses(self.servers, self._options, self._settings.serving)
         steps.callback(self._processes.stop)
         self._began = time.monotonic()
         while not self._processes.is_reading():
@@ -126,6 +126,17 @@ class Demo:
     def rest_port(self) -> int:
         """Where its REST API listens."""
         return self._processes.rest_port
+
+    @property
+    def websocket_url(self) -> str:
+        """Where its WebSocket server is."""
+        return f"ws://{HOST}:{self._processes.websocket_port}"
+
+    @property
+    def dashboard_url(self) -> str | None:
+        """Where its dashboard is; None if what that needs is not installed."""
+        port = self._processes.dashboard_port
+        return None if port is None else f"http://{HOST}:{port}"
 
     @property
     def bars_url(self) -> str:

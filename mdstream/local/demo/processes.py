@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from mdstream.config import CONFIG_VARIABLE, Settings
+from mdstream.config import CONFIG_VARIABLE, ServingSettings, Settings
 from mdstream.errors import InvalidInputError, ServerError
 from mdstream.feeds.files import read_ticks
 from mdstream.local.java import QUICK_COMPILING, WITHOUT_TRACES
@@ -52,28 +53,39 @@ class DemoOptions:
 
 
 class DemoProcesses:
-    """The Spark application, the REST API and the feed, as processes of their own; the feed is started last.
+    """The Spark application, what serves its results, and the feed, as processes of their own; the feed comes last.
 
     Args:
         servers: The running servers.
         options: What the demo shows.
-        rest_port: Where the API listens, if that port is free.
+        serving: Where the API, the WebSocket server and the dashboard listen, if those ports are free.
 
     Attributes:
         spark: The Spark application.
         rest_port: Where the API listens.
+        websocket_port: Where the WebSocket server listens.
+        dashboard_port: Where the dashboard listens; None if what it needs is not installed.
 
     Raises:
-        ServerError: The API does not start; the message has the end of its log.
+        ServerError: One of them does not start; the message has the end of its log.
     """
 
-    def __init__(self, servers: LocalServers, options: DemoOptions, rest_port: int) -> None:
+    def __init__(self, servers: LocalServers, options: DemoOptions, serving: ServingSettings) -> None:
         self._run = servers.run
         self._options = options
         self._environment = os.environ | demo_environment(servers, options)
         self.spark = self._start("spark", "run", *_JOBS)
         self._feed: Child | None = None
-        self.rest_port, self._api = self._start_api(rest_port)
+        self._serving: list[Child] = []
+        self.rest_port = self._serve("rest-api", "api", serving.rest_port)
+        self.websocket_port = self._serve("websocket", "websocket", serving.websocket_port)
+        self.dashboard_port: int | None = None
+        if importlib.util.find_spec("dash"):
+            self._environment |= {
+                "MDSTREAM_SERVING__DASHBOARD__REST_URL": f"http://{HOST}:{self.rest_port}",
+                "MDSTREAM_SERVING__DASHBOARD__WEBSOCKET_URL": f"ws://{HOST}:{self.websocket_port}",
+            }
+            self.dashboard_port = self._serve("dashboard", "dashboard", serving.dashboard_port)
 
     @property
     def feed_has_ended(self) -> bool:
@@ -111,15 +123,18 @@ class DemoProcesses:
         for child in self._children():
             child.end(_STOP_SECONDS)
 
-    def _start_api(self, preferred: int) -> tuple[int, Child]:
+    def _serve(self, name: str, command: str, preferred: int) -> int:
+        """Start what serves, and return where it listens: on the port it is to have, or on a free one."""
         for port in (preferred if is_free(preferred) else free_port(), free_port()):
-            api = self._start("rest-api", "api", "--host", HOST, "--port", str(port))
-            if _listens(api, port):
-                return port, api
-        raise ServerError(f"the REST API does not start; its log ends:\n{api.log_tail()}")
+            server = self._start(name, command, "--host", HOST, "--port", str(port))
+            if _listens(server, port):
+                self._serving.append(server)
+                return port
+        self.stop()
+        raise ServerError(f"{name} does not start; its log ends:\n{server.log_tail()}")
 
     def _children(self) -> list[Child]:
-        return [child for child in (self.spark, self._api, self._feed) if child is not None]
+        return [child for child in (self.spark, *self._serving, self._feed) if child is not None]
 
     def _start(self, name: str, *arguments: str) -> Child:
         command = [sys.executable, "-m", "mdstream", *arguments]

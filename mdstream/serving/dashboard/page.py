@@ -116,7 +116,7 @@ def _chart() -> html.Section:
 def _side() -> html.Aside:
     return html.Aside(
         [
-            html.Section([html.H2("Watchlist"), html.Div(id="watchlist")]),
-            html.Section([html.H2("Anomalies"), html.Div(id="anomalies")]),
+            html.Section([html.H2("Watchlist"), html.Div(id="watchlist", className="empty")]),
+            html.Section([html.H2("Anomalies"), html.Div(id="anomalies", className="empty")]),
         ]
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from mdstream.config import ServingSettings
 from mdstream.local import LocalServers
 from mdstream.local.demo import DemoOptions, processes
 from tests.waiting import until
@@ -119,7 +120,7 @@ def test_api_takes_another_port_if_someone_else_was_quicker(monkeypatch: pytest.
     monkeypatch.setattr(processes, "is_free", lambda port: port > 0)
     with LocalServers() as servers, socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
-        running = processes.DemoProcesses(servers, DemoOptions(), taken)
+        running = processes.DemoProcesses(servers, DemoOptions(), ServingSettings(rest_port=taken))
         assert running.rest_port != taken
         socket.create_connection(("127.0.0.1", running.rest_port)).close()
         running.stop()
