@@ -38,10 +38,10 @@ async def page(client: AsyncClient, path: str, source: str = "database", **param
 
 
 async def pages(client: AsyncClient, path: str, **parameters: str | int) -> list[list[dict[str, Any]]]:
-    found = []
+    found: list[list[dict[str, Any]]] = []
     cursor: str | None = None
     while cursor is not None or not found:
-        answer = await page(client, path, **parameters | ({"cursor": cursor} if cursor else {}))
+        answer = await page(client, path, "database", **parameters | ({"cursor": cursor} if cursor else {}))
         found.append(answer["items"])
         cursor = answer["next_cursor"]
         assert len(found) < 50
