@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mdstream.feeds.rejects import Reject
+from mdstream.feeds.validation import shown
 
 _BLACK = "***"
 
@@ -19,6 +20,16 @@ def redacted(text: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, _BLACK)
     return text
+
+
+def told(message: object, secrets: Sequence[str]) -> str:
+    """Return what a vendor told us as logs and errors show it; what is cut off is cut behind the secrets' going.
+
+    Example:
+        >>> told(None, ["k3y"]), told("k3y?", ["k3y"])
+        ('None', '***?')
+    """
+    return shown(redacted(str(message), secrets))
 
 
 def redacted_reject(reject: Reject, secrets: Sequence[str]) -> Reject:

@@ -14,6 +14,7 @@ from websockets.asyncio.client import ClientConnection
 
 from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds.base import WireTick
+from mdstream.feeds.redaction import told
 from mdstream.feeds.validation import shown
 from mdstream.feeds.websocket.frames import condition_codes, micros, number, refused
 from mdstream.feeds.websocket.venue import Parsed
@@ -102,7 +103,7 @@ class FinageVenue:
             return refused(Reason.NOT_AN_OBJECT.of(), frame)
         # Texts of status messages differ from server to server: they are known by what they have and lack.
         if "status_code" in event or "s" not in event:
-            _judge(event)
+            self._judge(event)
             return Parsed()
         if "p" not in event:
             return Parsed()
@@ -111,18 +112,17 @@ class FinageVenue:
         except (TypeError, ValueError, OverflowError) as exc:
             return refused(f"not a trade of finage: {shown(exc)}", frame)
 
+    def _judge(self, status: Mapping[str, object]) -> None:
+        code, message = status.get("status_code"), told(status.get("message"), self.secrets)
+        if code in _REFUSED_FOR_GOOD or message.startswith(tuple(map(str, _REFUSED_FOR_GOOD))):
+            raise FeedError(f"finage refuses us: {message}; check {KEY_VARIABLE}, feeds.finage.address and your plan")
+        if code not in (None, 200):
+            logger.error("finage: %s (%s)", message, shown(code))
+
 
 async def _ask(socket: ClientConnection, action: str, symbols: Sequence[str]) -> None:
     listed = ",".join(symbol.upper() for symbol in symbols)
     await socket.send(orjson.dumps({"action": action, "symbols": listed}), text=True)
-
-
-def _judge(status: Mapping[str, object]) -> None:
-    code, message = status.get("status_code"), shown(status.get("message"))
-    if code in _REFUSED_FOR_GOOD or message.startswith(tuple(map(str, _REFUSED_FOR_GOOD))):
-        raise FeedError(f"finage refuses us: {message}; check {KEY_VARIABLE}, feeds.finage.address and your plan")
-    if code not in (None, 200):
-        logger.error("finage: %s (%s)", message, shown(code))
 
 
 def _tick(event: Mapping[str, object]) -> WireTick:

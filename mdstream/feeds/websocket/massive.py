@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds.base import WireTick
+from mdstream.feeds.redaction import told
 from mdstream.feeds.rejects import Reject
 from mdstream.feeds.validation import shown
 from mdstream.feeds.websocket.frames import refused
@@ -76,7 +77,7 @@ class MassiveVenue:
             for event in _events(await socket.recv(decode=False)):
                 if event.get("ev") != "status":
                     continue
-                _judge(event)
+                self._judge(event)
                 if event.get("status") == "auth_success":
                     return
 
@@ -109,8 +110,20 @@ class MassiveVenue:
                 except (TypeError, ValueError, OverflowError) as exc:
                     rejects.append(not_a_trade(event, exc))
             elif kind == "status":
-                _judge(event)
+                self._judge(event)
         return Parsed(ticks, rejects)
+
+    def _judge(self, status: Mapping[str, object]) -> None:
+        """Raise what a status message means, if anything bad."""
+        kind, message = status.get("status"), told(status.get("message"), self.secrets)
+        if kind == "auth_failed":
+            raise FeedError(f"massive refuses the API key: {message}; check {KEY_VARIABLE}")
+        if kind == "max_connections":
+            raise EvictedError(message)
+        if kind == "auth_timeout":
+            raise TimeoutError(message)
+        if kind == "error":
+            logger.error("massive: %s; the plan may not include what was asked for", message)
 
 
 def check_key(api_key: SecretStr) -> None:
@@ -142,16 +155,3 @@ def _events(frame: bytes) -> list[Mapping[str, object]]:
     if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
         raise ValueError("not an array of JSON objects")
     return events
-
-
-def _judge(status: Mapping[str, object]) -> None:
-    """Raise what a status message means, if anything bad."""
-    kind, message = status.get("status"), shown(status.get("message"))
-    if kind == "auth_failed":
-        raise FeedError(f"massive refuses the API key: {message}; check {KEY_VARIABLE}")
-    if kind == "max_connections":
-        raise EvictedError(message)
-    if kind == "auth_timeout":
-        raise TimeoutError(message)
-    if kind == "error":
-        logger.error("massive: %s; the plan may not include what was asked for", message)

@@ -16,7 +16,17 @@ from mdstream.errors import FeedError
 from mdstream.feeds import FeedBatch, WireTick
 from mdstream.feeds.supervision import Overflow, Supervision
 from mdstream.feeds.websocket import BinanceVenue, EvictedError, WebSocketFeed
-from tests.unit.feeds.websocket.venue_server import VENDORS, BinanceServer, VendorServer, running, sending, silent
+from tests.unit.feeds.websocket.venue_server import (
+    KEY,
+    KEYED,
+    VENDORS,
+    BinanceServer,
+    KeyedServer,
+    VendorServer,
+    running,
+    sending,
+    silent,
+)
 
 QUICK = Supervision(first_wait=0.01, longest_wait=0.05, evicted_wait=0.05, healthy_after=0.01, open_within=5)
 _DEADLINE = 20
@@ -185,6 +195,23 @@ def test_a_vendor_that_is_overloaded_is_given_the_time_it_asks_for(
 
     run(test)
     assert "HTTP 429 Too Many Requests; connecting again in 1.0 s" in caplog.text
+
+
+@pytest.mark.parametrize("vendor", KEYED)
+def test_a_key_that_comes_back_in_a_log_or_a_frame_is_blacked_out(
+    vendor: type[KeyedServer], caplog: pytest.LogCaptureFixture
+) -> None:
+    complaints = [vendor.complaint(f"slow down, {KEY}"), vendor.complaint("x" * 75 + KEY)]
+
+    async def test() -> None:
+        async with running(vendor, sending([*complaints, f"who is {KEY}?".encode(), vendor.trade(1)])) as server:
+            _, batches = await take(await subscribed(server), 1)
+        [reject] = [reject for batch in batches for reject in batch.rejects]
+        assert reject.payload == b"who is ***?"
+
+    run(test)
+    assert ": slow down, ***" in caplog.text
+    assert not any(KEY[:5] in record.getMessage() for record in caplog.records if record.name != "websockets.server")
 
 
 class _Evicting(BinanceVenue):

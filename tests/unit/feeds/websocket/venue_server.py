@@ -87,6 +87,15 @@ class VendorServer(ABC):
         await self.scripts[min(number, len(self.scripts) - 1)](self, socket)
 
 
+class KeyedServer(VendorServer):
+    """Lets in only those with the key."""
+
+    @staticmethod
+    @abstractmethod
+    def complaint(text: str) -> bytes:
+        """Return a frame that says this and refuses nothing."""
+
+
 class BinanceServer(VendorServer):
     size = "q"
 
@@ -112,7 +121,7 @@ class BinanceServer(VendorServer):
         await socket.send(orjson.dumps({"result": None, "id": request["id"]}), text=True)
 
 
-class MassiveServer(VendorServer):
+class MassiveServer(KeyedServer):
     size = "ds"
 
     def venue(self) -> Venue:
@@ -126,6 +135,10 @@ class MassiveServer(VendorServer):
             "t": 1536036818784, "q": number,
         }  # fmt: skip
         return orjson.dumps([event | changes])
+
+    @staticmethod
+    def complaint(text: str) -> bytes:
+        return orjson.dumps([{"ev": "status", "status": "error", "message": text}])
 
     async def greet(self, socket: ServerConnection) -> None:
         await self.say(socket, "connected", "Connected Successfully")
@@ -148,7 +161,7 @@ class MassiveServer(VendorServer):
         await socket.send(orjson.dumps([{"ev": "status", "status": status, "message": message}]), text=True)
 
 
-class FinageServer(VendorServer):
+class FinageServer(KeyedServer):
     size = "v"
 
     def venue(self) -> Venue:
@@ -164,6 +177,10 @@ class FinageServer(VendorServer):
     def number_of(tick: WireTick) -> int:
         return int(tick["size"])
 
+    @staticmethod
+    def complaint(text: str) -> bytes:
+        return orjson.dumps({"status_code": 400, "message": text})
+
     async def greet(self, socket: ServerConnection) -> None:
         assert socket.request is not None
         if socket.request.path == f"/?token={KEY}":
@@ -178,7 +195,7 @@ class FinageServer(VendorServer):
         self.asked.append((request["action"], request["symbols"].split(",")))
 
 
-class FmpServer(VendorServer):
+class FmpServer(KeyedServer):
     size = "ls"
     price = "lp"
 
@@ -197,6 +214,10 @@ class FmpServer(VendorServer):
     @staticmethod
     def number_of(tick: WireTick) -> int:
         return int(tick["size"])
+
+    @staticmethod
+    def complaint(text: str) -> bytes:
+        return orjson.dumps({"event": "subscribe", "status": 429, "message": text})
 
     async def greet(self, socket: ServerConnection) -> None:
         request = orjson.loads(await socket.recv())
@@ -217,7 +238,8 @@ class FmpServer(VendorServer):
         await socket.send(orjson.dumps({"event": event, "status": status, "message": message}), text=True)
 
 
-VENDORS: list[type[VendorServer]] = [BinanceServer, FinageServer, FmpServer, MassiveServer]
+KEYED: list[type[KeyedServer]] = [FinageServer, FmpServer, MassiveServer]
+VENDORS: list[type[VendorServer]] = [BinanceServer, *KEYED]
 
 
 @asynccontextmanager
