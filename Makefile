@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: setup setup-dev demo test lint bench clean
+.PHONY: setup setup-dev demo train-ml test lint bench clean
 
 setup: $(VENV)/.installed
 
@@ -25,6 +25,9 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 
 demo: setup
 	$(BIN)/mdstream demo $(ARGS)
+
+train-ml: setup
+	$(BIN)/mdstream train $(ARGS)
 
 lint: setup-dev
 	$(BIN)/ruff check .

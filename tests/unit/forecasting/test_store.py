@@ -190,3 +190,23 @@ def test_readers_never_see_half_a_model(store: ModelStore, caplog: pytest.LogCap
     finally:
         writer.join()
     assert len(seen) > 1
+
+
+def test_a_job_says_at_its_start_which_models_are_no_better_than_the_last_price(
+    store: ModelStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    store.log_contents()
+    assert "there is no model in " in caplog.text
+    put(store)
+    store.log_contents()
+    assert "1 models in " in caplog.text
+    assert "each better than the last price" in caplog.text
+    model, metadata = trained().model, trained().metadata
+    store.save(model, metadata.model_copy(update={"symbol": "DULL", "beats_naive": False}))
+    store.path_of("BROKEN", 1).parent.mkdir()
+    store.path_of("BROKEN", 1).write_text("{}")
+    store.log_contents()
+    assert "1 of 2 models in" in caplog.text
+    assert "not better than the last price, and their forecasts say so: DULL 1 min" in caplog.text
+    assert "1min.json cannot be used: it is damaged or of another release" in caplog.text
