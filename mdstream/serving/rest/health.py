@@ -15,6 +15,7 @@ from mdstream.serving.rest.stores import OpenStores
 router = APIRouter(prefix="/health", tags=["health"], responses=OPEN_REFUSALS)
 
 _HIDDEN = "unavailable"
+_SWITCHED_OFF = "switched off"
 
 
 @router.get("/live")
@@ -34,6 +35,8 @@ async def ready(request: Request, stores: OpenStores) -> Ready:
     if request.scope[NAME_IN_SCOPE] is None:
         problems = {server: problem and _HIDDEN for server, problem in problems.items()}
     states = {server: problem or "ok" for server, problem in problems.items()}
+    if not stores.newest.is_used:
+        states["redis"] = _SWITCHED_OFF
     if redis or database:
         missing = "; ".join(f"{server}: {problem}" for server, problem in problems.items() if problem)
         raise ApiError(503, "not_ready", missing, servers=states)

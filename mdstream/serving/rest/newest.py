@@ -30,6 +30,9 @@ class NewestRecords:
     """Asks Redis for newest records; after a failure it leaves Redis alone for a second, so that answers stay fast.
 
     Each answer is None, or empty, if Redis has none or cannot say.
+
+    Attributes:
+        is_used: Whether `stores.redis.enabled` says so; Redis is not asked otherwise.
     """
 
     def __init__(self, settings: RedisSettings, connections: int, indicators: Record) -> None:
@@ -44,6 +47,7 @@ class NewestRecords:
         )
         self._client = Redis.from_pool(pool)
         self._indicators = (indicators, model_of("Indicators", indicators))
+        self.is_used = settings.enabled
         self._paused_until = 0.0
 
     async def tick(self, symbol: str) -> BaseModel | None:
@@ -70,7 +74,7 @@ class NewestRecords:
 
     async def _ask(self, ask: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - what redis-py declares holds for decoded answers too
         now = asyncio.get_running_loop().time()
-        if now < self._paused_until:
+        if not self.is_used or now < self._paused_until:
             return None
         try:
             return await ask()
@@ -80,7 +84,9 @@ class NewestRecords:
             return None
 
     async def problem(self) -> str | None:
-        """Return why Redis cannot be used now; None if it can."""
+        """Return why Redis cannot be used now; None if it can, or is not meant to be."""
+        if not self.is_used:
+            return None
         try:
             async with asyncio.timeout(2 * _TIMEOUT_SECONDS):
                 await self._client.ping()

@@ -6,8 +6,10 @@ import pytest
 import redis
 from httpx import AsyncClient
 
-from mdstream.config import RedisSettings, TimescaleSettings
-from tests.servers.serving.rows import NOON, bar, remember_latest, store_bars, store_ticks, tick
+from mdstream.config import RedisSettings, StoreSettings, TimescaleSettings
+from mdstream.serving.rest import create_app
+from tests.servers.serving.direct import asking
+from tests.servers.serving.rows import NOON, SETTINGS, bar, remember_latest, store_bars, store_ticks, tick
 
 pytestmark = pytest.mark.anyio
 
@@ -64,6 +66,20 @@ async def test_the_same_tick_from_the_database(client: AsyncClient, database: Ti
         "sequence": None,
         "conditions": ["@"],
     }
+
+
+async def test_a_redis_that_is_switched_off_is_not_asked(
+    database: TimescaleSettings, fresh_redis: RedisSettings
+) -> None:
+    store_ticks(database, tick(1, price=99.0))
+    remember_latest(fresh_redis, tick(2, price=101.0))
+    stores = StoreSettings(timescaledb=database, redis=fresh_redis.model_copy(update={"enabled": False}))
+    async with asking(create_app(SETTINGS.model_copy(update={"stores": stores}))) as client:
+        response = await client.get("/api/v1/latest/AAPL")
+        ready = await client.get("/health/ready")
+
+    assert (response.json()["price"], response.headers["X-Source"]) == (99.0, "database")
+    assert ready.json() == {"status": "ready", "servers": {"redis": "switched off", "database": "ok"}}
 
 
 async def test_redis_goes_first(client: AsyncClient, database: TimescaleSettings, fresh_redis: RedisSettings) -> None:
