@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,6 +18,12 @@ BARS_FILE = "us_equity_bars_1m_vendor_20131007_08.parquet"
 
 TRADE_COUNT = 1_042_557
 """Prints in the trades file, by its description."""
+
+DAY_ONE_TRADE_COUNT = 388_417
+"""Of these, those of the first day."""
+
+_END_OF_DAY_ONE = datetime(2013, 10, 8, 4, tzinfo=UTC)
+"""Midnight in New York."""
 
 _ELIGIBLE_CODES = ("1", "20000001")
 _SUSPICIOUS = "S"
@@ -33,12 +40,13 @@ def test_data(name: str) -> Path:
 test_data.__test__ = False  # type: ignore[attr-defined]
 
 
-def write_ticks(path: Path, *, symbols: tuple[str, ...] = (), limit: int | None = None) -> int:
+def write_ticks(path: Path, *, symbols: tuple[str, ...] = (), day_one: bool = False, limit: int | None = None) -> int:
     """Write the real trades as a parquet file of TICK columns, in the vendor's order.
 
     Args:
         path: The file to write.
         symbols: Only these; all four if empty.
+        day_one: Only those of the first day.
         limit: Only the first trades.
 
     Returns:
@@ -47,6 +55,8 @@ def write_ticks(path: Path, *, symbols: tuple[str, ...] = (), limit: int | None 
     trades = pq.read_table(test_data(TRADES_FILE))
     if symbols:
         trades = trades.filter(pc.is_in(trades["symbol"], pa.array(symbols, pa.large_string())))
+    if day_one:
+        trades = trades.filter(pc.less(trades["ts_ms"], int(_END_OF_DAY_ONE.timestamp() * 1000)))
     if limit is not None:
         trades = trades.slice(0, limit)
     pq.write_table(_as_ticks(trades), path)
