@@ -163,12 +163,8 @@ def main() -> None:
     options = parser.parse_args()
     with LocalKafka() as kafka, ExitStack() as end:
         create_topics(KafkaSettings(bootstrap_servers=kafka.bootstrap_servers), plan_topics(load_settings()))
-        pid = next(each.laddr and each.pid for each in psutil.net_connections("tcp") if _listens(each, kafka.port))
-        measure(options, kafka.bootstrap_servers, int(pid or 0), end)
-
-
-def _listens(connection: psutil._common.sconn, port: int) -> bool:
-    return connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+        broker = next(each.pid for each in psutil.net_connections("tcp") if each.laddr[1:] == (kafka.port,))
+        measure(options, kafka.bootstrap_servers, int(broker or 0), end)
 
 
 if __name__ == "__main__":

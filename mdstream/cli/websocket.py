@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from mdstream.cli.api import OPEN_TO_ALL
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors
 from mdstream.config import load_settings
@@ -28,13 +29,18 @@ def websocket(
     the same port. Kafka may come later or go away meanwhile: clients stay and are told.
     """
     # Imported here so that `mdstream --help` stays quick.
+    from mdstream.serving.access import AccessList
     from mdstream.serving.server import listen
     from mdstream.serving.websocket import serve
 
     settings = load_settings(config)
-    wanted = settings.serving.websocket_port if port is None else port
-    with listen(host or settings.serving.host, wanted) as listener:
+    if host is not None:
+        settings = settings.model_copy(update={"serving": settings.serving.model_copy(update={"host": host})})
+    serving = settings.serving
+    with listen(serving.host, serving.websocket_port if port is None else port) as listener:
         address, bound = listener.getsockname()[:2]
         shown = f"[{address}]" if ":" in address else address
         errors.print(f"WebSocket server on ws://{shown}:{bound}", soft_wrap=True)
+        if AccessList(serving).is_exposed:
+            errors.print(OPEN_TO_ALL, soft_wrap=True)
         serve(settings, listener)

@@ -58,7 +58,7 @@ def serve(app: ASGIApp, listener: socket.socket, limits: ConnectionLimits, trust
     Raises:
         ServerError: The system does not allow as many open connections.
     """
-    _allow_descriptors(limits.connections + _OTHER_DESCRIPTORS)
+    allow_connections(limits.connections, f"serving.{limits.server}.connections")
     config = uvicorn.Config(
         app,
         # A protocol is whatever makes one, as asyncio has it; uvicorn's annotation is narrower.
@@ -87,7 +87,17 @@ def _is_worth_a_line(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith(_OF_CLIENTS)
 
 
-def _allow_descriptors(needed: int) -> None:
+def allow_connections(connections: int, setting: str) -> None:
+    """Have the system allow so many open connections.
+
+    Args:
+        connections: How many.
+        setting: What is to be lowered if it does not.
+
+    Raises:
+        ServerError: It does not.
+    """
+    needed = connections + _OTHER_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return
@@ -96,5 +106,5 @@ def _allow_descriptors(needed: int) -> None:
     except (ValueError, OSError) as exc:
         raise ServerError(
             f"the system allows this process {hard} open files and connections, and it may need {needed}; "
-            "raise `ulimit -Hn`, or lower serving.rest.connections"
+            f"raise `ulimit -Hn`, or lower {setting}"
         ) from exc

@@ -130,8 +130,8 @@ class TopicReader:
 
     def _note_error(self, error: KafkaError) -> None:
         if error.name() == "_ALL_BROKERS_DOWN":
-            self._set_up(error.str())
-            self._look_at = time.monotonic() + _LOOK_WHILE_DOWN_SECONDS
+            # It may be old news.
+            self._look_at = time.monotonic()
 
     def _set_up(self, problem: str | None) -> None:
         is_up = problem is None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import resource
 import signal
 import socket
 import threading
@@ -19,6 +18,7 @@ from websockets.asyncio.server import serve as serve_websockets
 
 from mdstream.config import Settings
 from mdstream.serving.access import AccessList
+from mdstream.serving.server import allow_connections
 from mdstream.serving.websocket.counters import Counters
 from mdstream.serving.websocket.half_open import GuardedConnection, HalfOpenConnections, guarded_by
 from mdstream.serving.websocket.handshake import Handshake
@@ -30,7 +30,6 @@ from mdstream.serving.websocket.streams import text_frame
 
 _CLOSE_SECONDS = 2
 _BACKLOG = 1024
-_FILES_OF_OUR_OWN = 128
 
 logger = logging.getLogger(__name__)
 
@@ -135,14 +134,15 @@ class WebSocketServer:
 
     def _note_kafka(self, problem: str | None) -> None:
         """Tell clients that Kafka is gone, or back."""
-        first = self._problem
+        was_up, is_up = self._problem is None, problem is None
         self._problem = problem
-        self._counters.kafka_up.set(problem is None)
-        if problem is not None:
-            logger.warning("Kafka at %s does not answer: %s", self._settings.kafka.bootstrap_servers, problem)
-        elif first is not None:
+        self._counters.kafka_up.set(is_up)
+        if is_up:
             logger.info("Kafka at %s answers", self._settings.kafka.bootstrap_servers)
-        self._hub.announce(text_frame(_status(problem).encode()))
+        else:
+            logger.warning("Kafka at %s does not answer: %s", self._settings.kafka.bootstrap_servers, problem)
+        if is_up != was_up:
+            self._hub.announce(text_frame(_status(problem).encode()))
 
 
 def _status(problem: str | None) -> str:
@@ -160,8 +160,13 @@ def _quiet_logger() -> logging.Logger:
 
 
 def serve(settings: Settings, listener: socket.socket) -> None:
-    """Serve until SIGTERM or SIGINT, then say goodbye to all clients and return."""
-    _raise_file_limit(settings.serving.websocket.max_connections + settings.serving.websocket.max_half_open)
+    """Serve until SIGTERM or SIGINT, then say goodbye to all clients and return.
+
+    Raises:
+        ServerError: The system does not allow as many open connections.
+    """
+    limits = settings.serving.websocket
+    allow_connections(limits.max_connections + limits.max_half_open, "serving.websocket.max_connections")
     server = WebSocketServer(settings)
 
     async def run() -> None:
@@ -183,21 +188,3 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     except ImportError:
         return asyncio.new_event_loop
     return uvloop.new_event_loop
-
-
-def _raise_file_limit(connections: int) -> None:
-    """Allow as many open files as the connections need, as far as the system lets us."""
-    needed = connections + _FILES_OF_OUR_OWN
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft >= needed:
-        return
-    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-    if allowed < needed:
-        logger.warning(
-            "%d open files are allowed and %d connections need %d; raise the limit (ulimit -Hn) or lower "
-            "serving.websocket.max_connections",
-            allowed,
-            connections,
-            needed,
-        )

@@ -13,6 +13,7 @@ from websockets.frames import CloseCode
 
 from mdstream.config.serving import WebSocketSettings
 from mdstream.serving.access import AccessList
+from mdstream.serving.rate_limit import RateLimiter
 from mdstream.serving.websocket.channels import DEFAULT_CHANNELS
 from mdstream.serving.websocket.client import Client
 from mdstream.serving.websocket.counters import Counters, Refusal
@@ -33,34 +34,11 @@ _MOST_UNKNOWN_NAMED = 100
 
 logger = logging.getLogger(__name__)
 
+_TOO_MANY = "too_many_subscriptions"
+
 
 class _TooManyMessagesError(Exception):
     pass
-
-
-class MessageRate:
-    """Lets through so many messages a second, and twice as many at once.
-
-    Example:
-        >>> rate = MessageRate(per_second=1, now=0.0)
-        >>> [rate.allows(now) for now in (0.0, 0.0, 0.0, 1.0)]
-        [True, True, False, True]
-    """
-
-    def __init__(self, per_second: float, now: float) -> None:
-        self._per_second = per_second
-        self._most = max(1.0, 2 * per_second)
-        self._left = self._most
-        self._at = now
-
-    def allows(self, now: float) -> bool:
-        """Say whether one more may pass."""
-        self._left = min(self._most, self._left + (now - self._at) * self._per_second)
-        self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
 
 
 class Session:
@@ -90,7 +68,7 @@ class Session:
         self._access = access
         self._settings = settings
         self._counters = counters
-        self._rate = MessageRate(settings.messages_per_second, time.monotonic())
+        self._rate = RateLimiter(settings.messages_per_second, settings.message_burst)
 
     async def run(self, greeting: Callable[[], str | None]) -> None:
         """Talk until the connection ends.
@@ -147,7 +125,7 @@ class Session:
             self._hub.remove(client)
 
     async def _answer(self, client: Client, text: str | bytes) -> None:
-        if not self._rate.allows(time.monotonic()):
+        if self._rate.wait("", time.monotonic()) > 0:
             raise _TooManyMessagesError
         try:
             message = parse_message(text)
@@ -196,6 +174,3 @@ class Session:
         self._hub.unsubscribe(client, unwanted)
         left = sorted(client.symbols)
         await self._connection.send(encode("unsubscribed", symbols=unwanted.symbols, left=left))
-
-
-_TOO_MANY = "too_many_subscriptions"
