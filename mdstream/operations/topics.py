@@ -94,7 +94,7 @@ def create_topics(settings: KafkaSettings, plans: Sequence[TopicPlan]) -> tuple[
         SinkUnavailableError: Kafka cannot be reached.
         ConfigError: It refuses a topic as it is configured.
     """
-    with _admin(settings) as admin:
+    with admin_client(settings) as admin:
         existing = {topic["name"]: len(topic["partitions"]) for topic in _describe(admin)}
         created = tuple(plan.name for plan in plans if plan.name not in existing and _create(admin, plan))
     for plan in plans:
@@ -119,13 +119,18 @@ def describe_topics(settings: KafkaSettings, names: Iterable[str]) -> tuple[Topi
     Raises:
         SinkUnavailableError: Kafka cannot be reached.
     """
-    with _admin(settings) as admin:
+    with admin_client(settings) as admin:
         found = {topic["name"]: topic for topic in _describe(admin)}
         return tuple(_state(admin, found[name]) for name in names if name in found)
 
 
 @contextmanager
-def _admin(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
+def admin_client(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
+    """Connect for administration until the end of the block.
+
+    Raises:
+        SinkUnavailableError: Kafka cannot be reached, or stops answering.
+    """
     servers = _reachable(settings)
     try:
         with KafkaAdminClient(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mdstream.local.demo.progress import records_behind
+from mdstream.operations.checkpoints import reached_offsets, records_behind
 
 _BATCH = """v1
 {"batchWatermarkMs":0,"batchTimestampMs":1763800000000,"conf":{}}
@@ -31,3 +31,12 @@ def test_newest_finished_batch_counts(tmp_path: Path) -> None:
         _write_batch(tmp_path, number, first=number, second=2 * number, done=done)
     assert records_behind(tmp_path, "tick_data", {0: 15, 1: 20}) == 5
     assert records_behind(tmp_path, "tick_data", {0: 15, 1: 20, 2: 100}) == 105
+
+
+def test_a_query_of_several_sources(tmp_path: Path) -> None:
+    """As `live_bars` has one a partition; a file source and one without data count nowhere."""
+    _write_batch(tmp_path, 7, first=5, second=6, done=True)
+    sources = ('{"tick_data":{"0":5}}', "-", '{"tick_data":{"1":9}}', '{"logOffset":3}', '{"other":{"0":1}}')
+    (tmp_path / "offsets" / "7").write_text("\n".join(["v1", "{}", *sources]))
+    assert reached_offsets(tmp_path) == {"tick_data": {0: 5, 1: 9}, "other": {0: 1}}
+    assert reached_offsets(tmp_path / "nowhere") == {}
