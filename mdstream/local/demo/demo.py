@@ -16,12 +16,13 @@ from urllib.parse import quote, urlencode
 
 from mdstream.config import Settings
 from mdstream.errors import ServerError
-from mdstream.local.demo.meter import Latency, Meter, Snapshot
+from mdstream.local.demo.meter import Meter, Snapshot
 from mdstream.local.demo.processes import DemoOptions, DemoProcesses, example_symbol, with_checkpoints
 from mdstream.local.jars import KAFKA_SERVER_PACKAGE, are_cached, fetch_jars
 from mdstream.local.java import find_java
 from mdstream.local.server import HOST
 from mdstream.local.servers import LocalServers
+from mdstream.operations.latency import Latency
 from mdstream.operations.maintain import maintain_stores
 from mdstream.operations.topics import create_topics, plan_topics
 from mdstream.schemas import BAR, STORED_TICK
