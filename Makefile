@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: setup setup-dev demo train-ml test lint bench clean
+.PHONY: setup setup-dev demo metrics train-ml test lint bench clean
 
 setup: $(VENV)/.installed
 
@@ -28,6 +28,9 @@ demo: setup
 
 train-ml: setup
 	$(BIN)/mdstream train $(ARGS)
+
+metrics: setup
+	$(BIN)/mdstream metrics $(ARGS)
 
 lint: setup-dev
 	$(BIN)/ruff check .

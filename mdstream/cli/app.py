@@ -22,6 +22,7 @@ from mdstream.cli.evaluate import evaluate
 from mdstream.cli.indicators import indicators
 from mdstream.cli.ingest import ingest, replay
 from mdstream.cli.maintain import maintain
+from mdstream.cli.metrics import metrics
 from mdstream.cli.predict import predict
 from mdstream.cli.rebuild import rebuild
 from mdstream.cli.run import run
@@ -55,6 +56,7 @@ app.command()(alerts)
 app.command()(api)
 app.command()(websocket)
 app.command()(dashboard)
+app.command()(metrics)
 app.command()(doctor)
 
 

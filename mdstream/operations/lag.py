@@ -146,8 +146,9 @@ def _newest_ingest_micros(settings: KafkaSettings, bars: TopicState) -> int | No
         last: dict[int, int | None] = {}
         while len(last) < len(places) and (messages := consumer.consume(1, _ANSWER_SECONDS)):
             message = messages[0]
-            value = None if message.error() else message.value()
-            if value is not None:
+            if message.error():
+                return None
+            if (value := message.value()) is not None:
                 last.setdefault(int(message.partition() or 0), ingest_micros(value))
     return max((ingested for ingested in last.values() if ingested is not None), default=None)
 
