@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +15,8 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
 from tests.servers.serving.websocket.running import ANSWER_SECONDS, Exchange, Running, Talk
+
+README = Path(__file__).parents[4] / "README.md"
 
 
 def test_subscribing_brings_the_last_state_and_what_follows(server: Running, exchange: Exchange, symbol: str) -> None:
@@ -135,6 +141,22 @@ def test_a_flood_of_messages_ends_the_connection(server: Running, exchange: Exch
     assert caught.value.rcvd.code == 1008
     assert heard[-1]["code"] == "too_many_messages"
     assert server.refused("message_rate") == before + 1
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="the JavaScript of the README needs node")
+def test_the_javascript_of_the_readme_works_as_it_stands(server: Running, exchange: Exchange) -> None:
+    [program] = re.findall(r"```js\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    exchange.trade("AAPL")
+    with subprocess.Popen(
+        ["node", "--experimental-websocket", "-e", program.replace(":8001", f":{server.port}")],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as page:
+        assert page.stdout is not None
+        shown = page.stdout.readline()
+        page.kill()
+
+    assert shown == "AAPL 1min 100\n"
 
 
 def test_plain_http_on_the_same_port(server: Running, exchange: Exchange, symbol: str) -> None:
