@@ -240,10 +240,12 @@ mdstream.figure = (() => {
     };
     for (const pane of panes) {
       const prices = pane.name === "prices";
+      const range = prices ? scale : paneRange(pane, seen);
+      const large = Math.max(...range.map(Math.abs)) >= 10000;
       layout[`yaxis${pane.axis.slice(1)}`] = {
-        domain: pane.domain, side: "right", fixedrange: true, range: prices ? scale : paneRange(pane, seen),
+        domain: pane.domain, side: "right", fixedrange: true, range,
         ...(pane.study && pane.study.levels.length ? { tickvals: pane.study.levels } : { nticks: prices ? 8 : 3 }),
-        tickformat: prices ? `,.${view.decimals}f` : "~s", ...lines, ...crosshair,
+        tickformat: prices ? `,.${view.decimals}f` : large ? "~s" : ".4~g", ...lines, ...crosshair,
       };
     }
     return layout;
