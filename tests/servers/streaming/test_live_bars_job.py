@@ -50,7 +50,7 @@ def settings_of(topics: TestTopics, folder: Path, trigger: str, lateness_seconds
     return Settings(
         kafka=topics.settings,
         spark=SparkSettings(checkpoint_location=str(folder), real_time_trigger=trigger),
-        ticks=TickSettings(allowed_lateness_seconds=lateness_seconds),
+        ticks=TickSettings(allowed_lateness_seconds=lateness_seconds, primary_source={"A": "primary"}),
     )
 
 
@@ -81,11 +81,17 @@ def expected_bars(spark: SparkSession, settings: Settings, ticks: list[Row]) -> 
 
 
 def market(symbol: str, seed: int, count: int, start: float = 0.0) -> list[Row]:
-    """Ticks of twenty minutes, out of order, no two at one time."""
+    """Ticks of twenty minutes of the symbol's primary source, out of order, no two at one time."""
     random = Random(seed)
     seconds = random.sample(range(1200 * 1000), count)
     return [
-        tick(symbol, start + time / 1000, round(random.uniform(10, 20), 2), round(random.uniform(0.1, 99), 4))
+        tick(
+            symbol,
+            start + time / 1000,
+            round(random.uniform(10, 20), 2),
+            round(random.uniform(0.1, 99), 4),
+            source="primary",
+        )
         for time in seconds
     ]
 
@@ -94,13 +100,15 @@ def test_bars_arrive_while_the_batch_is_under_way_and_bad_records_stop_nothing(
     spark: SparkSession, topics: TestTopics, tmp_path: Path
 ) -> None:
     settings = settings_of(topics, tmp_path, "5 minutes")
-    ticks = [tick("A", 1, 10.0, 2.0), tick("B", 61, 20.0, 0.5)]
+    ticks = [tick("A", 1, 10.0, 2.0, source="primary"), tick("B", 61, 20.0, 0.5, source="other")]
     with live(spark, settings) as query:
-        topics.put(0, wire(ticks[0]), b"no tick", b"\xff", wire(tick("A", 2, -1.0)))
+        topics.put(0, wire(ticks[0]), b"no tick", b"\xff", wire(tick("A", 2, -1.0, source="primary")))
+        topics.put(0, wire(tick("A", 1, 99.0, 2.0, source="other")))
         topics.put(1, b"", wire(ticks[1]))
         topics.await_bars(expected_bars(spark, settings, ticks))
         assert {bar["window"] for bar in topics.newest().values()} == {"1min", "5min", "15min"}
-        ticks += [tick("A", 0.5, 12.0, 1.0), tick("A", 59.999999, 11.0, 1.0), tick("A", 60, 13.0, 3.0)]
+        trades_of_a = ((0.5, 12.0, 1.0), (59.999999, 11.0, 1.0), (60, 13.0, 3.0))
+        ticks += [tick("A", *trade, source="primary") for trade in trades_of_a]
         topics.put(0, *(wire(row) for row in ticks[2:]))
         topics.await_bars(expected_bars(spark, settings, ticks))
         if trigger_for(spark, settings.spark).real_time:
@@ -146,7 +154,7 @@ def test_a_partition_hours_behind_loses_nothing_to_the_others(
 ) -> None:
     # An hour would be late by far: it is the partitions' own watermarks that keep it.
     settings = settings_of(topics, tmp_path, "5 seconds", lateness_seconds=60)
-    ahead = [tick("A", 6 * _HOUR + minute * 60.0, 10.0 + minute) for minute in range(4)]
+    ahead = [tick("A", 6 * _HOUR + minute * 60.0, 10.0 + minute, source="primary") for minute in range(4)]
     behind = [tick("B", minute * 60.0, 20.0 + minute) for minute in range(4)]
     with live(spark, settings) as query:
 
