@@ -1,0 +1,1 @@
+"""Grafana's dashboards, made with grafana-foundation-sdk: `python -m mdstream.monitoring.dashboards` writes them."""
