@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from mdstream.config import Settings
-from mdstream.errors import SinkError
+from mdstream.errors import InvalidInputError, SinkError
 from mdstream.forecasting.closing import CLOSED_BAR, read_closed_bar
 from mdstream.forecasting.predictor import forecasts_of
 from mdstream.forecasting.realised import realised_scores
@@ -38,13 +38,11 @@ def _models_in(folder: Path) -> ModelStore:
 class Predictions:
     """Makes forecasts from analysed bars, and says now and then in the log what became of them.
 
-    The folder of the models must be there for every executor. A model that cannot be used never stops the job.
+    The folder of the models must be there for every executor. A model that cannot be used never stops the job,
+    nor does a horizon that is not a multiple of the shortest window.
 
     Args:
         settings: The models, the horizons, and what is said without a model.
-
-    Raises:
-        InvalidInputError: A horizon is not a multiple of the shortest window.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -52,9 +50,17 @@ class Predictions:
         self._forecasting = settings.forecasting
         self._window = min(settings.windows, key=lambda window: window.seconds)
         self._scored_at = time.monotonic()
-        for horizon in self._forecasting.horizons_minutes:
-            steps_of(self._window, horizon)
+        self._horizons = tuple(filter(self._is_possible, self._forecasting.horizons_minutes))
         ModelStore(self._forecasting.models).log_contents()
+
+    def _is_possible(self, horizon_minutes: int) -> bool:
+        try:
+            steps_of(self._window, horizon_minutes)
+        except InvalidInputError as exc:
+            # No reason to stop a job: who configures other windows may not want forecasts at all.
+            logger.warning("there will be no forecasts %d minutes ahead: %s", horizon_minutes, exc)
+            return False
+        return True
 
     def __call__(self, analysed: DataFrame) -> DataFrame:
         """Return rows of PREDICTION, one for each bar that has just closed and each horizon, if there is a model.
@@ -64,7 +70,7 @@ class Predictions:
         """
         self._log_scores()
         # The workers' folder is not the driver's.
-        folder, horizons = self._forecasting.models.resolve(), self._forecasting.horizons_minutes
+        folder, horizons = self._forecasting.models.resolve(), self._horizons
         naive = self._forecasting.naive_without_model
 
         def forecast(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -13,10 +13,11 @@ import pytest
 from pyspark.sql import SparkSession
 
 from mdstream.config import ForecastSettings, Settings
-from mdstream.errors import InvalidInputError
+from mdstream.forecasting.closing import closed_bar
 from mdstream.forecasting.samples import ClosedBars
 from mdstream.forecasting.store import ModelStore, TrainedModel
 from mdstream.forecasting.training import train
+from mdstream.indicators.history import BAR_TYPE
 from mdstream.schemas import PREDICTION
 from mdstream.streaming import Predictions, analyse_stream
 from mdstream.streaming.warm_up import WarmUp
@@ -172,9 +173,22 @@ def test_nothing_is_said_of_the_past_nor_by_a_model_that_has_seen_it(
     assert made == [[], []]
 
 
-def test_a_horizon_between_bars_is_refused_at_the_start() -> None:
+def test_a_horizon_between_bars_stops_nothing(
+    spark: SparkSession, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     settings = Settings.model_validate(
-        {"window_configurations": [{"name": "2min", "duration": 120}], "forecasting": {"horizons_minutes": [5]}}
+        {
+            "window_configurations": [{"name": "2min", "duration": 120}],
+            "forecasting": {"horizons_minutes": [5], "naive_without_model": True, "models": tmp_path},
+        }
     )
-    with pytest.raises(InvalidInputError, match="a horizon of 5 minutes cannot be forecast from bars of 2min"):
-        Predictions(settings)
+    predictions = Predictions(settings)
+    assert "no forecasts 5 minutes ahead: a horizon of 5 minutes cannot be forecast from bars of 2min" in caplog.text
+
+    end = np.datetime64(now().replace(tzinfo=None), "us")
+    bars = np.zeros(2, BAR_TYPE)
+    bars["window_end"] = [end, end + np.timedelta64(2, "m")]
+    closed = closed_bar(bars, bars, None)
+    # As Arrow and in one partition: one Python worker starts, not one a slot.
+    frame = spark.createDataFrame(pa.table({"symbol": ["A"], "closed_bar": [closed]})).coalesce(1)
+    assert predictions(frame).collect() == []
