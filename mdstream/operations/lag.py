@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from confluent_kafka import TopicPartition as Place
 from kafka import KafkaAdminClient, TopicPartition
+from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError
 
 from mdstream.config import KafkaSettings, Settings
 from mdstream.operations.checkpoints import reached_offsets
@@ -23,6 +24,7 @@ LIVE_BARS = "live_bars"
 
 _ALERTS = "alerts"
 _ANSWER_SECONDS = 5.0
+_WITHOUT_COORDINATOR = (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError)
 
 logger = logging.getLogger(__name__)
 
@@ -154,7 +156,12 @@ def _newest_ingest_micros(settings: KafkaSettings, bars: TopicState) -> int | No
 
 
 def _of_alerts(admin: KafkaAdminClient, group: str, topics: Mapping[str, TopicState]) -> Iterator[ReaderLag]:
-    committed = admin.list_group_offsets(group).get(group, {})
+    try:
+        committed = admin.list_group_offsets(group).get(group, {})
+    except _WITHOUT_COORDINATOR as exc:
+        # A new broker makes what keeps groups when it is first asked for it.
+        logger.info("Kafka cannot say now how far the group %s is: %s", group, exc)
+        return
     reached = {place.partition: found.offset for place, found in committed.items() if place.topic == ANOMALY.topic}
     if reached and str(ANOMALY.topic) in topics:
         yield _lag(_ALERTS, topics[str(ANOMALY.topic)], reached)
