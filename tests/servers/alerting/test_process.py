@@ -10,9 +10,10 @@ import pytest
 from mdstream.config import RedisSettings, Settings
 from mdstream.local import LocalKafka
 from mdstream.schemas import ANOMALY
+from tests.http_server import Answer
 from tests.servers.alerting.office import Topic, configured, process
 from tests.servers.feeds.consuming import create, settings_of
-from tests.slack_server import OK, Answer, SlackServer
+from tests.slack_server import OK, SlackServer
 from tests.unit.alerting.alerts import minute
 from tests.waiting import until
 

@@ -15,9 +15,10 @@ from mdstream.config import KafkaSettings, RedisSettings, Settings
 from mdstream.errors import AlertError
 from mdstream.local import LocalKafka, LocalRedis
 from mdstream.schemas.keys import alert_cooldown_key
+from tests.http_server import Answer
 from tests.servers.alerting.office import Topic, configured, serving
 from tests.servers.feeds.consuming import create, settings_of
-from tests.slack_server import OK, Answer, SlackServer
+from tests.slack_server import OK, SlackServer
 from tests.unit.alerting.alerts import alert, minute
 from tests.waiting import until
 

@@ -18,7 +18,8 @@ from mdstream.alerting.dispatcher import Dispatcher
 from mdstream.alerting.sender import Sender
 from mdstream.alerting.slack import SlackChannel
 from mdstream.config import AlertSettings, RedisSettings
-from tests.slack_server import OK, Answer, SlackServer
+from tests.http_server import Answer
+from tests.slack_server import OK, SlackServer
 from tests.unit.alerting.alerts import alert, minute, wire
 from tests.waiting import until
 

@@ -16,7 +16,8 @@ from mdstream.alerting import LogChannel, open_channel
 from mdstream.alerting.slack import SlackChannel
 from mdstream.config import AlertSettings
 from mdstream.errors import AlertDelayedError, AlertError, ConfigError, MissingDependencyError
-from tests.slack_server import SECRET_PATH, Answer, SlackServer
+from tests.http_server import Answer
+from tests.slack_server import SECRET_PATH, SlackServer
 from tests.unit.alerting.alerts import NOON, alert
 
 

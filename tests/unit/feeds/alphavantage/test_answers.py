@@ -48,18 +48,18 @@ def test_the_vendors_own_example_is_a_hundred_ticks_oldest_first() -> None:
     ],
 )
 def test_wall_time_is_that_of_new_york_with_its_summer_time(wall: str, hour_utc: int) -> None:
-    [tick] = read_answer(bars((wall, 86.5, 100)).body, "IBM").ticks
+    [tick] = read_answer(bars((wall, 86.5, 100)).content, "IBM").ticks
     time = from_micros(tick["event_time"])
     assert (time.hour, time.minute, time.second) == (hour_utc, 30, 59)
 
 
 def test_delayed_data_are_known_although_their_name_has_a_remark() -> None:
     series = "Time Series (1min) - DATA DELAYED BY 15 MINUTES"
-    assert len(read_answer(bars(("2024-03-08 09:30:00", 86.5, 100), series=series).body, "IBM").ticks) == 1
+    assert len(read_answer(bars(("2024-03-08 09:30:00", 86.5, 100), series=series).content, "IBM").ticks) == 1
 
 
 def test_a_minute_without_trades_gives_no_tick() -> None:
-    answer = read_answer(bars(("2024-03-08 09:30:00", 86.5, 0), ("2024-03-08 09:31:00", 86.6, 7)).body, "IBM")
+    answer = read_answer(bars(("2024-03-08 09:30:00", 86.5, 0), ("2024-03-08 09:31:00", 86.6, 7)).content, "IBM")
     assert [tick["size"] for tick in answer.ticks] == [7.0]
     assert not answer.rejects
 
@@ -137,7 +137,7 @@ def test_every_refusal_is_known_behind_its_http_200(
     message: dict[str, str], error: type[MdstreamError], text: str
 ) -> None:
     with pytest.raises(error, match=text) as raised:
-        read_answer(said(message).body, "IBM")
+        read_answer(said(message).content, "IBM")
     assert type(raised.value) is error
 
 

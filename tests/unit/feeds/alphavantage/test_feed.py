@@ -17,9 +17,11 @@ from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds import FeedBatch, WireTick
 from mdstream.feeds.alphavantage import AlphaVantageAccount, AlphaVantageFeed
 from mdstream.feeds.supervision import LiveFeed, Supervision
+from tests.http_server import Answer
 from tests.unit.feeds.alphavantage.test_answers import BAD_CALL, BURST, DAILY, OLD_NOTE, PREMIUM
-from tests.unit.feeds.alphavantage.vendor_server import KEY, AlphaVantageServer, Answer, bars, said
+from tests.unit.feeds.alphavantage.vendor_server import KEY, AlphaVantageServer, bars, said
 from tests.unit.feeds.clock import ManualClock
+from tests.unit.feeds.taking import take
 
 _DEADLINE = 20
 _DAY = "2024-03-08"
@@ -44,18 +46,6 @@ async def opened(server: AlphaVantageServer, clock: ManualClock, *symbols: str, 
     await feed.connect()
     await feed.subscribe(symbols or ["IBM"])
     return feed
-
-
-async def take(feed: AlphaVantageFeed, count: int) -> tuple[list[WireTick], list[FeedBatch]]:
-    """Return the first `count` ticks, then close the feed."""
-    ticks: list[WireTick] = []
-    batches: list[FeedBatch] = []
-    async for batch in feed:
-        ticks.extend(batch.ticks)
-        batches.append(batch)
-        if len(ticks) >= count:
-            await feed.close()
-    return ticks, batches
 
 
 def serve_and_take(
@@ -138,10 +128,10 @@ def test_waits_grow_while_calls_fail() -> None:
 @pytest.mark.parametrize(
     ("failure", "seconds"),
     [
-        (Answer(b"", 503), 0.25),
-        (Answer(b"", 503, {"Retry-After": "30"}), 30),
-        (Answer(b"", 429, {"Retry-After": "soon"}), 0.25),
-        (Answer(b"short", headers={"Content-Length": "1000"}), 0.25),
+        (Answer(503, b""), 0.25),
+        (Answer(503, b"", {"Retry-After": "30"}), 30),
+        (Answer(429, b"", {"Retry-After": "soon"}), 0.25),
+        (Answer(200, b"short", headers={"Content-Length": "1000"}), 0.25),
     ],
 )
 def test_a_server_that_is_in_trouble_is_asked_again(failure: Answer, seconds: float) -> None:
@@ -170,7 +160,7 @@ def test_a_server_that_is_not_there_is_waited_for(caplog: pytest.LogCaptureFixtu
     [
         (said({"Information": PREMIUM}), "premium endpoint.* feeds.alphavantage.entitlement"),
         (said({"Error Message": BAD_CALL}), "no bars of IBM: Invalid API call.*; there is no other symbol"),
-        (Answer(b"", 403), "alphavantage refuses us: HTTP 403 Forbidden"),
+        (Answer(403), "alphavantage refuses us: HTTP 403 Forbidden"),
     ],
 )
 def test_who_is_refused_for_good_does_not_ask_again(answer: Answer, message: str) -> None:
@@ -214,7 +204,7 @@ def test_malformed_answers_are_kept_beside_the_good_ones_and_once() -> None:
     body["Time Series (1min)"][f"{_DAY} 09:33:00"] = {"4. close": "-1", "5. volume": "1"}
     later = orjson.loads(orjson.dumps(body))
     later["Time Series (1min)"][f"{_DAY} 09:34:00"] = {"4. close": "86.5", "5. volume": "34"}
-    plan = [bars(FIRST), Answer(b"<html>"), said(body), said(later)]
+    plan = [bars(FIRST), Answer(200, b"<html>"), said(body), said(later)]
     _, ticks, batches = serve_and_take(plan, 2)
     assert [tick["size"] for tick in ticks] == [31.0, 34.0]
     reasons = [reject.reason for batch in batches for reject in batch.rejects]
@@ -232,7 +222,7 @@ def test_a_stop_gives_up_the_call_that_is_under_way() -> None:
         await feed.close()
         assert (await taking)[0] == []
 
-    with AlphaVantageServer(Answer(b"", held=True)).running() as server:
+    with AlphaVantageServer(Answer(200, held=True)).running() as server:
         run(test)
 
 
@@ -289,7 +279,7 @@ def test_a_wrong_key_ends_the_feed_at_once(caplog: pytest.LogCaptureFixture) -> 
 )
 def test_a_key_that_is_repeated_to_us_is_blacked_out(message: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
-        _, _, batches = serve_and_take([said(message), Answer(KEY.encode()), bars(FIRST), bars(FIRST, SECOND)])
+        _, _, batches = serve_and_take([said(message), Answer(200, KEY), bars(FIRST), bars(FIRST, SECOND)])
     assert batches[0].rejects[0].payload == b"***"
     assert "HTTP Request: GET" in caplog.text, "the address is logged, without the key"
     assert_never_shown(KEY, caplog)

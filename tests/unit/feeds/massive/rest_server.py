@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
+
+from tests.http_server import Answer, LocalHttpServer, Request
 
 KEY = "k3y-of-the-account"
 HOST = "https://api.massive.com"
@@ -21,25 +19,20 @@ MINUTE_NANOS = 60_000_000_000
 Record = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What is answered in place of the data; `held` answers only when the server is stopped."""
-
-    status: int
-    body: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
-    held: bool = False
-
-
 def error(status: int, kind: str, field_name: str, text: str, **headers: str) -> Answer:
-    return Answer(status, json.dumps({"status": kind, "request_id": "6a7e4663", field_name: text}), headers)
+    body = {"status": kind, "request_id": "6a7e4663", field_name: text}
+    return said(body, status, {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def said(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    return Answer(status, json.dumps(body).encode(), headers or {})
 
 
 THROTTLED = error(429, "ERROR", "error", "You've exceeded the maximum requests per minute, please wait.")
 NOT_IN_PLAN = error(403, "NOT_AUTHORIZED", "message", "You are not entitled to this data. Please upgrade your plan.")
 
 
-class MassiveRestServer:
+class MassiveRestServer(LocalHttpServer):
     """Answers as planned, then with its data.
 
     Attributes:
@@ -51,53 +44,20 @@ class MassiveRestServer:
     """
 
     def __init__(self, page_rows: int = 50_000) -> None:
+        super().__init__()
         self.trades: dict[str, list[Record]] = {}
         self.bars: dict[str, list[Record]] = {}
         self.page_rows = page_rows
         self.plan: deque[Answer | None] = deque()
         self.calls: list[str] = []
-        self.stopped = threading.Event()
-        outer = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                outer.calls.append(self.path)
-                answer = outer.answer(self.path, self.headers.get("Authorization", ""))
-                if answer.held:
-                    outer.stopped.wait(60)
-                    self.close_connection = True
-                    return
-                content = answer.body.encode()
-                self.send_response(answer.status)
-                for name, value in answer.headers.items():
-                    self.send_header(name.replace("_", "-"), value)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, *_: object) -> None:
-                """Keep the test's output quiet."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+    def answer_to(self, request: Request) -> Answer:
+        self.calls.append(request.path)
+        return self.answer(request.path, request.headers.get("Authorization", ""))
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    @contextmanager
-    def running(self) -> Iterator[MassiveRestServer]:
-        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield self
-        finally:
-            self.stopped.set()
-            self._server.shutdown()
-            thread.join()
-            self._server.server_close()
+        return self.address
 
     def answer(self, path: str, authorization: str) -> Answer:
         if authorization != f"Bearer {KEY}":
@@ -114,7 +74,7 @@ class MassiveRestServer:
             bars = [bar for bar in self.bars.get(names[4], []) if first <= bar["t"] <= last]
             return self._page(parts.path, query, bars)
         if parts.path.startswith("/v3/reference/tickers/") and names[4] in {*self.trades, *self.bars}:
-            return Answer(200, json.dumps({"status": "OK", "results": {"ticker": names[4]}}))
+            return said({"status": "OK", "results": {"ticker": names[4]}})
         return error(404, "NOT_FOUND", "message", "Ticker not found.")
 
     def _trades(self, symbol: str, query: dict[str, str]) -> list[Record]:
@@ -133,7 +93,7 @@ class MassiveRestServer:
             query = {name: value for name, value in query.items() if name != "cursor"}
             cursor = base64.urlsafe_b64encode(json.dumps({**query, "offset": after}).encode()).decode()
             body["next_url"] = f"{HOST}{path}?{urlencode({'cursor': cursor})}"
-        return Answer(200, json.dumps(body))
+        return said(body)
 
 
 def trade(number: int, nanos: int, **changes: object) -> Record:

@@ -12,7 +12,8 @@ from pydantic import SecretStr
 from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds import FeedBatch
 from mdstream.feeds.massive import AccessError, BackfillProgress, MassiveRest, Span, TradeBackfill
-from tests.unit.feeds.massive.rest_server import KEY, NOT_IN_PLAN, Answer, MassiveRestServer, error, trade
+from tests.http_server import Answer
+from tests.unit.feeds.massive.rest_server import KEY, NOT_IN_PLAN, MassiveRestServer, error, trade
 from tests.unit.feeds.massive.test_rest import QUICK, START
 from tests.waiting import until
 

@@ -17,11 +17,11 @@ from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds.massive import AccessError, MassiveRest
 from mdstream.feeds.massive.rest import minute_bars_path, trades_path
 from mdstream.feeds.supervision import Supervision
+from tests.http_server import Answer
 from tests.unit.feeds.massive.rest_server import (
     KEY,
     NOT_IN_PLAN,
     THROTTLED,
-    Answer,
     MassiveRestServer,
     error,
     minute_bar,

@@ -13,9 +13,10 @@ from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.server import ServerConnection
 
 from mdstream.errors import FeedError
-from mdstream.feeds import FeedBatch, WireTick
+from mdstream.feeds import WireTick
 from mdstream.feeds.supervision import Overflow, Supervision
 from mdstream.feeds.websocket import BinanceVenue, EvictedError, WebSocketFeed
+from tests.unit.feeds.taking import take
 from tests.unit.feeds.websocket.venue_server import (
     KEY,
     KEYED,
@@ -41,18 +42,6 @@ def vendor(request: pytest.FixtureRequest) -> Vendor:
 
 def run(test: Callable[[], Coroutine[None, None, None]]) -> None:
     asyncio.run(asyncio.wait_for(test(), _DEADLINE))
-
-
-async def take(feed: WebSocketFeed, count: int) -> tuple[list[WireTick], list[FeedBatch]]:
-    """Return the first `count` ticks, then close the feed."""
-    ticks: list[WireTick] = []
-    batches: list[FeedBatch] = []
-    async for batch in feed:
-        ticks.extend(batch.ticks)
-        batches.append(batch)
-        if len(ticks) >= count:
-            await feed.close()
-    return ticks, batches
 
 
 async def until(condition: Callable[[], bool]) -> None:

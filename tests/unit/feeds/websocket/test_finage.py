@@ -10,8 +10,9 @@ from pydantic import SecretStr
 from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds.validation import refusal
 from mdstream.feeds.websocket import FinageVenue, WebSocketFeed
+from tests.unit.feeds.taking import take
 from tests.unit.feeds.websocket.any_frames import any_frames
-from tests.unit.feeds.websocket.test_feed import QUICK, run, take
+from tests.unit.feeds.websocket.test_feed import QUICK, run
 from tests.unit.feeds.websocket.venue_server import KEY, FinageServer, running
 
 ADDRESS = "wss://assigned.finage.ws:7003"

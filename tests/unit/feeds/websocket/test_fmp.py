@@ -11,8 +11,9 @@ from websockets.asyncio.server import ServerConnection
 from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds.validation import refusal
 from mdstream.feeds.websocket import EvictedError, FmpVenue, WebSocketFeed
+from tests.unit.feeds.taking import take
 from tests.unit.feeds.websocket.any_frames import any_frames
-from tests.unit.feeds.websocket.test_feed import QUICK, run, subscribed, take
+from tests.unit.feeds.websocket.test_feed import QUICK, run, subscribed
 from tests.unit.feeds.websocket.venue_server import KEY, FmpServer, VendorServer, running, sending
 
 VENUE = FmpVenue(SecretStr(KEY))

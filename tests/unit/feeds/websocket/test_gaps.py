@@ -16,10 +16,10 @@ from mdstream.feeds import WireTick
 from mdstream.feeds.massive import MassiveHistory, MassiveRest
 from mdstream.feeds.supervision import Supervision
 from mdstream.feeds.websocket import WebSocketFeed
+from tests.http_server import Answer
 from tests.unit.feeds.massive.rest_server import (
     KEY,
     NOT_IN_PLAN,
-    Answer,
     MassiveRestServer,
     Record,
     error,

@@ -14,8 +14,9 @@ from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds.validation import refusal
 from mdstream.feeds.websocket import EvictedError, MassiveVenue, WebSocketFeed
 from tests.real_trades import test_data
+from tests.unit.feeds.taking import take
 from tests.unit.feeds.websocket.any_frames import any_frames
-from tests.unit.feeds.websocket.test_feed import QUICK, run, subscribed, take, until
+from tests.unit.feeds.websocket.test_feed import QUICK, run, subscribed, until
 from tests.unit.feeds.websocket.venue_server import KEY, MassiveServer, VendorServer, running, sending
 
 SPECIFICATION = "vendor_fixtures/massive_ws_stocks_schema_and_examples.json"
