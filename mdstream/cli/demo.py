@@ -168,6 +168,7 @@ def _addresses(running: Demo) -> Table:
     table.add_row("bars", running.bars_url)
     table.add_row("API", f"http://127.0.0.1:{running.rest_port}/docs")
     table.add_row("WebSocket", running.websocket_url)
+    table.add_row("metrics", f"http://127.0.0.1:{running.rest_port}/metrics")
     table.add_row("Kafka", running.servers.kafka.bootstrap_servers)
     table.add_row("database", f"postgresql://{database.user}@{database.host}:{database.port}/{database.database}")
     table.add_row("Redis", f"redis://127.0.0.1:{running.servers.redis.port}")

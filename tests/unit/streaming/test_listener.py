@@ -79,7 +79,7 @@ def registry() -> CollectorRegistry:
 
 def test_a_batch_as_metrics(registry: CollectorRegistry) -> None:
     metrics = QueryMetrics(registry, counts_state_rows=True)
-    metrics.onQueryStarted(QueryStartedEvent(_ID, _RUN, "store_ticks", "2026-11-22T22:42:00.739Z", []))
+    metrics.onQueryStarted(QueryStartedEvent(_ID, _RUN, "store_ticks", "2026-11-22T22:42:00.739Z", set()))
     metrics.onQueryProgress(progress("store_ticks"))
     metrics.onQueryProgress(progress("store_ticks"))
 
