@@ -56,6 +56,7 @@ class FeedOptions:
     shift: Shift | None = None
     rate: float = 1000.0
     ticks: int | None = None
+    history_minutes: int = 0
     seed: int = 0
     late_share: float = 0.0
     duplicate_share: float = 0.0
@@ -149,6 +150,7 @@ def _synthetic_feed(
         seed=options.seed,
         late_share=options.late_share,
         duplicate_share=options.duplicate_share,
+        history_minutes=options.history_minutes,
     )
     return SyntheticFeed(market, limit=options.ticks), names
 

@@ -92,6 +92,9 @@ def ingest(  # one parameter an option
     ticks: Annotated[
         int | None, typer.Option("--ticks", min=1, help="synthetic: end after this many.", show_default=False)
     ] = None,
+    history_minutes: Annotated[
+        int, typer.Option("--history", min=0, help="synthetic: minutes before now whose ticks come first, at once.")
+    ] = 0,
     seed: Annotated[int, typer.Option("--seed", min=0, help="synthetic: the same seed gives the same ticks.")] = 0,
     late_share: Annotated[
         float, typer.Option("--late-share", min=0, max=1, help="synthetic: share of ticks reported late.")
@@ -129,6 +132,7 @@ def ingest(  # one parameter an option
         shift=shift,
         rate=rate,
         ticks=ticks,
+        history_minutes=history_minutes,
         seed=seed,
         late_share=late_share,
         duplicate_share=duplicate_share,

@@ -18,6 +18,7 @@ from mdstream.feeds.validation import symbol_refusal
 NAME = "synthetic"
 
 _BLOCK = 1024
+_HISTORY_TICKS = 10  # a minute and symbol, on average
 _SESSION_SECONDS = 6.5 * 3600
 _VOLATILITY = 2e-4  # of the logarithm of the price, per square root of a second
 _PULL = 1 / 3600  # per second, back to where the price started
@@ -39,9 +40,12 @@ class MarketOptions:
         seed: The same seed gives the same ticks, but for the time at which they begin.
         late_share: Share of ticks that are reported late, 20 seconds on average, 10 minutes at most.
         duplicate_share: Share of ticks that are sent twice.
+        history_minutes: So long before the feed starts the market opens. Its ticks until then come at once: few and
+            large ones, so that bars have the volume they would have, and charts and indicators begin with a past.
 
     Raises:
-        InvalidInputError: No usable symbols, a rate that is not positive, or a share outside 0 to 1.
+        InvalidInputError: No usable symbols, a rate that is not positive, a share outside 0 to 1, or a history
+            shorter than nothing.
     """
 
     symbols: tuple[str, ...]
@@ -49,6 +53,7 @@ class MarketOptions:
     seed: int = 0
     late_share: float = 0.0
     duplicate_share: float = 0.0
+    history_minutes: int = 0
 
     def __post_init__(self) -> None:
         if not self.symbols or len(set(self.symbols)) < len(self.symbols):
@@ -62,6 +67,8 @@ class MarketOptions:
         for share in (self.late_share, self.duplicate_share):
             if not 0 <= share <= 1:
                 raise InvalidInputError(f"expected a share between 0 and 1, found {share}")
+        if self.history_minutes < 0:
+            raise InvalidInputError(f"expected minutes of history, 0 or more, found {self.history_minutes}")
 
 
 def symbol_names(count: int, known: Sequence[str]) -> tuple[str, ...]:
@@ -79,11 +86,11 @@ class Market:
 
     Prices are geometric random walks that jump now and then and are pulled back to their start; they bounce
     between bid and ask on a grid of 0.01. Sizes are log-normal, larger at the beginning and end of a session of
-    six and a half hours, the first of which opens with the first tick.
+    six and a half hours, the first of which opens with the first block.
 
     Args:
         options: What the market is like.
-        start_micros: When the first session opens, in epoch microseconds.
+        start_micros: When the first block's ticks begin, in epoch microseconds.
     """
 
     def __init__(self, options: MarketOptions, start_micros: int) -> None:
@@ -101,63 +108,77 @@ class Market:
         self._level = self._opening.copy()
         self._sequence = np.zeros(len(self._names), dtype=np.int64)
 
+    def history(self) -> list[WireTick]:
+        """Make the ticks of the history; to be called before `block`, if at all."""
+        length = 60 * self._options.history_minutes
+        count = self._options.history_minutes * _HISTORY_TICKS * len(self._names)
+        seconds = np.sort(self._random.uniform(-length, 0, count))
+        return self._ticks(seconds, stands_for=self._options.rate * length / count)[1] if count else []
+
     def block(self) -> tuple[npt.NDArray[np.int64], list[WireTick]]:
         """Make the next ticks.
 
         Returns:
             When each arrives, in epoch microseconds, ascending, and the ticks, without `ingest_time`.
         """
-        random = self._random
-        gaps = random.exponential(1 / self._options.rate, _BLOCK)
+        gaps = self._random.exponential(1 / self._options.rate, _BLOCK)
         if not self._elapsed:
             gaps[0] = 0.0
         seconds = self._elapsed + np.cumsum(gaps)
         self._elapsed = float(seconds[-1])
-        symbol = np.minimum(np.searchsorted(self._cumulative, random.random(_BLOCK)), len(self._names) - 1)
-        price, sequence = self._walk(symbol)
-        size = self._sizes(seconds)
+        return self._ticks(seconds)
+
+    def _ticks(
+        self, seconds: npt.NDArray[np.float64], stands_for: float = 1.0
+    ) -> tuple[npt.NDArray[np.int64], list[WireTick]]:
+        """Return arrival and ticks at these seconds since the start, each as large as so many."""
+        random, count = self._random, len(seconds)
+        symbol = np.minimum(np.searchsorted(self._cumulative, random.random(count)), len(self._names) - 1)
+        price, sequence = self._walk(symbol, self._seconds_between[symbol] * stands_for)
+        size = np.ceil(self._sizes(seconds) * stands_for)
         arrival = self._start + (seconds * 1e6).astype(np.int64)
-        late = random.random(_BLOCK) < self._options.late_share
-        delay = np.clip(random.exponential(_MEAN_DELAY_SECONDS, _BLOCK), 0.001, _LONGEST_DELAY_SECONDS)
+        late = random.random(count) < self._options.late_share
+        delay = np.clip(random.exponential(_MEAN_DELAY_SECONDS, count), 0.001, _LONGEST_DELAY_SECONDS)
         event = arrival - np.where(late, delay * 1e6, 0).astype(np.int64)
-        exchange = _EXCHANGES[random.integers(len(_EXCHANGES), size=_BLOCK)]
-        sweep = random.random(_BLOCK) < 0.3
-        twice = random.random(_BLOCK) < self._options.duplicate_share
+        exchange = _EXCHANGES[random.integers(len(_EXCHANGES), size=count)]
+        sweep = random.random(count) < 0.3
+        twice = random.random(count) < self._options.duplicate_share
         columns = (self._names[symbol], price, size, event, exchange, sequence, sweep, late)
         ticks = [_tick(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
         if not twice.any():
             return arrival, ticks
-        rows = np.repeat(np.arange(_BLOCK), 1 + twice)
+        rows = np.repeat(np.arange(count), 1 + twice)
         return arrival[rows], [dict(ticks[row]) for row in rows.tolist()]
 
-    def _walk(self, symbol: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-        """Return price and sequence number of trades of these symbols, and move the symbols on."""
-        random = self._random
-        between = self._seconds_between[symbol]
-        steps = random.standard_normal(_BLOCK) * _VOLATILITY * np.sqrt(between)
+    def _walk(
+        self, symbol: npt.NDArray[np.intp], between: npt.NDArray[np.float64]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+        """Return price and sequence number of trades of these symbols, so many seconds after their last; move on."""
+        random, count = self._random, len(symbol)
+        steps = random.standard_normal(count) * _VOLATILITY * np.sqrt(between)
         steps += (self._opening - self._level)[symbol] * np.minimum(_PULL * between, 1.0)
-        jumps = random.random(_BLOCK) < _JUMPS * between
-        steps += np.where(jumps, random.choice((-1.0, 1.0), _BLOCK) * random.uniform(0.01, 0.08, _BLOCK), 0.0)
+        jumps = random.random(count) < _JUMPS * between
+        steps += np.where(jumps, random.choice((-1.0, 1.0), count) * random.uniform(0.01, 0.08, count), 0.0)
         order = np.argsort(symbol, kind="stable")
         first = np.searchsorted(symbol[order], np.arange(len(self._names)))
         running = np.concatenate(([0.0], np.cumsum(steps[order])))
-        level = np.empty(_BLOCK)
+        level = np.empty(count)
         level[order] = running[1:] - running[first][symbol[order]]
         level += self._level[symbol]
-        rank = np.empty(_BLOCK, dtype=np.int64)
-        rank[order] = np.arange(_BLOCK) - first[symbol[order]]
+        rank = np.empty(count, dtype=np.int64)
+        rank[order] = np.arange(count) - first[symbol[order]]
         sequence = self._sequence[symbol] + rank
         self._sequence += np.bincount(symbol, minlength=len(self._names))
         self._level[symbol] = level  # the last one of a symbol stays
-        cents = np.round(np.exp(level) * 100) + random.integers(-1, 2, _BLOCK)
+        cents = np.round(np.exp(level) * 100) + random.integers(-1, 2, count)
         return np.maximum(cents, 1) / 100, sequence
 
     def _sizes(self, seconds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        random = self._random
+        random, count = self._random, len(seconds)
         shape = 0.5 + 1.5 * (2 * (seconds % _SESSION_SECONDS) / _SESSION_SECONDS - 1) ** 2
-        sizes = random.lognormal(4.6, 1.0, _BLOCK) * shape
-        sizes *= np.where(random.random(_BLOCK) < _BLOCK_TRADES, 50, 1)
-        return np.ceil(sizes)
+        sizes = random.lognormal(4.6, 1.0, count) * shape
+        sizes *= np.where(random.random(count) < _BLOCK_TRADES, 50, 1)
+        return sizes
 
 
 def _opening_price(symbol: str, seed: int) -> float:
@@ -191,7 +212,7 @@ class SyntheticFeed:
 
     Args:
         options: What the market is like.
-        limit: End after this many ticks; None to go on.
+        limit: End after this many ticks besides the history; None to go on.
         clock: Time; tests bring their own.
     """
 
@@ -228,6 +249,12 @@ class SyntheticFeed:
         market = Market(self._options, self._clock.micros())
         pacer = Pacer(1.0, self._clock, self._closed)
         made = 0
+        history = market.history()
+        for start in range(0, len(history), _BLOCK):
+            await asyncio.sleep(0)  # others have their turn
+            if self._closed.is_set():
+                return
+            yield FeedBatch(self._arrive(history[start : start + _BLOCK]), ())
         while self._limit is None or made < self._limit:
             arrival, ticks = market.block()
             if self._limit is not None:

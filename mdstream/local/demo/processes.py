@@ -24,6 +24,7 @@ from mdstream.local.servers import LocalServers
 
 _STOP_SECONDS = 45
 _LOOK_SECONDS = 0.1
+_HISTORY_MINUTES = 240  # enough for an average of 200 minutes
 _JOBS = ("live_bars", "store_ticks", "analytics")
 
 
@@ -197,6 +198,8 @@ def demo_environment(servers: LocalServers, options: DemoOptions) -> dict[str, s
         "SPARK_LAUNCHER_OPTS": WITHOUT_TRACES,
         "TMPDIR": str(temporary),
     }
+    # Its servers are its own and listen here only: no keys of others are asked for.
+    environment["MDSTREAM_SERVING__API_KEYS"] = "[]"
     if options.conditions:
         environment["MDSTREAM_TICKS__CONDITIONS_TABLE"] = str(options.conditions.absolute())
     if options.config:
@@ -208,6 +211,7 @@ def feed_arguments(options: DemoOptions) -> list[str]:
     """Return the arguments of `mdstream` that make it the feed."""
     symbols = ["--symbols", options.symbols] if options.symbols else []
     if options.replay is None:
-        return ["ingest", "--feed", "synthetic", "--rate", str(options.rate), *symbols]
+        market = ["--rate", str(options.rate), "--history", str(_HISTORY_MINUTES)]
+        return ["ingest", "--feed", "synthetic", *market, *symbols]
     shift = ["--shift", "now"] if options.shift_to_now else []
     return ["replay", str(options.replay.absolute()), "--speed", options.speed, *shift, *symbols]

@@ -139,6 +139,7 @@ def test_symbols_are_the_known_ones_then_made_up_ones() -> None:
         ({"rate": float("inf")}, "positive number"),
         ({"late_share": 1.1}, "between 0 and 1, found 1.1"),
         ({"duplicate_share": -0.1}, "between 0 and 1, found -0.1"),
+        ({"history_minutes": -1}, "0 or more, found -1"),
         ({"symbols": ("no good",)}, "symbol malformed: no good"),
     ],
     ids=str,
@@ -183,3 +184,27 @@ def test_the_feed_delivers_only_what_is_subscribed() -> None:
 def test_closing_ends_the_feed() -> None:
     batches = deliver(SyntheticFeed(MarketOptions(SYMBOLS), clock=ManualClock(NOW)), close_after=500)
     assert 500 <= sum(len(batch.ticks) for batch in batches) < 1500
+
+
+def test_the_past_comes_first_and_has_the_volume_and_prices_of_the_present() -> None:
+    options = MarketOptions(SYMBOLS, rate=50.0, history_minutes=600)
+    batches = deliver(SyntheticFeed(options, limit=50 * 60 * 20, clock=ManualClock(NOW)))
+    ticks = [tick for batch in batches for tick in batch.ticks]
+    past = [tick for tick in ticks if tick["event_time"] < NOW]
+    live = ticks[len(past) :]
+    assert past == ticks[: len(past)]
+    assert len(past) == 600 * 10 * len(SYMBOLS)
+    assert NOW - 600 * 60_000_000 <= past[0]["event_time"] <= past[-1]["event_time"]
+    assert all(refusal(tick) is None for tick in past)
+    volume_a_minute = [sum(tick["size"] for tick in some) / minutes for some, minutes in ((past, 600), (live, 20))]
+    assert volume_a_minute[0] == pytest.approx(volume_a_minute[1], rel=0.75)  # what the time of day makes of it
+    for symbol in SYMBOLS:
+        last, first = (next(t for t in some if t["symbol"] == symbol) for some in (reversed(past), live))
+        assert first["price"] == pytest.approx(last["price"], rel=0.1)
+        assert first["sequence"] == last["sequence"] + 1
+
+
+def test_closing_ends_the_past_too() -> None:
+    options = MarketOptions(SYMBOLS, history_minutes=600)
+    batches = deliver(SyntheticFeed(options, clock=ManualClock(NOW)), close_after=1)
+    assert len(batches) == 1

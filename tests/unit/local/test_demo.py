@@ -16,8 +16,8 @@ from mdstream.local.demo.processes import feed_arguments
 @pytest.mark.parametrize(
     ("options", "arguments"),
     [
-        (DemoOptions(), "ingest --feed synthetic --rate 1000"),
-        (DemoOptions(rate=20.5, symbols="100"), "ingest --feed synthetic --rate 20.5 --symbols 100"),
+        (DemoOptions(), "ingest --feed synthetic --rate 1000 --history 240"),
+        (DemoOptions(rate=20.5, symbols="100"), "ingest --feed synthetic --rate 20.5 --history 240 --symbols 100"),
         (DemoOptions(replay=Path("/ticks.csv")), "replay /ticks.csv --speed max"),
         (
             DemoOptions(replay=Path("/ticks.csv"), speed="10x", shift_to_now=True, symbols="SPY,IBM"),
@@ -63,7 +63,7 @@ def test_rates_are_differences_over_time() -> None:
 
 def test_dashboard_shows_rates_latency_and_what_is_behind() -> None:
     console = Console(width=120, record=True, file=io.StringIO())
-    latency = Latency(bars=100, p50=1.26, p95=1.84, p99=3.3)
+    latency = Latency(bars=100, p50=1.26, p95=1.84, p99=3.3, longest=9.0)
     recent = deque([_snapshot(10.0, 1_000, 3_000), _snapshot(12.0, 3_000, 9_000, latency)])
     console.print(command._dashboard(recent, Table(), feed_has_ended=False))
     shown = " ".join(console.export_text().split())
