@@ -16,11 +16,11 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[local,influxdb,slack,dashboard,forecasting]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[local,influxdb,slack,dashboard,forecasting,notebook]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[local,influxdb,slack,dashboard,forecasting,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[local,influxdb,slack,dashboard,forecasting,notebook,dev]'
 	@touch $@
 
 demo: setup
