@@ -71,9 +71,11 @@ class Handshake:
                 Refusal.HOST,
                 "this server is not known by that name; ask for it as localhost or 127.0.0.1",
             )
+        key = key_of(request.headers)
+        name = self._access.name_of(key)
         path = request.path.partition("?")[0]
         if path != "/":
-            return self._plain(connection, path)
+            return self._plain(connection, path, is_known=name is not None)
         if not self._access.allows_origin(origin):
             return self._refuse(
                 connection,
@@ -81,8 +83,6 @@ class Handshake:
                 Refusal.ORIGIN,
                 "web pages of this origin may not connect; serving.allowed_origins lists those that may",
             )
-        key = key_of(request.headers)
-        name = self._access.name_of(key)
         if key is not None and name is None:
             return self._refuse(connection, HTTPStatus.UNAUTHORIZED, Refusal.KEY, "this key is nobody's")
         if self._is_full():
@@ -97,9 +97,12 @@ class Handshake:
         self._counters.refuse(reason)
         return _respond(connection, status, encode_error(reason, message), _JSON)
 
-    def _plain(self, connection: ServerConnection, path: str) -> Response:
+    def _plain(self, connection: ServerConnection, path: str, *, is_known: bool) -> Response:
         """Answer a request that wants no WebSocket."""
         match path:
+            case "/metrics" if not is_known:
+                message = "a key is needed; send the header Authorization: Bearer KEY"
+                return self._refuse(connection, HTTPStatus.UNAUTHORIZED, Refusal.KEY, message)
             case "/metrics":
                 metrics = generate_latest(self._registry).decode()
                 return _respond(connection, HTTPStatus.OK, metrics, CONTENT_TYPE_LATEST)

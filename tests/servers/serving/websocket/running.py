@@ -39,12 +39,12 @@ class Running:
     def get(self, path: str, **headers: str) -> httpx.Response:
         return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=30, trust_env=False, headers=headers)
 
-    def metric(self, name: str) -> float:
-        [value] = re.findall(rf"^{re.escape(name)} (\S+)$", self.get("/metrics").text, re.MULTILINE)
+    def metric(self, name: str, **headers: str) -> float:
+        [value] = re.findall(rf"^{re.escape(name)} (\S+)$", self.get("/metrics", **headers).text, re.MULTILINE)
         return float(value)
 
-    def refused(self, reason: str) -> float:
-        return self.metric(f'websocket_refused_total{{reason="{reason}"}}')
+    def refused(self, reason: str, **headers: str) -> float:
+        return self.metric(f'websocket_refused_total{{reason="{reason}"}}', **headers)
 
     @contextmanager
     def client(self, *symbols: str, **options: Any) -> Iterator[Talk]:  # noqa: ANN401 the library's own

@@ -151,7 +151,9 @@ def test_keys(servers: str, tmp_path: Path) -> None:
                     client.recv(ANSWER_SECONDS)
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == 1008
-        assert server.refused("key") == 5
+        assert server.get("/health/ready").status_code == 200
+        assert server.get("/metrics").status_code == 401
+        assert server.refused("key", Authorization=f"Bearer {key}") == 6
         server.process.terminate()
         _, errors = server.process.communicate(timeout=30)
 
