@@ -17,3 +17,4 @@ class MonitoringSettings(Section):
     alerts_port: Port | None = Field(None, description="port of `mdstream alerts`; null: none are served")
     interval_seconds: Seconds = Field(5, description="how often `mdstream metrics` measures")
     health_seconds: Seconds = Field(15, description="how often `mdstream metrics` asks servers whether they work")
+    forecasts_seconds: Seconds = Field(300, description="how often `mdstream metrics` holds forecasts to what happened")

@@ -189,10 +189,18 @@ SERVER_READY = GaugeMetric(
     ("server",),
     "1 or 0",
 )
+FORECAST_OUTCOMES = GaugeMetric(
+    "forecast_outcomes", "Forecasts of the last day whose price is known", ("symbol", "horizon_minutes"), "forecasts"
+)
+FORECAST_RELATIVE_MAE = GaugeMetric(
+    "forecast_relative_mae",
+    "Mean absolute error of the last day's forecasts over that of the last price; below 1 is better than that",
+    ("symbol", "horizon_minutes"),
+)
 TOPIC_RECORDS = CounterMetric("kafka_topic_records_total", "Records written to a topic so far", ("topic",), "records")
 MEASURED = GaugeMetric(
     "monitoring_last_measured_timestamp_seconds",
-    "When mdstream metrics last could measure: kafka (lag), servers (health), influxdb (points written)",
+    "When mdstream metrics last could measure: kafka (lag), servers (health), forecasts, influxdb (points written)",
     ("what",),
     _SECONDS,
 )

@@ -1,4 +1,4 @@
-"""What `mdstream metrics` measures: lag, latency of bars, and health of servers."""
+"""What `mdstream metrics` measures: lag, latency of bars, health of servers, and how forecasts turned out."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from mdstream.config import Settings
 from mdstream.errors import SinkError, SinkUnavailableError
 from mdstream.monitoring import metrics
 from mdstream.operations.doctor import check_servers
+from mdstream.operations.forecast_scores import ForecastScores
 from mdstream.operations.lag import LIVE_BARS, ReaderLag, describe_records, measure_lags
 from mdstream.operations.latency import LatencySampler
 from mdstream.schemas import KAFKA_METRIC, LATENCY_METRIC, Record
@@ -66,7 +67,9 @@ class Monitor:
     def __init__(self, settings: Settings, registry: CollectorRegistry) -> None:
         self._settings = settings
         self._kafka = KafkaMeasurements()
+        self._forecasts = ForecastScores(settings)
         registry.register(self._kafka)
+        registry.register(self._forecasts)
         self._latency = metrics.PROCESSING_LATENCY.register(registry).labels(_POINT)
         self._up = metrics.SERVER_UP.register(registry)
         self._ready = metrics.SERVER_READY.register(registry)
@@ -79,11 +82,13 @@ class Monitor:
     def run(self, stop: threading.Event) -> None:
         """Measure until `stop` is set. What is away is reported as that, and looked for again."""
         monitoring = self._settings.monitoring
-        with ThreadPoolExecutor(2, "monitor") as pool:
-            loops = [
-                pool.submit(_repeat, self.measure_kafka, monitoring.interval_seconds, stop),
-                pool.submit(_repeat, self.check_health, monitoring.health_seconds, stop),
-            ]
+        measurements = (
+            (self.measure_kafka, monitoring.interval_seconds),
+            (self.check_health, monitoring.health_seconds),
+            (self.measure_forecasts, monitoring.forecasts_seconds),
+        )
+        with ThreadPoolExecutor(len(measurements), "monitor") as pool:
+            loops = [pool.submit(_repeat, measure, seconds, stop) for measure, seconds in measurements]
             wait(loops, return_when=FIRST_COMPLETED)
             stop.set()
         self.close()
@@ -102,6 +107,15 @@ class Monitor:
             self._up.labels(server).set(finding.reachable)
             self._ready.labels(server).set(finding.ok)
         self._measured.labels("servers").set(time.time())
+
+    def measure_forecasts(self) -> None:
+        """Hold the forecasts of the last day to the prices that came."""
+        try:
+            self._forecasts.measure()
+        except SinkError as exc:
+            self._report("forecasts", str(exc))
+        else:
+            self._report("forecasts", None)
 
     def measure_kafka(self) -> None:
         """Measure lag and latency, and store them where InfluxDB is switched on."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -14,19 +13,15 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from mdstream.config import Settings
-from mdstream.errors import InvalidInputError, SinkError
+from mdstream.errors import InvalidInputError
 from mdstream.forecasting.closing import CLOSED_BAR, read_closed_bar
 from mdstream.forecasting.predictor import forecasts_of
-from mdstream.forecasting.realised import realised_scores
 from mdstream.forecasting.samples import steps_of
 from mdstream.forecasting.store import ModelStore
 from mdstream.schemas import PREDICTION
 from mdstream.schemas.spark import spark_schema
 
 logger = logging.getLogger(__name__)
-
-_SCORED = timedelta(days=1)
-_SCORES_EVERY_SECONDS = 900.0
 
 
 @cache
@@ -36,7 +31,7 @@ def _models_in(folder: Path) -> ModelStore:
 
 
 class Predictions:
-    """Makes forecasts from analysed bars, and says now and then in the log what became of them.
+    """Makes forecasts from analysed bars.
 
     The folder of the models must be there for every executor. A model that cannot be used never stops the job,
     nor does a horizon that is not a multiple of the shortest window.
@@ -46,10 +41,8 @@ class Predictions:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._database = settings.stores.timescaledb
         self._forecasting = settings.forecasting
         self._window = min(settings.windows, key=lambda window: window.seconds)
-        self._scored_at = time.monotonic()
         self._horizons = tuple(filter(self._is_possible, self._forecasting.horizons_minutes))
         ModelStore(self._forecasting.models).log_contents()
 
@@ -68,7 +61,6 @@ class Predictions:
         Args:
             analysed: A batch of what `analyse_stream` gives.
         """
-        self._log_scores()
         # The workers' folder is not the driver's.
         folder, horizons = self._forecasting.models.resolve(), self._horizons
         naive = self._forecasting.naive_without_model
@@ -82,24 +74,3 @@ class Predictions:
 
         due = analysed.where(F.col(CLOSED_BAR.name).isNotNull()).select("symbol", CLOSED_BAR.name)
         return due.mapInArrow(forecast, spark_schema(PREDICTION))
-
-    def _log_scores(self) -> None:
-        if not self._database.enabled or time.monotonic() < self._scored_at + _SCORES_EVERY_SECONDS:
-            return
-        self._scored_at = time.monotonic()
-        now = datetime.now(UTC)
-        try:
-            scores = realised_scores(self._database, self._window, now - _SCORED, now)
-        except SinkError as exc:
-            logger.warning("forecasts cannot be held to what happened: %s", exc)
-            return
-        for score in scores:
-            relative = score.relative_mae
-            logger.log(
-                logging.INFO if relative is not None and relative < 1 else logging.WARNING,
-                "%s, %d minutes: relative MAE %s in %d forecasts of the last day (below 1: better than the last price)",
-                score.symbol,
-                score.horizon_minutes,
-                "unknown" if relative is None else f"{relative:.4f}",
-                score.outcomes,
-            )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from prometheus_client import CollectorRegistry
 from typer.testing import CliRunner
 
 from mdstream.cli.app import app
@@ -21,11 +21,11 @@ from mdstream.forecasting import PricePredictor
 from mdstream.forecasting.realised import RealisedScore, realised_scores
 from mdstream.forecasting.store import ModelStore
 from mdstream.forecasting.stored import StoredBars
+from mdstream.operations.monitor import Monitor
 from mdstream.schemas import BAR, PREDICTION
 from mdstream.schemas.wire import to_micros
 from mdstream.sinks import TimescaleSink
 from mdstream.sinks.postgres import create_schema
-from mdstream.streaming import Predictions, predictions
 from tests.unit.forecasting.series import MINUTE, autoregressive
 
 pytestmark = pytest.mark.servers
@@ -194,9 +194,7 @@ def test_without_tables_maintain_is_named(fresh_database: TimescaleSettings) -> 
         StoredBars(fresh_database, MINUTE).last("AAPL", 1, datetime.now(UTC))
 
 
-def test_forecasts_are_held_to_what_happened(
-    settings: Settings, minute: datetime, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_forecasts_are_held_to_what_happened(settings: Settings, minute: datetime) -> None:
     database = settings.stores.timescaledb
 
     def made(target: int, predicted: float, naive: float, **fields: object) -> dict[str, object]:
@@ -234,11 +232,18 @@ def test_forecasts_are_held_to_what_happened(
     assert score == RealisedScore("AAPL", 5, 2, 1.25, 1.5, 0.5)
     assert score.relative_mae == pytest.approx(1.25 / 1.5)
 
-    # The job says so now and then, and goes on when the database is away.
-    monkeypatch.setattr(predictions, "_SCORES_EVERY_SECONDS", 0)
-    caplog.set_level(logging.INFO)
-    Predictions(settings)._log_scores()
-    assert "AAPL, 5 minutes: relative MAE 0.8333 in 2 forecasts of the last day" in caplog.text
-    away = StoreSettings(timescaledb=database.model_copy(update={"port": 1}))
-    Predictions(settings.model_copy(update={"stores": away}))._log_scores()
-    assert "forecasts cannot be held to what happened: PostgreSQL at" in caplog.text
+    registry = CollectorRegistry()
+    Monitor(settings, registry).measure_forecasts()
+    labels = {"symbol": "AAPL", "horizon_minutes": "5"}
+    assert registry.get_sample_value("forecast_outcomes", labels) == 2
+    assert registry.get_sample_value("forecast_relative_mae", labels) == score.relative_mae
+
+
+def test_forecasts_are_not_measured_while_the_database_is_away(caplog: pytest.LogCaptureFixture) -> None:
+    registry = CollectorRegistry()
+    stores = StoreSettings(timescaledb=TimescaleSettings(port=1, timeout_seconds=1))
+    monitor = Monitor(Settings(stores=stores), registry)
+    monitor.measure_forecasts()
+    monitor.measure_forecasts()
+    assert registry.get_sample_value("forecast_outcomes", {"symbol": "AAPL", "horizon_minutes": "5"}) is None
+    assert [record.message.partition(":")[0] for record in caplog.records] == ["forecasts cannot be measured now"]
