@@ -92,7 +92,8 @@ class Client(asyncio.Protocol):
             self._rest = data
             self._greet()
             return
-        end = data.rfind(b"}}") + 2
+        found = data.rfind(b"}}")
+        end = found + 2 if found >= 0 else 0
         whole, self._rest = data[:end], data[end:]
         for payload in _PING.findall(whole):
             self._write(Opcode.PONG, payload)
