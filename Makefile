@@ -47,6 +47,9 @@ bench: setup-dev
 	$(BIN)/python -m bench.live_bars catch-up
 	$(BIN)/python -m bench.store_ticks
 	$(BIN)/python -m bench.sinks
+	$(BIN)/python -m bench.feeds
+	$(BIN)/python -m bench.rest
+	$(BIN)/python -m bench.websocket
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
