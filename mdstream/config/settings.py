@@ -188,6 +188,11 @@ class Settings(BaseSettings):
         return tuple(configuration.window for configuration in self.window_configurations)
 
     @property
+    def shortest_window(self) -> BarWindow:
+        """The window whose bars close most often: forecasts are made of them."""
+        return min(self.windows, key=lambda window: window.seconds)
+
+    @property
     def indicators(self) -> tuple[Indicator, ...]:
         """The configured indicators."""
         from mdstream.indicators import parse_indicators

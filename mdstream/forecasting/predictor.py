@@ -141,7 +141,7 @@ class PricePredictor:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self._settings = settings or load_settings()
-        self._window = min(self._settings.windows, key=lambda window: window.seconds)
+        self._window = self._settings.shortest_window
         self._bars = StoredBars(self._settings.stores.timescaledb, self._window)
         self._models = ModelStore(self._settings.forecasting.models)
         self._told: set[str] = set()

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psycopg2
 import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from mdstream.config import Settings, TimescaleSettings
-from mdstream.config.database_url import database_url
-from mdstream.errors import InvalidInputError, SinkError, SinkUnavailableError
+from mdstream.errors import InvalidInputError
 from mdstream.forecasting.samples import ClosedBars
 from mdstream.schemas import BAR, BarWindow
 from mdstream.schemas.tables import table_of
+from mdstream.sinks.postgres.connection import engine_of, time_limit, translated
 
 _COLUMNS = ("window_end", "close", "volume")
 _OF_A_FILE = ("symbol", "window", *_COLUMNS)
@@ -105,32 +103,12 @@ def query_rows(settings: TimescaleSettings, query: sa.Select[Any]) -> Sequence[s
         SinkUnavailableError: The database cannot be reached.
         SinkError: It lacks a table, or refuses the query.
     """
-    where = f"PostgreSQL at {settings.host}:{settings.port}, database '{settings.database}'"
-    try:
-        with _engine_of(settings).connect() as connection:
-            return connection.execute(query).all()
-    except sa.exc.DBAPIError as exc:
-        message = " ".join(str(exc.orig or exc).split())
-        if isinstance(exc.orig, psycopg2.errors.UndefinedTable | psycopg2.errors.UndefinedColumn):
-            raise SinkError(f"{where} has no table that fits: {message}; run `mdstream maintain`") from exc
-        if isinstance(exc.orig, psycopg2.OperationalError | psycopg2.InterfaceError):
-            raise SinkUnavailableError(f"{where} cannot be used now: {message}; check stores.timescaledb") from exc
-        raise SinkError(f"{where} refused: {message}") from exc
-
-
-@lru_cache(maxsize=8)
-def _engine_of(settings: TimescaleSettings) -> sa.Engine:
-    limits = f"-c statement_timeout={settings.timeout_seconds * 1000} -c TimeZone=UTC"
-    return sa.create_engine(
-        database_url(settings),
-        hide_parameters=True,
-        pool_pre_ping=True,
-        connect_args={
-            "application_name": "mdstream forecasts",
-            "connect_timeout": max(2, min(settings.timeout_seconds, 10)),
-            "options": limits,
-        },
-    )
+    with (
+        translated(settings),
+        engine_of(settings).connect() as connection,
+        time_limit(connection, settings.timeout_seconds),
+    ):
+        return connection.execute(query).all()
 
 
 def _bars_of(rows: Sequence[sa.Row[Any]]) -> ClosedBars:
@@ -186,7 +164,7 @@ class LearningBars:
     def __init__(
         self, settings: Settings, source: Path | None, window: BarWindow | None = None, symbols: Sequence[str] = ()
     ) -> None:
-        self.window = window or min(settings.windows, key=lambda configured: configured.seconds)
+        self.window = window or settings.shortest_window
         self._of_file = bars_of_file(source, self.window) if source else None
         self._stored = StoredBars(settings.stores.timescaledb, self.window)
         self._end = datetime.now(UTC)

@@ -24,7 +24,7 @@ class ForecastScores(Collector):
 
     def __init__(self, settings: Settings) -> None:
         self._database = settings.stores.timescaledb
-        self._window = min(settings.windows, key=lambda window: window.seconds)
+        self._window = settings.shortest_window
         self._scores: list[RealisedScore] = []
 
     def measure(self) -> None:

@@ -50,7 +50,7 @@ def analyse_stream(revisions: DataFrame, settings: Settings) -> DataFrame:
     """
     indicators = settings.indicators
     context = _context_of(indicators, settings.history_bars)
-    shortest = min(settings.windows, key=lambda window: window.seconds).name
+    shortest = settings.shortest_window.name
     processor = IndicatorProcessor(indicators, settings.history_bars, context, WarmUp.of(settings), shortest)
     schema = pa.schema([*analysed_schema(indicators), CLOSED_BAR])
     computed = (

@@ -42,7 +42,7 @@ class Predictions:
 
     def __init__(self, settings: Settings) -> None:
         self._forecasting = settings.forecasting
-        self._window = min(settings.windows, key=lambda window: window.seconds)
+        self._window = settings.shortest_window
         self._horizons = tuple(filter(self._is_possible, self._forecasting.horizons_minutes))
         ModelStore(self._forecasting.models).log_contents()
 
