@@ -19,9 +19,9 @@ from multiprocessing.connection import Connection
 import numpy as np
 import orjson
 from confluent_kafka import KafkaError, Message
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 
-from bench.feeds import SYMBOLS, VENDORS, create_topics, frame, let_in
+from bench.feeds import SYMBOLS, VENDORS, create_topics, frame, let_in, serve_vendor
 from mdstream.config import KafkaSettings
 from mdstream.feeds import TickProducer, pump
 from mdstream.feeds.websocket import Venue, WebSocketFeed
@@ -48,12 +48,7 @@ def play_vendor(vendor: str, rate: float, ticks: int, address: Connection) -> No
             await asyncio.sleep(_BURST_SECONDS)
         await socket.wait_closed()
 
-    async def main() -> None:
-        async with serve(handle, "127.0.0.1", 0, compression=None) as server:
-            address.send(next(iter(server.sockets)).getsockname()[1])
-            await asyncio.Event().wait()
-
-    asyncio.run(main())
+    serve_vendor(handle, address)
 
 
 class TimedProducer(TickProducer):

@@ -13,7 +13,7 @@ import argparse
 import asyncio
 import multiprocessing
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from multiprocessing.connection import Connection
 
 import orjson
@@ -92,6 +92,17 @@ async def let_in(vendor: str, socket: ServerConnection) -> None:
         await socket.recv()
 
 
+def serve_vendor(handle: Callable[[ServerConnection], Awaitable[None]], address: Connection) -> None:
+    """Let `handle` talk with whoever connects, on a port that is sent to `address`, until the process is ended."""
+
+    async def main() -> None:
+        async with serve(handle, "127.0.0.1", 0, compression=None) as server:
+            address.send(next(iter(server.sockets)).getsockname()[1])
+            await asyncio.Event().wait()
+
+    asyncio.run(main())
+
+
 def play_vendor(vendor: str, ticks: int, address: Connection) -> None:
     frames = frames_of(vendor, ticks)
 
@@ -101,12 +112,7 @@ def play_vendor(vendor: str, ticks: int, address: Connection) -> None:
             await socket.send(each)
         await socket.wait_closed()
 
-    async def main() -> None:
-        async with serve(handle, "127.0.0.1", 0, compression=None) as server:
-            address.send(next(iter(server.sockets)).getsockname()[1])
-            await asyncio.Event().wait()
-
-    asyncio.run(main())
+    serve_vendor(handle, address)
 
 
 async def through_feed(venue: Venue, settings: KafkaSettings, ticks: int) -> tuple[float, float]:

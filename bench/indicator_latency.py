@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +24,31 @@ Sightings = dict[tuple[str, str, int], list[Sighting]]
 _POLL_SECONDS = 0.01
 
 
-class TopicWatch:
+class _Watch(ABC):
+    """Looks for rows in a thread, until it is stopped."""
+
+    def __init__(self) -> None:
+        self._seen: Sightings = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def stop(self) -> Sightings:
+        self._stop.set()
+        self._thread.join()
+        self._close()
+        return self._seen
+
+    @abstractmethod
+    def _read(self) -> None:
+        """Look until `_stop` is set."""
+
+    @abstractmethod
+    def _close(self) -> None:
+        """Let go of what was read from."""
+
+
+class TopicWatch(_Watch):
     """Reads a topic from its end, in a thread, until it is stopped, and keeps one time of each record.
 
     Args:
@@ -35,16 +60,10 @@ class TopicWatch:
     def __init__(self, servers: str, topic: str, time_of: Callable[[dict[str, Any], int], int | None]) -> None:
         self._time_of = time_of
         self._consumer = consumer_at_end(servers, topic)
-        self._seen: Sightings = {}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._read)
-        self._thread.start()
+        super().__init__()
 
-    def stop(self) -> Sightings:
-        self._stop.set()
-        self._thread.join()
+    def _close(self) -> None:
         self._consumer.close()
-        return self._seen
 
     def _read(self) -> None:
         while not self._stop.is_set():
@@ -58,7 +77,7 @@ class TopicWatch:
                     self._seen.setdefault(key, []).append((row["trade_count"], moment))
 
 
-class TableWatch:
+class TableWatch(_Watch):
     """Reads the newest rows of indicators again and again, in a thread, and keeps when each revision was first seen."""
 
     _QUERY = sa.text(
@@ -68,16 +87,10 @@ class TableWatch:
 
     def __init__(self, address: sa.URL) -> None:
         self._engine = sa.create_engine(address)
-        self._seen: Sightings = {}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._read)
-        self._thread.start()
+        super().__init__()
 
-    def stop(self) -> Sightings:
-        self._stop.set()
-        self._thread.join()
+    def _close(self) -> None:
         self._engine.dispose()
-        return self._seen
 
     def _read(self) -> None:
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

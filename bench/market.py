@@ -12,11 +12,10 @@ import argparse
 import time
 from typing import Any
 
-import orjson
 from confluent_kafka import Producer
 
 from bench.plain_loop import revise
-from bench.ticks import SYMBOLS
+from bench.ticks import SYMBOLS, send, tick_of
 from mdstream.config import load_settings
 from mdstream.schemas import BAR, TICK, BarWindow
 
@@ -32,29 +31,11 @@ class Market:
         self._bars: dict[tuple[str, int, int], dict[str, Any]] = {}
 
     def trade(self, number: int, now: int) -> None:
-        symbol = SYMBOLS[number * 7919 % len(SYMBOLS)]
-        tick = {
-            "symbol": symbol,
-            "price": 100 + number % 977 / 100,
-            "size": float(1 + number % 500),
-            "event_time": now,
-            "ingest_time": now,
-            "source": "bench",
-            "exchange": "Q",
-            "trade_id": str(number),
-            "sequence": number,
-            "conditions": ["@"],
-        }
-        self._send(str(TICK.topic), symbol, tick)
+        tick = tick_of(number, now)
+        send(self._producer, str(TICK.topic), tick)
         for window in self._windows:
-            self._send(str(BAR.topic), symbol, revise(self._bars, tick, window.seconds) | {"window": window.name})
-
-    def _send(self, topic: str, symbol: str, record: dict[str, Any]) -> None:
-        while True:
-            try:
-                return self._producer.produce(topic, orjson.dumps(record), symbol)
-            except BufferError:
-                self._producer.poll(0.05)
+            bar = revise(self._bars, tick, window.seconds) | {"window": window.name}
+            send(self._producer, str(BAR.topic), bar)
 
 
 def main() -> None:

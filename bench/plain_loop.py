@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 from confluent_kafka import Consumer, Producer
 
+from bench.ticks import send
 from bench.watch import arrived
 
 
@@ -66,13 +67,7 @@ def main() -> None:
         for message in arrived(consumer):
             tick = orjson.loads(message.value() or b"{}")
             for seconds in lengths:
-                bar = revise(bars, tick, seconds)
-                while True:
-                    try:
-                        producer.produce(target, orjson.dumps(bar), tick["symbol"])
-                        break
-                    except BufferError:
-                        producer.poll(0.05)
+                send(producer, target, revise(bars, tick, seconds))
         producer.poll(0)
     producer.flush()
     consumer.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from typing import Any
 
 import orjson
 from confluent_kafka import Producer
@@ -17,11 +18,11 @@ SYMBOLS = tuple(f"SYM{number:03d}" for number in range(100))
 _PACE_SECONDS = 0.002
 
 
-def _value(number: int, now: int) -> bytes:
-    tick = {
+def tick_of(number: int, now: int) -> dict[str, Any]:
+    return {
         "symbol": SYMBOLS[number * 7919 % len(SYMBOLS)],
         "price": 100 + number % 977 / 100,
-        "size": 1 + number % 500,
+        "size": 1.0 + number % 500,
         "event_time": now,
         "ingest_time": now,
         "source": "bench",
@@ -30,14 +31,14 @@ def _value(number: int, now: int) -> bytes:
         "sequence": number,
         "conditions": ["@"],
     }
-    return orjson.dumps(tick)
 
 
-def _send(producer: Producer, topic: str, number: int, now: int) -> None:
-    key = SYMBOLS[number * 7919 % len(SYMBOLS)]
+def send(producer: Producer, topic: str, record: dict[str, Any]) -> None:
+    """Hand a record of its symbol over, waiting while the queue is full."""
+    value = orjson.dumps(record)
     while True:
         try:
-            return producer.produce(topic, _value(number, now), key)
+            return producer.produce(topic, value, record["symbol"])
         except BufferError:
             producer.poll(0.05)
 
@@ -46,7 +47,7 @@ def send_steadily(producer: Producer, topic: str, rate: float, seconds: float) -
     start, sent = time.perf_counter(), 0
     while (elapsed := time.perf_counter() - start) < seconds:
         for number in range(sent, int(elapsed * rate)):
-            _send(producer, topic, number, time.time_ns() // 1000)
+            send(producer, topic, tick_of(number, time.time_ns() // 1000))
             sent = number + 1
         producer.poll(0)
         time.sleep(_PACE_SECONDS if rate > 500 else 1 / rate)
@@ -59,7 +60,7 @@ def send_at_once(producer: Producer, topic: str, count: int, span: float) -> int
     step = round(span * 1_000_000 / count)
     first = time.time_ns() // 1000 - count * step
     for number in range(count):
-        _send(producer, topic, number, first + number * step)
+        send(producer, topic, tick_of(number, first + number * step))
         if number % 10_000 == 0:
             producer.poll(0)
     producer.flush()
