@@ -18,6 +18,7 @@ from mdstream.alerting.dispatcher import Dispatcher
 from mdstream.alerting.offsets import HandledOffsets
 from mdstream.alerting.sender import Sender
 from mdstream.config import KafkaSettings, Settings
+from mdstream.config.kafka_login import client_login
 from mdstream.errors import AlertError
 from mdstream.schemas import ANOMALY
 
@@ -118,7 +119,7 @@ class AlertService:
 
     def _configuration(self) -> dict[str, object]:
         return {
-            "bootstrap.servers": self._kafka.bootstrap_servers,
+            **client_login(self._kafka),
             "client.id": "mdstream-alerts",
             "group.id": self._group,
             "enable.auto.commit": False,
@@ -133,7 +134,7 @@ class AlertService:
 
 def _require_topic(settings: KafkaSettings, topic: str) -> None:
     # Silent: what it has to say is in the error below.
-    client = AdminClient({"bootstrap.servers": settings.bootstrap_servers, "log_level": 0})
+    client = AdminClient({**client_login(settings), "log_level": 0})
     try:
         found = client.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic]
     except KafkaException as exc:

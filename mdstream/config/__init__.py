@@ -3,11 +3,12 @@
 from mdstream.config.alerting import AlertSettings
 from mdstream.config.feeds import FeedSettings
 from mdstream.config.forecasting import ForecastSettings
+from mdstream.config.kafka import KafkaSecuritySettings, KafkaSettings
 from mdstream.config.loading import CONFIG_VARIABLE, load_settings
 from mdstream.config.monitoring import MonitoringSettings
 from mdstream.config.rules import load_rules
 from mdstream.config.serving import ServingSettings
-from mdstream.config.settings import KafkaSettings, Settings, SparkSettings, TickSettings, WindowConfiguration
+from mdstream.config.settings import Settings, SparkSettings, TickSettings, WindowConfiguration
 from mdstream.config.stores import InfluxSettings, KafkaResultSettings, RedisSettings, StoreSettings, TimescaleSettings
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "ForecastSettings",
     "InfluxSettings",
     "KafkaResultSettings",
+    "KafkaSecuritySettings",
     "KafkaSettings",
     "MonitoringSettings",
     "RedisSettings",

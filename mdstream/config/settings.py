@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field, field_serializer
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from mdstream.config.alerting import AlertSettings
 from mdstream.config.feeds import FeedSettings
 from mdstream.config.forecasting import ForecastSettings
+from mdstream.config.kafka import KafkaSettings
 from mdstream.config.monitoring import MonitoringSettings
 from mdstream.config.section import Seconds, Section
 from mdstream.config.serving import ServingSettings
@@ -105,19 +106,6 @@ class TickSettings(Section):
     def primary_sources(self) -> PrimarySources:
         """`primary_source` as the transforms take it."""
         return PrimarySources.parse(self.primary_source)
-
-
-class KafkaSettings(Section):
-    """The broker, its topics and our producers."""
-
-    bootstrap_servers: str = Field("127.0.0.1:9092", min_length=1)
-    partitions: int = Field(2, ge=1, description="partitions of topics that mdstream creates")
-    replication_factor: int = Field(1, ge=1, description="replicas of topics that mdstream creates")
-    retention_hours: int = Field(168, ge=1, description="how long topics that mdstream creates keep records")
-    linger_ms: float = Field(1, ge=0, description="how long a producer waits to fill a batch")
-    batch_size: int = Field(262_144, ge=1, description="bytes of a producer's batch")
-    compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "lz4"
-    delivery_timeout_seconds: Seconds = Field(60, description="a record not acknowledged by then has failed")
 
 
 class SparkSettings(Section):

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from mdstream.config import KafkaSettings
+from mdstream.config.kafka_login import client_login
 from mdstream.errors import DeliveryError
 from mdstream.feeds.base import FeedBatch
 from mdstream.feeds.rejects import encode_dead_letter
@@ -165,7 +166,7 @@ class TickProducer:
 def open_client(settings: KafkaSettings) -> Producer:
     """Return Kafka's own producer, for `TickProducer`s of one event loop that share a connection and a queue."""
     configuration = {
-        "bootstrap.servers": settings.bootstrap_servers,
+        **client_login(settings),
         "client.id": "mdstream-ingest",
         "enable.idempotence": True,
         "acks": "all",

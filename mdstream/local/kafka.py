@@ -38,8 +38,6 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@{host}:{controller_port}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
-advertised.listeners=PLAINTEXT://{host}:{port}
 log.dirs={folder}/data
 auto.create.topics.enable=false
 message.max.bytes={max_message_bytes}
@@ -81,14 +79,15 @@ class LocalKafka(LocalServer):
         folder.mkdir()
         (folder / "temporary").mkdir()
         (folder / "log4j2.properties").write_text(_LOG_SETTINGS, encoding="utf-8")
+        controller_port = free_port()
         settings = _SERVER_SETTINGS.format(
             host=HOST,
             port=self.port,
-            controller_port=free_port(),
+            controller_port=controller_port,
             folder=folder,
             max_message_bytes=MAX_MESSAGE_BYTES,
         )
-        (folder / "server.properties").write_text(settings, encoding="utf-8")
+        (folder / "server.properties").write_text(settings + self._listeners(controller_port), encoding="utf-8")
         self._java = find_java()
         jars = [jar for name in _FROM_SPARK for jar in (spark_home() / "jars").glob(f"{name}-*.jar")]
         self._class_path = ":".join(map(str, [*jars, *fetch_jars([KAFKA_SERVER_PACKAGE], self._java)]))
@@ -100,6 +99,11 @@ class LocalKafka(LocalServer):
 
     def _launch(self, run: RunFolder) -> Child:
         return run.start(f"kafka-{self.port}", self._command(self._folder(run), "kafka.Kafka"))
+
+    def _listeners(self, controller_port: int) -> str:
+        """Return the settings that say where and how clients, brokers and controllers are listened to."""
+        address = f"PLAINTEXT://{HOST}:{self.port}"
+        return f"listeners={address},CONTROLLER://{HOST}:{controller_port}\nadvertised.listeners={address}\n"
 
     def _command(self, folder: Path, program: str, *arguments: str) -> list[str | Path]:
         options = (

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 import redis
 import sqlalchemy as sa
 from kafka import KafkaAdminClient
-from kafka.errors import KafkaError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -19,7 +18,7 @@ from mdstream.config.redis_address import redis_address
 from mdstream.errors import MissingDependencyError, SinkError, SinkUnavailableError
 from mdstream.operations.findings import Finding
 from mdstream.operations.maintain import maintain_stores
-from mdstream.operations.topics import describe_topics, plan_topics
+from mdstream.operations.topics import admin_client, describe_topics, plan_topics
 from mdstream.schemas import Record
 from mdstream.sinks.influxdb import open_client, require_client
 from mdstream.sinks.influxdb import translated as translated_influxdb
@@ -55,16 +54,16 @@ def check_kafka(settings: Settings) -> Finding:
     silent = {address: _why_silent(address.strip()) for address in where.split(",")}
     answering = ",".join(address for address, reason in silent.items() if reason is None)
     reasons = tuple(f"{address}: {reason}" for address, reason in silent.items() if reason)
-    fixes = _fixes("kafka.bootstrap_servers")
+    fixes = _fixes("kafka.bootstrap_servers, kafka.security")
     names = [plan.name for plan in plan_topics(settings)]
     if not answering:
         return Finding("Kafka", where, reachable=False, missing=reasons, fixes=fixes)
     try:
-        with KafkaAdminClient(bootstrap_servers=answering, bootstrap_timeout_ms=TIMEOUT_SECONDS * 1000) as admin:
-            version = _broker_version(admin)
         broker = settings.kafka.model_copy(update={"bootstrap_servers": answering})
+        with admin_client(broker) as admin:
+            version = _broker_version(admin)
         found = {topic.name: topic for topic in describe_topics(broker, names)}
-    except (KafkaError, SinkUnavailableError) as exc:
+    except SinkUnavailableError as exc:
         return Finding("Kafka", where, reachable=False, missing=(*reasons, str(exc)), fixes=fixes)
     sizes = tuple(f"{topic.name}: {topic.partitions} partitions, {topic.records:,} records" for topic in found.values())
     missing = tuple(f"topic {name}" for name in names if name not in found)

@@ -14,6 +14,7 @@ import orjson
 from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
 
 from mdstream.config import KafkaSettings
+from mdstream.config.kafka_login import client_login
 from mdstream.errors import SinkUnavailableError
 from mdstream.schemas import BAR, Record
 
@@ -140,7 +141,7 @@ def open_consumer(settings: KafkaSettings) -> Consumer:
     """Return a consumer that leaves nothing behind in Kafka, for reading what is newest."""
     return Consumer(
         {
-            "bootstrap.servers": settings.bootstrap_servers,
+            **client_login(settings),
             "group.id": f"mdstream-looking-{uuid.uuid4()}",
             "enable.auto.commit": False,
             # The client's pause before it asks for more; at the default of a second it would be what is measured.

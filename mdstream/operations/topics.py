@@ -14,6 +14,7 @@ from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from mdstream.config import KafkaSettings, Settings
+from mdstream.config.kafka_login import admin_login
 from mdstream.errors import ConfigError, SinkUnavailableError
 from mdstream.schemas import DEAD_LETTER
 from mdstream.schemas.limits import MAX_DEAD_LETTER_BYTES
@@ -134,13 +135,18 @@ def admin_client(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
     servers = _reachable(settings)
     try:
         with KafkaAdminClient(
+            **admin_login(settings),
             bootstrap_servers=servers,
             bootstrap_timeout_ms=_CONNECT_MS,
             request_timeout_ms=_REQUEST_MS,
         ) as admin:
             yield admin
     except KafkaError as exc:
-        raise SinkUnavailableError(f"Kafka at {settings.bootstrap_servers} does not answer: {exc}") from exc
+        # A broker hangs up on who does not log in as it wants, and the client cannot say why.
+        raise SinkUnavailableError(
+            f"Kafka at {settings.bootstrap_servers} takes connections and does not answer: {exc}; is kafka.security "
+            f"({settings.security.protocol}) what the broker wants, with the right password?"
+        ) from exc
 
 
 def _reachable(settings: KafkaSettings) -> list[str]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from mdstream.config import KafkaSettings
+from mdstream.config.kafka_login import client_login
 from mdstream.errors import InvalidInputError, SinkError, SinkUnavailableError
 from mdstream.schemas import Record
 from mdstream.schemas.limits import MAX_DEAD_LETTER_BYTES
@@ -140,7 +141,7 @@ def _keys(rows: pa.RecordBatch) -> Iterator[bytes | None]:
 def _open_producer(settings: KafkaSettings) -> Producer:
     return Producer(
         {
-            "bootstrap.servers": settings.bootstrap_servers,
+            **client_login(settings),
             "client.id": "mdstream",
             "enable.idempotence": True,
             "acks": "all",

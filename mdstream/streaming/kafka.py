@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import TimestampType
 
 from mdstream.config import Settings
+from mdstream.config.kafka_login import client_login, spark_login
 from mdstream.errors import QueryFailedError
 from mdstream.schemas import Record
 from mdstream.streaming.lifecycle import RunningQuery
@@ -65,7 +66,7 @@ def read_partitions(spark: SparkSession, settings: Settings, record: Record) -> 
 def _load(spark: SparkSession, settings: Settings, source: dict[str, str]) -> DataFrame:
     reader = (
         spark.readStream.format("kafka")
-        .option("kafka.bootstrap.servers", settings.kafka.bootstrap_servers)
+        .options(**spark_login(settings.kafka))
         .option("startingOffsets", "earliest")
         .options(**source)
     )
@@ -73,7 +74,7 @@ def _load(spark: SparkSession, settings: Settings, source: dict[str, str]) -> Da
 
 
 def _partition_count(settings: Settings, topic: str) -> int:
-    client = AdminClient({"bootstrap.servers": settings.kafka.bootstrap_servers})
+    client = AdminClient(client_login(settings.kafka))
     try:
         found = client.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic]
     except KafkaException as exc:
@@ -105,7 +106,7 @@ def write_topic(frame: DataFrame, settings: Settings, record: Record, trigger: T
         messages.writeStream.queryName(name)
         .outputMode("update")
         .format("kafka")
-        .option("kafka.bootstrap.servers", kafka.bootstrap_servers)
+        .options(**spark_login(kafka))
         .option("kafka.compression.type", kafka.compression)
         .option("kafka.linger.ms", str(int(kafka.linger_ms)))
         .option("kafka.batch.size", str(kafka.batch_size))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from mdstream.config import KafkaSettings
+from mdstream.config.kafka_login import client_login
 from mdstream.config.serving import WebSocketSettings
 
 Arrival = tuple[str, bytes]
@@ -151,7 +152,7 @@ def _record_of(message: Message) -> Arrival | None:
 
 def _configuration(kafka: KafkaSettings, error_callback: Callable[[KafkaError], None]) -> dict[str, object]:
     return {
-        "bootstrap.servers": kafka.bootstrap_servers,
+        **client_login(kafka),
         "client.id": "mdstream-websocket",
         # Asked for by the client, though it joins no group.
         "group.id": f"mdstream-websocket-{uuid.uuid4()}",
