@@ -3,12 +3,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# Which services of docker-compose.yml `make start` starts besides the servers: ingest, jobs, serving, alerts,
+# monitoring, influxdb, or all (but influxdb).
+PROFILES ?= all
+COMPOSE := docker compose
 
-.PHONY: setup setup-dev demo metrics train-ml test lint bench clean
+.PHONY: help setup setup-dev demo start stop producer consumer api websocket dashboard anomaly metrics train-ml
+.PHONY: test lint bench clean clean-data
 
-setup: $(VENV)/.installed
+help: ## what there is
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
-setup-dev: $(VENV)/.installed-dev
+setup: $(VENV)/.installed ## .venv with everything the demo needs
+
+setup-dev: $(VENV)/.installed-dev ## the same, and what tests and checks need
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -23,26 +31,51 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[local,influxdb,slack,dashboard,forecasting,notebook,dev]'
 	@touch $@
 
-demo: setup
+demo: setup ## everything on this machine, without Docker; ends with Ctrl-C and leaves nothing
 	$(BIN)/mdstream demo $(ARGS)
 
-train-ml: setup
-	$(BIN)/mdstream train $(ARGS)
+start: docker .env ## everything in containers (README, "With Docker"); PROFILES="jobs serving": these alone
+	$(COMPOSE) $(PROFILES:%=--profile %) up --detach --build --wait $(ARGS)
 
-metrics: setup
+stop: docker ## stop the containers, keep their data
+	$(COMPOSE) --profile '*' down
+
+# The processes of the pipeline one by one, on the servers that conf/mdstream.yaml names; ARGS are theirs.
+producer: setup ## ticks into Kafka: ingest; ARGS="--feed binance --symbols BTCUSDT"
+	$(BIN)/mdstream ingest $(or $(ARGS),--feed synthetic)
+
+consumer: setup ## the Spark jobs; ARGS="live_bars": this one alone
+	$(BIN)/mdstream run $(or $(ARGS),live_bars store_ticks analytics)
+
+api: setup ## the REST API
+	$(BIN)/mdstream api $(ARGS)
+
+websocket: setup ## the WebSocket server
+	$(BIN)/mdstream websocket $(ARGS)
+
+dashboard: setup ## charts in a browser
+	$(BIN)/mdstream dashboard $(ARGS)
+
+anomaly: setup ## alerts of severe anomalies
+	$(BIN)/mdstream alerts $(ARGS)
+
+metrics: setup ## lag, latency and health for Prometheus
 	$(BIN)/mdstream metrics $(ARGS)
 
-lint: setup-dev
+train-ml: setup ## models that forecast prices
+	$(BIN)/mdstream train $(ARGS)
+
+lint: setup-dev ## formats, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy mdstream jobs tests bench
+	$(BIN)/mypy mdstream jobs docker tests bench
 	$(BIN)/lint-imports --config setup.cfg
 
-test: lint
+test: lint ## these and all tests, on real servers
 	$(BIN)/python -m pytest $(ARGS)
 
 # About 20 minutes on an idle machine; bench/RESULTS.md says which longer runs its figures are of.
-bench: setup-dev
+bench: setup-dev ## latency and throughput
 	$(BIN)/python -m bench.live_bars latency --seconds 60
 	$(BIN)/python -m bench.live_bars catch-up
 	$(BIN)/python -m bench.store_ticks
@@ -51,5 +84,18 @@ bench: setup-dev
 	$(BIN)/python -m bench.rest
 	$(BIN)/python -m bench.websocket
 
-clean:
+clean: ## remove what was installed and built, and the containers; their data stay
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@if [ -f .env ] && docker version >/dev/null 2>&1; then \
+	  $(COMPOSE) --profile '*' down --rmi local && echo "volumes are kept; make clean-data deletes them"; fi
+
+clean-data: docker ## DELETE all data of the containers: topics, tables, checkpoints, models, metrics
+	$(COMPOSE) --profile '*' down --volumes
+
+.PHONY: docker
+docker:
+	@$(COMPOSE) version >/dev/null 2>&1 && docker version >/dev/null 2>&1 || \
+	  { echo "this needs Docker with Compose, and its engine running; without: make demo"; exit 1; }
+
+.env:
+	@echo "copy .env.example to .env and set the passwords in it"; exit 1
