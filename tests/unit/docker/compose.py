@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from mdstream.local.cache import cache_folder
 
 ROOT = Path(__file__).parents[3]
 FILE = ROOT / "docker-compose.yml"
@@ -43,3 +47,14 @@ def ours() -> dict[str, dict[str, Any]]:
 def published() -> dict[str, int]:
     """The port that each service publishes; those that publish none are left out."""
     return {name: int(service["ports"][0].split(":")[1]) for name, service in services().items() if "ports" in service}
+
+
+def plugin() -> list[str] | None:
+    """The command of Docker's Compose: its own, or what ci/compose/build.sh has built; None if there is neither."""
+    docker = shutil.which("docker")
+    if docker and subprocess.run([docker, "compose", "version"], capture_output=True).returncode == 0:
+        return [docker, "compose"]
+    module = (ROOT / "ci" / "compose" / "go.mod").read_text(encoding="utf-8")
+    version = re.search(r"github\.com/docker/compose/v2 v(\S+)", module)
+    built = cache_folder() / f"docker-compose-{version[1]}" / "docker-compose" if version else None
+    return [str(built)] if built and built.exists() else None
