@@ -19,6 +19,9 @@ _LOCAL_CHECKPOINTS = "org.apache.spark.sql.execution.streaming.checkpointing.Fil
 
 _LOGGING = Path(__file__).with_name("log4j2.properties")
 
+# What is in it says why.
+_PYTHON_WORKERS = Path(__file__).with_name("python_workers")
+
 
 def build_session(settings: SparkSettings, name: str = "mdstream", jars: Sequence[Path] | None = None) -> SparkSession:
     """Return the session that jobs, batch commands and notebooks run in.
@@ -41,7 +44,11 @@ def build_session(settings: SparkSettings, name: str = "mdstream", jars: Sequenc
     local = {}
     if settings.master.startswith("local"):
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-        local = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+        local = {
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.executorEnv.PYTHONPATH": str(_PYTHON_WORKERS),
+        }
         if urlsplit(settings.checkpoint_location).scheme in ("", "file"):
             local["spark.sql.streaming.checkpointFileManagerClass"] = _LOCAL_CHECKPOINTS
     conf: dict[str, bool | float | int | str | None] = {
