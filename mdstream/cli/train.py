@@ -14,15 +14,17 @@ from rich.table import Table
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, output
+from mdstream.cli.spark import batch_session
 from mdstream.cli.symbols import listed
-from mdstream.config import load_settings
+from mdstream.config import Settings, load_settings
 from mdstream.errors import InvalidInputError
 from mdstream.schemas import BarWindow
 
 if TYPE_CHECKING:
-    from mdstream.forecasting.store import ModelMetadata
+    from mdstream.forecasting.store import ModelMetadata, ModelStore
 
 Result = TypeVar("Result")
+Trained = Iterator[tuple[tuple[str, int], "ModelMetadata | InvalidInputError"]]
 
 Symbols = Annotated[str | None, typer.Option(help="Symbols, with commas between; else all that have bars.")]
 Minutes = Annotated[list[int] | None, typer.Option(help="Horizon; may be given several times. Else those configured.")]
@@ -37,6 +39,9 @@ def train(
     minutes: Minutes = None,
     source: Source = None,
     window: WindowName = None,
+    on_spark: Annotated[
+        bool, typer.Option("--on-spark", help="Train on Spark's executors, spark.master, instead of this machine.")
+    ] = False,
     config: ConfigFile = None,
 ) -> None:
     """Train a model for each symbol and horizon, and say whether it is better than the last price.
@@ -45,26 +50,23 @@ def train(
     `forecasting.models` (`models/`) in one step: running jobs take the new one up by themselves. Most models of prices
     are not better than the last price; such a model is kept, and every forecast of it says so.
 
+    With `--on-spark` the executors read the bars and train, as many symbols at a time as they have cores, and the
+    models come to this machine. They need mdstream[forecasting], and the file of `--input` in the same place.
+
     Example: `mdstream train --symbols AAPL,MSFT --minutes 5 --minutes 15`
     """
     settings = load_settings(config)
 
     # Imported here so that `mdstream --help` stays quick.
     from mdstream.forecasting.store import ModelStore
-    from mdstream.forecasting.stored import LearningBars
-    from mdstream.forecasting.training import train as train_model
 
-    forecasting = settings.forecasting
-    bars = LearningBars(settings, source, BarWindow.parse(window) if window else None, listed(symbols))
-    store = ModelStore(forecasting.models)
-    horizons = tuple(minutes or forecasting.horizons_minutes)
+    store = ModelStore(settings.forecasting.models)
+    horizons = tuple(minutes or settings.forecasting.horizons_minutes)
+    of = BarWindow.parse(window) if window else None
     table = Table("symbol", "minutes", "samples", "relative MAE", "verdict")
     failures = []
-
-    def work(symbol: str, horizon: int) -> ModelMetadata:
-        return train_model(symbol, bars.of(symbol), bars.window, horizon, forecasting, store)
-
-    for (symbol, horizon), made in each_series("training", bars.symbols, horizons, work):
+    make = _trained_on_spark if on_spark else _trained_here
+    for (symbol, horizon), made in make(settings, source, of, listed(symbols), horizons, store):
         if isinstance(made, InvalidInputError):
             failures.append(f"{symbol}, {horizon} minutes: {made}")
         else:
@@ -75,7 +77,41 @@ def train(
         errors.print(f"[yellow]not trained:[/] {failure}", highlight=False)
     if table.row_count == 0:
         raise InvalidInputError("no model was trained; the reasons are above")
-    errors.print(f"{table.row_count} models in {forecasting.models}")
+    errors.print(f"{table.row_count} models in {settings.forecasting.models}")
+
+
+def _trained_here(
+    settings: Settings,
+    source: Path | None,
+    window: BarWindow | None,
+    symbols: Sequence[str],
+    horizons: Sequence[int],
+    store: ModelStore,
+) -> Trained:
+    from mdstream.forecasting.stored import LearningBars
+    from mdstream.forecasting.training import train as train_model
+
+    bars = LearningBars(settings, source, window, symbols)
+
+    def work(symbol: str, horizon: int) -> ModelMetadata:
+        return train_model(symbol, bars.of(symbol), bars.window, horizon, settings.forecasting, store)
+
+    return each_series("training", bars.symbols, horizons, work)
+
+
+def _trained_on_spark(
+    settings: Settings,
+    source: Path | None,
+    window: BarWindow | None,
+    symbols: Sequence[str],
+    horizons: Sequence[int],
+    store: ModelStore,
+) -> Trained:
+    from mdstream.batch.training import frames_to_learn_from, train_on_spark
+
+    with batch_session(settings, "mdstream train", "training") as (spark, on_progress):
+        bars = frames_to_learn_from(spark, settings, source, window, symbols)
+        yield from train_on_spark(spark, bars, horizons, settings.forecasting, store, on_progress)
 
 
 def each_series(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -85,6 +86,15 @@ class StoredBars:
         )
         return rows[0][0] if rows else None
 
+    def start_of(self, days: int, now: datetime) -> datetime:
+        """Return the first instant of so many days before the newest bar that is closed at `now`.
+
+        Raises:
+            SinkUnavailableError: The database cannot be reached.
+            SinkError: It has no such table.
+        """
+        return (self.newest_time(now) or now) - timedelta(days=days)
+
     def _closed(self, symbol: str, now: datetime) -> sa.Select[Any]:
         table = table_of(BAR)
         return (
@@ -128,22 +138,64 @@ def bars_of_file(path: Path, window: BarWindow) -> dict[str, ClosedBars]:
         InvalidInputError: The file cannot be read, lacks a column, or a bar is there twice.
     """
     try:
-        table = pq.read_table(path, columns=list(_OF_A_FILE), filters=[("window", "=", window.name)])
-        table = table.sort_by([("symbol", "ascending"), ("window_end", "ascending")])
-        symbols = table["symbol"].to_numpy()
-        ends = table["window_end"].cast(pa.timestamp("us", tz="UTC")).cast(pa.timestamp("us")).to_numpy()
-        close, volume = (table[name].cast(pa.float64()).to_numpy() for name in ("close", "volume"))
+        return _by_symbol(
+            pq.read_table(path, columns=list(_OF_A_FILE), filters=[("window", "=", window.name)]), path.name
+        )
     except (pa.ArrowException, OSError, KeyError) as exc:
         raise InvalidInputError(
             f"cannot read bars from {path}: {exc}; expected parquet with {', '.join(_OF_A_FILE)}"
         ) from exc
+
+
+def _by_symbol(table: pa.Table, origin: str) -> dict[str, ClosedBars]:
+    table = table.sort_by("symbol")
+    symbols = table["symbol"].to_numpy()
+    borders = [0, *(np.flatnonzero(symbols[1:] != symbols[:-1]) + 1).tolist(), len(symbols)]
     bars = {}
-    for symbol in dict.fromkeys(symbols):
-        own = symbols == symbol
-        if (np.diff(ends[own]) <= np.timedelta64(0)).any():
-            raise InvalidInputError(f"{path.name} has two bars of {symbol} that end at the same time; expected one")
-        bars[str(symbol)] = ClosedBars(ends[own], close[own], volume[own])
+    for start, end in itertools.pairwise(borders if len(symbols) else []):
+        try:
+            bars[str(symbols[start])] = closed_bars(table.slice(start, end - start))
+        except InvalidInputError as exc:
+            raise InvalidInputError(f"{origin}, {symbols[start]}: {exc}") from exc
     return bars
+
+
+def closed_bars(table: pa.Table) -> ClosedBars:
+    """Return the rows of one series as closed bars.
+
+    Args:
+        table: Columns window_end (a time), close and volume, in any order.
+
+    Raises:
+        InvalidInputError: Two bars end at the same time.
+    """
+    table = table.sort_by("window_end")
+    ends = table["window_end"].cast(pa.timestamp("us", tz="UTC")).cast(pa.timestamp("us")).to_numpy()
+    if (np.diff(ends) <= np.timedelta64(0)).any():
+        raise InvalidInputError("two bars end at the same time; expected one")
+    return ClosedBars(ends, *(table[name].cast(pa.float64()).to_numpy() for name in ("close", "volume")))
+
+
+def chosen_symbols(known: Sequence[str], wanted: Sequence[str], origin: object, window: BarWindow) -> tuple[str, ...]:
+    """Return the symbols that are wanted, all if none is named.
+
+    Args:
+        known: Those that have bars.
+        wanted: Those that are named.
+        origin: Where the bars are.
+        window: What they are of.
+
+    Raises:
+        InvalidInputError: A wanted one has no bars, or none has.
+    """
+    missing = sorted(set(wanted) - set(known))
+    if missing or not known:
+        raise InvalidInputError(
+            f"{origin} has no bars of {missing[0] if missing else 'any symbol'}, window "
+            f"{window.name}; expected bars as the job analytics stores them; there are those of: "
+            f"{', '.join(known[:20]) or 'none'}"
+        )
+    return tuple(wanted) or tuple(known)
 
 
 class LearningBars:
@@ -171,17 +223,9 @@ class LearningBars:
         if self._of_file is not None:
             known = list(self._of_file)
         else:
-            newest = self._stored.newest_time(self._end)
-            self._start = (newest or self._end) - timedelta(days=settings.forecasting.training_days)
+            self._start = self._stored.start_of(settings.forecasting.training_days, self._end)
             known = self._stored.symbols(self._start)
-        missing = [symbol for symbol in symbols if symbol not in known]
-        if missing or not known:
-            where = source or "the database"
-            raise InvalidInputError(
-                f"{where} has no bars of {missing[0] if missing else 'any symbol'}, window {self.window.name}; "
-                f"expected bars as the job analytics stores them; there are those of: {', '.join(known[:20]) or 'none'}"
-            )
-        self.symbols = tuple(symbols) or tuple(known)
+        self.symbols = chosen_symbols(known, symbols, source or "the database", self.window)
 
     def of(self, symbol: str) -> ClosedBars:
         """Return the closed bars of a symbol.

@@ -13,7 +13,7 @@ from mdstream.forecasting.evaluation import Evaluation, Fit, walk_forward
 from mdstream.forecasting.features import FEATURES, Matrix
 from mdstream.forecasting.model import QuantileModel, xgboost_version
 from mdstream.forecasting.samples import ClosedBars, Samples, as_datetime, samples_of, steps_of
-from mdstream.forecasting.store import ModelMetadata, ModelStore, log_verdict
+from mdstream.forecasting.store import ModelMetadata, ModelStore, TrainedModel, log_verdict
 from mdstream.indicators.values import Series
 from mdstream.schemas import BarWindow
 
@@ -52,6 +52,39 @@ def evaluate(
     return walk_forward(samples, fit_of(settings), steps, settings.folds, on_progress)
 
 
+def trained(
+    symbol: str,
+    bars: ClosedBars,
+    window: BarWindow,
+    horizon_minutes: int,
+    settings: ForecastSettings,
+    on_progress: Callable[[float], None] = lambda _: None,
+) -> TrainedModel:
+    """Evaluate a model on the bars of a symbol, and train it on all of them.
+
+    Args:
+        symbol: The instrument.
+        bars: Its closed bars.
+        window: What they are of.
+        horizon_minutes: How far ahead.
+        settings: The model and the number of folds.
+        on_progress: Told the share of the work that is done.
+
+    Raises:
+        InvalidInputError: There are too few bars, or the horizon is not a multiple of the window.
+        MissingDependencyError: XGBoost is not installed.
+    """
+    samples = samples_of(bars, window, horizon_minutes)
+    steps = steps_of(window, horizon_minutes)
+    folds = settings.folds
+    evaluation = walk_forward(
+        samples, fit_of(settings), steps, folds, lambda share: on_progress(share * folds / (folds + 1))
+    )
+    model = QuantileModel.fit(samples.features, samples.target, settings)
+    on_progress(1.0)
+    return TrainedModel(model, _metadata_of(symbol, samples, window, horizon_minutes, settings, evaluation, model))
+
+
 def train(
     symbol: str,
     bars: ClosedBars,
@@ -61,7 +94,7 @@ def train(
     store: ModelStore,
     on_progress: Callable[[float], None] = lambda _: None,
 ) -> ModelMetadata:
-    """Evaluate a model on the bars of a symbol, train it on all of them and put it into the store.
+    """Train a model as `trained` does, put it into the store and log its verdict.
 
     A model that is not better than the last price is stored like any other, and says so.
 
@@ -79,18 +112,10 @@ def train(
         MissingDependencyError: XGBoost is not installed.
         ModelError: The store cannot be written to.
     """
-    samples = samples_of(bars, window, horizon_minutes)
-    steps = steps_of(window, horizon_minutes)
-    folds = settings.folds
-    evaluation = walk_forward(
-        samples, fit_of(settings), steps, folds, lambda share: on_progress(share * folds / (folds + 1))
-    )
-    model = QuantileModel.fit(samples.features, samples.target, settings)
-    metadata = _metadata_of(symbol, samples, window, horizon_minutes, settings, evaluation, model)
-    store.save(model, metadata)
-    on_progress(1.0)
-    log_verdict(metadata)
-    return metadata
+    made = trained(symbol, bars, window, horizon_minutes, settings, on_progress)
+    store.save(made.model, made.metadata)
+    log_verdict(made.metadata)
+    return made.metadata
 
 
 def _metadata_of(

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from prometheus_client import CollectorRegistry
+from pyspark.sql import SparkSession
 from typer.testing import CliRunner
 
 from mdstream.cli.app import app
@@ -26,6 +27,7 @@ from mdstream.schemas import BAR, PREDICTION
 from mdstream.schemas.wire import to_micros
 from mdstream.sinks import TimescaleSink
 from mdstream.sinks.postgres import create_schema
+from tests.unit.batch.conftest import KeptSession
 from tests.unit.forecasting.series import MINUTE, autoregressive
 
 pytestmark = pytest.mark.servers
@@ -159,6 +161,24 @@ def test_the_same_from_a_file(stored: list[dict[str, Any]], command: CliRunner, 
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 not so")
     bad = command.invoke(app, ["evaluate", "--input", str(tmp_path / "bad.parquet")])
     assert isinstance(bad.exception, InvalidInputError)
+
+
+@pytest.mark.usefixtures("stored")
+def test_sparks_executors_make_the_same_models(
+    spark: SparkSession, command: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mdstream.streaming.build_session", lambda *_, **__: KeptSession(spark))
+    boosters = []
+    for options in ([], ["--on-spark"]):
+        trained = command.invoke(app, ["train", *options])
+        assert trained.exit_code == 0, trained.output
+        assert "1 models in" in trained.stderr
+        assert "not trained: MSFT, 5 minutes: found 0 samples; expected at least" in trained.stderr
+        [booster] = (tmp_path / "models" / "AAPL").glob("*.ubj")
+        boosters.append((booster.name, booster.read_bytes()))
+    (here, there) = boosters
+    assert here[1] == there[1]
+    assert here[0] != there[0], "the second run has trained it anew"
 
 
 @pytest.mark.usefixtures("stored")
