@@ -6,7 +6,7 @@ from mdstream.feeds.ingest import Ingestion, ingest, pump
 from mdstream.feeds.producer import Counts, TickProducer, open_client
 from mdstream.feeds.rejects import Reject
 from mdstream.feeds.replay import ReplayFeed
-from mdstream.feeds.synthetic import MarketOptions, SyntheticFeed
+from mdstream.feeds.synthetic import Market, MarketOptions, SyntheticFeed
 
 __all__ = [
     "Counts",
@@ -14,6 +14,7 @@ __all__ = [
     "FeedBatch",
     "FileBatch",
     "Ingestion",
+    "Market",
     "MarketOptions",
     "Reject",
     "ReplayFeed",

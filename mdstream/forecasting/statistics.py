@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mdstream.errors import MissingDependencyError
 from mdstream.indicators.values import Series
-
-try:
-    from scipy import stats
-except ImportError as exc:
-    raise MissingDependencyError.for_extra("scipy", "forecasting") from exc
 
 _CONFIDENCE = 0.95
 
@@ -51,6 +47,15 @@ class Accuracy:
     rows: int
 
 
+def _stats() -> Any:  # noqa: ANN401 - a module
+    # Forecasts are made without it, and it takes half a second to load.
+    try:
+        from scipy import stats
+    except ImportError as exc:
+        raise MissingDependencyError.for_extra("scipy", "forecasting") from exc
+    return stats
+
+
 def accuracy(called: Series, moved: Series) -> Accuracy:
     """Count how often the sign of `called` is that of `moved`; rows in which either is 0 are not counted."""
     counted = (called != 0) & (moved != 0)
@@ -58,7 +63,7 @@ def accuracy(called: Series, moved: Series) -> Accuracy:
     if not rows:
         return Accuracy(None, None, None, 0)
     right = int((np.sign(called[counted]) == np.sign(moved[counted])).sum())
-    interval = stats.binomtest(right, rows).proportion_ci(_CONFIDENCE, method="wilson")
+    interval = _stats().binomtest(right, rows).proportion_ci(_CONFIDENCE, method="wilson")
     return Accuracy(right / rows, float(interval.low), float(interval.high), rows)
 
 
@@ -88,7 +93,7 @@ def diebold_mariano(losses: Series, naive_losses: Series, steps: int) -> Test:
         return Test(None, None)
     correction = math.sqrt((rows + 1 - 2 * steps + steps * (steps - 1) / rows) / rows)
     statistic = correction * float(difference.mean()) / math.sqrt(variance / rows)
-    return Test(statistic, float(2 * stats.t.sf(abs(statistic), rows - 1)))
+    return Test(statistic, float(2 * _stats().t.sf(abs(statistic), rows - 1)))
 
 
 def pesaran_timmermann(called: Series, moved: Series, steps: int) -> Test:
@@ -115,7 +120,7 @@ def pesaran_timmermann(called: Series, moved: Series, steps: int) -> Test:
     if of_right <= of_chance:
         return Test(None, None)
     statistic = float((right - by_chance) / math.sqrt(of_right - of_chance))
-    return Test(statistic, float(stats.norm.sf(statistic)))
+    return Test(statistic, float(_stats().norm.sf(statistic)))
 
 
 def mean_absolute(values: Series) -> float:

@@ -12,6 +12,7 @@ from mdstream.schemas.records import (
     TICK,
     Record,
 )
+from mdstream.schemas.rules import Rule
 from mdstream.schemas.windows import BarWindow, nest_windows
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "TICK",
     "BarWindow",
     "Record",
+    "Rule",
     "nest_windows",
 ]
