@@ -166,7 +166,7 @@ def speed(symbols: int, days: int) -> dict[str, Any]:
         with ThreadPoolExecutor(cores) as pool:
             list(pool.map(lambda name: train(name, series[name], _MINUTE, 5, settings, store), names))
         seconds, after = time.perf_counter() - start, psutil.Process().cpu_times()
-        used = (after.user + after.system - cpu.user - cpu.system) / seconds
+        used = after.user + after.system - cpu.user - cpu.system
         closed = [
             ClosedBar(name, as_datetime(bars.ends[-1]), float(bars.close[-1]), bars.features()[-1])
             for name, bars in series.items()
@@ -175,7 +175,8 @@ def speed(symbols: int, days: int) -> dict[str, Any]:
             "symbols": symbols,
             "bars": symbols * days * _BARS_A_DAY,
             "training s": seconds,
-            "cores": used,
+            "training CPU s a symbol": used / symbols,
+            "cores": used / seconds,
             "loading us a model": _microseconds(lambda: _forecast(closed, ModelStore(Path(folder))), symbols, 1),
             "forecast us a symbol": _microseconds(lambda: _forecast(closed, store), symbols, 20),
             "features of 600 bars us": _microseconds(lambda: series[names[0]][-600:].features(), 1, 200),
@@ -213,8 +214,10 @@ def main() -> None:
             write(lines)
         return
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, XGBoost {xgboost.__version__}")
+    print(f"load before: {os.getloadavg()[0]:.1f}")
     for name, value in speed(arguments.symbols, arguments.days).items():
         print(f"{name}: {value:,.2f}")
+    print(f"load after: {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":
