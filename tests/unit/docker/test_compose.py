@@ -100,7 +100,7 @@ def test_workers_have_the_slots_that_the_jobs_hold_at_once(monkeypatch: pytest.M
     assert worker["deploy"]["replicas"] * cores >= real_time + 3 * each
 
     assert settings.spark.master == worker["command"].split()[-1]
-    for volume in (settings.spark.checkpoint_location, str(settings.forecasting.models)):
+    for volume in (settings.spark.checkpoint_location.removeprefix("file://"), str(settings.forecasting.models)):
         assert any(f":{volume}" in mounted for mounted in worker["volumes"])
         assert any(f":{volume}" in mounted for mounted in services()["jobs"]["volumes"])
 
@@ -147,7 +147,7 @@ def test_env_example_lists_every_variable_and_none_that_nobody_reads(monkeypatch
     file = ROOT / ".env.example"
     listed = dotenv_values(file)
 
-    assert variables() - {"INGEST", "MDSTREAM_STORES__INFLUXDB__ENABLED"} <= listed.keys()
+    assert variables() - {"MDSTREAM_STORES__INFLUXDB__ENABLED"} <= listed.keys()
     # Unknown settings of ours are refused.
     for name, value in listed.items():
         monkeypatch.setenv(name, value or "")
