@@ -48,14 +48,13 @@ def _check_spark(settings: SparkSettings) -> Finding:
         )
     version = importlib.metadata.version("pyspark")
     fits = version.startswith(_SPARK_RELEASES)
-    there = are_cached(settings.packages)
-    packages = ", ".join(settings.packages)
+    fetched = "fetched" if are_cached(settings.packages) else "to be fetched at the first start"
     return Finding(
         "Spark",
         str(home),
         reachable=True,
         version=version,
-        details=(f"{packages}: {'fetched' if there else 'to be fetched at the first start'}",),
+        details=(f"{', '.join(settings.packages)}: {fetched}",) if settings.packages else (),
         missing=() if fits else (f"Spark {' or '.join(_SPARK_RELEASES)}; found {version}",),
         fixes=() if fits else ("pip install 'mdstream[local]' --upgrade",),
     )
