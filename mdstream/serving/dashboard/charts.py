@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from mdstream.serving.dashboard.forecasts import Forecasts
 from mdstream.serving.dashboard.live import Subscription
 from mdstream.serving.dashboard.series import Series, Wire
 
@@ -23,6 +24,7 @@ class Chart:
         symbol: Its symbol.
         window: Its window.
         series: What it shows.
+        forecasts: What is expected next.
         seen_at: When a page asked last, in seconds of a clock that never jumps.
         loaded_at: When history was read last; None if it is to be read whole.
     """
@@ -31,6 +33,7 @@ class Chart:
         self.symbol = symbol
         self.window = window
         self.series = series
+        self.forecasts = Forecasts()
         self.seen_at = 0.0
         self.loaded_at: float | None = None
         self._has_history = False
@@ -41,7 +44,13 @@ class Chart:
         return {"symbols": [self.symbol], "channels": _CHANNELS, "windows": [self.window]}
 
     def loaded(
-        self, bars: Iterable[Wire], indicators: Iterable[Wire], anomalies: Iterable[Wire], version: int, now: float
+        self,
+        bars: Iterable[Wire],
+        indicators: Iterable[Wire],
+        anomalies: Iterable[Wire],
+        forecasts: Iterable[Wire],
+        version: int,
+        now: float,
     ) -> None:
         """Take what is stored."""
         for bar in bars:
@@ -50,6 +59,8 @@ class Chart:
             self.series.take_indicators(values, version)
         for anomaly in anomalies:
             self.series.take_anomaly(anomaly, version)
+        for forecast in forecasts:
+            self.forecasts.take(forecast, version)
         self.loaded_at = now
         self._has_history = True
 
@@ -59,6 +70,7 @@ class Chart:
             "loaded": self._has_history,
             "bars": list(self.series.bars_since(version)),
             "anomalies": list(self.series.anomalies_since(version)),
+            "forecasts": list(self.forecasts.since(version)),
         }
 
 

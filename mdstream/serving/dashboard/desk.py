@@ -118,11 +118,17 @@ class Desk:
         names = [window.name for window in self._windows]
         yield {"symbols": _EVERY, "channels": ["bar"], "windows": names[:1]}
         yield {"symbols": _EVERY, "channels": ["anomaly"], "windows": names}
+        yield {"symbols": _EVERY, "channels": ["prediction"]}
         yield from self._charts.subscriptions
 
     def _take(self, channel: str, record: Wire, was_there: bool) -> None:
         """Take a record that came live."""
         self._version += 1
+        if channel == "prediction":
+            for open_chart in self._charts:
+                if open_chart.symbol == record["symbol"]:
+                    open_chart.forecasts.take(record, self._version)
+            return
         chart = self._charts.get(record["symbol"], record["window"])
         if channel == "bar":
             if chart:
@@ -183,13 +189,14 @@ class Desk:
             await self._load(chart, limit)
 
     async def _load(self, chart: Chart, limit: int) -> None:
-        bars, indicators, anomalies = await asyncio.gather(
+        bars, indicators, anomalies, forecasts = await asyncio.gather(
             self._history.bars(chart.symbol, chart.window, limit),
             self._history.indicators(chart.symbol, chart.window, limit),
             self._history.anomalies(limit, symbol=chart.symbol, window=chart.window),
+            self._history.forecasts(chart.symbol),
         )
         self._version += 1
-        chart.loaded(bars, indicators, anomalies, self._version, time.monotonic())
+        chart.loaded(bars, indicators, anomalies, forecasts, self._version, time.monotonic())
 
 
 def _reachable(host: str) -> str:

@@ -10,7 +10,7 @@ import httpx
 import pyarrow as pa
 
 from mdstream.errors import MdstreamError
-from mdstream.schemas import ANOMALY, BAR, Record
+from mdstream.schemas import ANOMALY, BAR, PREDICTION, Record
 from mdstream.schemas.records import TIME
 from mdstream.schemas.wire import to_micros
 from mdstream.serving.dashboard.series import Wire
@@ -89,6 +89,14 @@ class History:
             HistoryError: The API does not answer, or refuses.
         """
         return await self._items("anomalies", ANOMALY, limit=limit, **asked)
+
+    async def forecasts(self, symbol: str) -> list[Wire]:
+        """Return the newest forecast of a symbol for each horizon.
+
+        Raises:
+            HistoryError: The API does not answer, or refuses.
+        """
+        return await self._items(f"predictions/{quote(symbol)}", PREDICTION)
 
     async def symbols(self) -> list[str]:
         """Return every stored symbol, in alphabetical order.

@@ -44,6 +44,14 @@ def anomaly_at(start: datetime, message: str, **fields: object) -> dict[str, Any
     return place | found | {"detected_time": datetime.now(UTC), "trade_count": 10} | fields
 
 
+def forecast_of(minutes: int, price: float, **fields: object) -> dict[str, Any]:
+    """A forecast from the newest stored bar, with an interval from 1 below to 2 above."""
+    place = {"symbol": SECOND, "horizon_minutes": minutes, "target_time": LAST + MINUTE + minutes * MINUTE}
+    prices = {"last_price": 50.0, "predicted_price": price, "naive_price": 50.0, "lower": price - 1, "upper": price + 2}
+    model = {"made_at": LAST + MINUTE, "model_version": "v1", "beats_naive": False, "relative_mae": 1.012}
+    return place | prices | model | fields
+
+
 def store(database: TimescaleSettings, record: Record, *rows: dict[str, Any]) -> None:
     TimescaleSink(database, record).write(pa.RecordBatch.from_pylist(list(rows), schema=record.schema))
 

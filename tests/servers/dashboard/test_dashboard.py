@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from mdstream.config import KafkaSettings
 from mdstream.local import LocalPostgres
-from mdstream.schemas import ANOMALY, BAR
+from mdstream.schemas import ANOMALY, BAR, PREDICTION
 from tests.servers.dashboard.market import (
     FIRST,
     INDICATORS,
@@ -19,6 +20,7 @@ from tests.servers.dashboard.market import (
     SECOND,
     STORED_BARS,
     anomaly_at,
+    forecast_of,
     indicators_of,
     minute_bar,
     send,
@@ -130,6 +132,25 @@ def test_an_anomaly_becomes_visible_and_its_words_stay_words(page: Page, kafka: 
     expect(page.locator("#quote .symbol")).to_have_text(SECOND)
     page.locator("#anomalies .anomaly").first.click()
     expect(page.locator("#quote .symbol")).to_have_text(FIRST)
+
+
+def test_forecasts_stand_over_the_bars_they_are_of(page: Page, kafka: KafkaSettings, postgres: LocalPostgres) -> None:
+    store(postgres.settings, PREDICTION, forecast_of(15, 50.5))
+    show(page, SECOND)
+    expect(page.locator(_CANDLES).first).to_be_attached()
+    until(lambda: trace(page, "forecasts")["text"] == ["15 min"])
+    send(kafka, PREDICTION, forecast_of(5, 50.25, beats_naive=True, relative_mae=0.97))
+    until(lambda: trace(page, "forecasts")["text"] == ["5 min", "15 min"])
+
+    shown, newest = trace(page, "forecasts"), datetime.fromisoformat(trace(page, "candles")["x"][-1])
+    # The newest bar ends in a minute: five minutes behind that is the end of the fifth bar after it.
+    assert [datetime.fromisoformat(x) - newest for x in shown["x"]] == [5 * MINUTE, 15 * MINUTE]
+    assert datetime.fromisoformat(page.evaluate(_RANGE)[1]) - newest > 15 * MINUTE
+    assert shown["y"] == [50.25, 50.5]
+    assert (shown["error_y"]["arrayminus"], shown["error_y"]["array"]) == ([1.0, 1.0], [2.0, 2.0])
+    nearest, later = shown["hovertext"]
+    assert "50.25 (49.25 to 52.25)<br>last price 50.00<br>relative MAE 0.9700, better than the last price" in nearest
+    assert "relative MAE 1.0120, not better than the last price" in later
 
 
 def test_zoom_is_kept_while_bars_come(page: Page, kafka: KafkaSettings) -> None:

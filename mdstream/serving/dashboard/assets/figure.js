@@ -8,6 +8,7 @@ mdstream.figure = (() => {
   const GAP_HOURS = 1;
   const GAP_BARS = 10;
   const RIGHT_BARS = 3;
+  const FORECAST_BARS = 20;
 
   // Times on the axis are local ones; one offset for all of them, so that no hour comes twice.
   const OFFSET = new Date().getTimezoneOffset() * 60000;
@@ -38,10 +39,12 @@ mdstream.figure = (() => {
   }
 
   // What is seen: the newest bars, or what was zoomed to.
-  function rangeOf(bars, view) {
+  function rangeOf(bars, coming, view) {
     const last = bars[bars.length - 1].start;
     if (view.zoom && !view.zoom.follows) return [view.zoom.from, view.zoom.to];
-    const right = last + view.windowMillis * (RIGHT_BARS + 0.5);
+    const ahead = coming.map((forecast) => (mdstream.forecasts.placeOf(forecast, view) - last) / view.windowMillis + 1);
+    const room = Math.max(RIGHT_BARS, ...ahead.filter((count) => count <= FORECAST_BARS));
+    const right = last + view.windowMillis * (room + 0.5);
     if (view.zoom) return [right - (view.zoom.to - view.zoom.from), right];
     const wanted = Math.max(40, Math.min(150, Math.floor(view.width / 9)));
     const shown = Math.min(bars.length, wanted);
@@ -60,9 +63,11 @@ mdstream.figure = (() => {
     return breaks;
   }
 
-  function priceRange(seen) {
-    const low = Math.min(...seen.map((bar) => bar.low));
-    const high = Math.max(...seen.map((bar) => bar.high));
+  function priceRange(seen, coming) {
+    const told = coming.flatMap((forecast) => [forecast.lower, forecast.predicted_price, forecast.upper]);
+    const expected = told.filter(Number.isFinite);
+    const low = Math.min(...seen.map((bar) => bar.low), ...expected);
+    const high = Math.max(...seen.map((bar) => bar.high), ...expected);
     const room = (high - low || high * 0.002 || 1) * 0.12;
     return [low - room, high + room];
   }
@@ -256,9 +261,10 @@ mdstream.figure = (() => {
     const bars = market.bars;
     const times = bars.map((bar) => onAxis(bar.start));
     const panes = panesOf(view);
-    const range = rangeOf(bars, view);
+    const range = rangeOf(bars, market.coming, view);
     const seen = visibleBars(bars, range);
-    const scale = priceRange(seen);
+    const coming = market.coming.filter((forecast) => mdstream.forecasts.placeOf(forecast, view) <= range[1]);
+    const scale = priceRange(seen, coming);
     const last = market.lastBar;
     const pointed = market.starts.get(view.pointed) || last;
     // The indicators of a bar that has just begun come a second later.
@@ -271,6 +277,7 @@ mdstream.figure = (() => {
       ...onPrices.flatMap((study) => studyTraces(study, "y", bars, times, view)),
       ...panes.flatMap((pane) => (pane.study ? studyTraces(pane.study, pane.axis, bars, times, view) : [])),
       anomalyMarks(market, view, scale),
+      mdstream.forecasts.marks(coming, view, onAxis),
     ];
     const price = lastPrice(last, view);
     const below = panes.filter((pane) => pane.study);

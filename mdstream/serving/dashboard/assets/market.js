@@ -25,6 +25,7 @@ mdstream.Market = class {
     this.starts = new Map();
     this.bars = [];
     this.anomalies = new Map();
+    this.forecasts = new Map();
   }
 
   // Takes an answer; returns which parts of the page it changed.
@@ -35,16 +36,17 @@ mdstream.Market = class {
     this.status = answer.status;
     for (const quote of answer.quotes) this.quotes.set(quote.symbol, quote);
     for (const anomaly of answer.feed) this.feed.set(mdstream.keyOf(anomaly), anomaly);
-    const chart = answer.chart || { loaded: false, bars: [], anomalies: [] };
+    const chart = answer.chart || { loaded: false, bars: [], anomalies: [], forecasts: [] };
     const becameLoaded = chart.loaded && !this.loaded;
     this.loaded = chart.loaded;
     for (const bar of chart.bars) this.starts.set(bar.start, bar);
     for (const anomaly of chart.anomalies) this.anomalies.set(mdstream.keyOf(anomaly), anomaly);
+    for (const forecast of chart.forecasts) this.forecasts.set(forecast.horizon_minutes, forecast);
     if (chart.bars.length) this.sortBars();
     return {
       quotes: answer.quotes,
       anomalies: answer.feed,
-      chart: becameLoaded || chart.bars.length > 0 || chart.anomalies.length > 0,
+      chart: becameLoaded || [chart.bars, chart.anomalies, chart.forecasts].some((part) => part.length > 0),
     };
   }
 
@@ -56,6 +58,12 @@ mdstream.Market = class {
         if (anomaly.start < this.bars[0].start) this.anomalies.delete(key);
       }
     }
+  }
+
+  // The forecasts of what is still to come, the nearest first.
+  get coming() {
+    const ahead = [...this.forecasts.values()].filter((forecast) => this.lastBar && forecast.target > this.lastBar.start);
+    return ahead.sort((a, b) => a.target - b.target);
   }
 
   get lastBar() {

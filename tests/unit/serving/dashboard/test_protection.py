@@ -114,7 +114,7 @@ async def test_senseless_questions_are_refused(open_client: AsyncClient, query: 
 
 async def test_it_answers_before_its_servers_are_there(open_client: AsyncClient) -> None:
     answer = (await open_client.get("/live?window=1min&symbol=BTC/USD")).json()
-    assert answer["chart"] == {"loaded": False, "bars": [], "anomalies": []}
+    assert answer["chart"] == {"loaded": False, "bars": [], "anomalies": [], "forecasts": []}
     assert [problem["name"] for problem in answer["status"]["problems"]] == ["websocket"]
     assert not answer["status"]["live"]
 

@@ -151,7 +151,10 @@ def test_history_is_read_whole_then_its_end_and_whole_again_after_an_outage() ->
     charts = Charts(300, [])
     chart, _ = charts.open("AAPL", "1min", now=0.0)
     assert [*charts.due(0.0, live=True)] == [(chart, 300)]
-    chart.loaded([bar(0, 1)], [], [], version=1, now=0.0)
+    told = dict.fromkeys(("predicted_price", "lower", "upper", "naive_price", "beats_naive", "relative_mae"))
+    told |= {"horizon_minutes": 5, "target_time": 6 * MINUTE, "made_at": MINUTE}
+    chart.loaded([bar(0, 1)], [], [], [told], version=1, now=0.0)
+    assert [each["target"] for each in chart.since(0)["forecasts"]] == [360_000]
     assert chart.since(0)["loaded"]
     assert [*charts.due(2.0, live=True)] == []
     assert [*charts.due(2.0, live=False)] == [(chart, 5)]
