@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import uuid
@@ -12,15 +13,21 @@ import pytest
 import redis
 
 from mdstream.config import InfluxSettings, RedisSettings, SparkSettings, TimescaleSettings
-from mdstream.local import LocalKafka, LocalPostgres, LocalRedis, use_java
+from mdstream.local import LocalKafka, LocalPostgres, LocalRedis, server, use_java
 from mdstream.local.jars import fetch_jars
-from mdstream.local.java import QUICK_COMPILING, WITHOUT_TRACES
 from tests.servers.influxd import LocalInfluxDB, influxd, reason_without
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytest_plugins = ["tests.skips"]
+pytest_plugins = ["tests.skips", "tests.java_archives"]
+
+# What is a free port to one of several workers is not to be one to the others, until a server listens there.
+_WORKER, _WORKERS = (
+    int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]),
+    os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1),
+)
+server._PORTS = server._PORTS[_WORKER :: int(_WORKERS)]
 
 # A run in the background is started with Ctrl-C ignored, and so would be what the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -93,7 +100,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         conf={
             "spark.local.dir": str(folder / "local"),
             "spark.sql.warehouse.dir": str(folder / "warehouse"),
-            "spark.driver.defaultJavaOptions": f"-Djava.io.tmpdir={folder} {WITHOUT_TRACES} {QUICK_COMPILING}",
+            "spark.driver.defaultJavaOptions": f"-Djava.io.tmpdir={folder}",
         }
     )
     session = build_session(settings, "mdstream tests", fetch_jars(settings.packages, use_java()))

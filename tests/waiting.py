@@ -6,13 +6,18 @@ import threading
 import time
 from collections.abc import Callable
 
-_POLL_SECONDS = 0.02
+_LEAST_PAUSE_SECONDS = 0.02
+_LONGEST_PAUSE_SECONDS = 0.5
 
 
 def until(condition: Callable[[], object], seconds: float = 30) -> None:
-    """Return when the condition holds; fail if it does not in time."""
+    """Return when the condition holds; fail if it does not in time.
+
+    The longer it takes the more rarely it is looked at: whoever looks takes time from what is waited for.
+    """
     pause = threading.Event()
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s"
-        pause.wait(_POLL_SECONDS)
+        waited = time.monotonic() - began
+        assert waited < seconds, f"not within {seconds:g} s"
+        pause.wait(min(max(waited / 10, _LEAST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS))

@@ -118,7 +118,8 @@ def _show(running: Demo) -> None:
 def _print_lines(running: Demo) -> None:
     before: Snapshot | None = None
     for snapshot in running.watch():
-        if before is None or snapshot.time - before.time >= _PLAIN_LINE_SECONDS:
+        bars_begin = before is not None and snapshot.bars and not before.bars
+        if before is None or bars_begin or snapshot.time - before.time >= _PLAIN_LINE_SECONDS:
             ticks, bars = _rates(before or snapshot, snapshot)
             output.print(
                 f"{snapshot.ticks:,} ticks ({ticks}/s), {snapshot.bars:,} bar updates ({bars}/s), "

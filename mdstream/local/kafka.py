@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import os
+import shlex
 import socket
 import uuid
 from pathlib import Path
@@ -11,7 +13,7 @@ import kafka
 from kafka.errors import KafkaError
 
 from mdstream.local.jars import KAFKA_SERVER_PACKAGE, fetch_jars, spark_home
-from mdstream.local.java import WITHOUT_TRACES, find_java
+from mdstream.local.java import QUICK_COMPILING, WITHOUT_TRACES, find_java
 from mdstream.local.process import Child
 from mdstream.local.run import RunFolder
 from mdstream.local.server import HOST, LocalServer, free_port
@@ -61,6 +63,8 @@ share.coordinator.state.topic.min.isr=1
 class LocalKafka(LocalServer):
     """A Kafka broker that creates no topics by itself.
 
+    Options in the environment variable `KAFKA_OPTS` are passed to its Java, as Kafka's own scripts do.
+
     Example:
         >>> with LocalKafka() as server:  # doctest: +SKIP
         ...     server.bootstrap_servers
@@ -92,33 +96,30 @@ class LocalKafka(LocalServer):
         jars = [jar for name in _FROM_SPARK for jar in (spark_home() / "jars").glob(f"{name}-*.jar")]
         self._class_path = ":".join(map(str, [*jars, *fetch_jars([KAFKA_SERVER_PACKAGE], self._java)]))
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        format_storage = self._command(
-            folder, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "--config"
-        )
-        run.run("kafka-format", format_storage, seconds=_FORMAT_SECONDS)
+        command = [*self._java_with(folder, QUICK_COMPILING), "kafka.tools.StorageTool", "format"]
+        command += [f"--cluster-id={cluster}", "--config", folder / "server.properties"]
+        run.run("kafka-format", command, seconds=_FORMAT_SECONDS)
 
     def _launch(self, run: RunFolder) -> Child:
-        return run.start(f"kafka-{self.port}", self._command(self._folder(run), "kafka.Kafka"))
+        folder = self._folder(run)
+        command = [*self._java_with(folder), "kafka.Kafka", folder / "server.properties"]
+        return run.start(f"kafka-{self.port}", command)
 
     def _listeners(self, controller_port: int) -> str:
         """Return the settings that say where and how clients, brokers and controllers are listened to."""
         address = f"PLAINTEXT://{HOST}:{self.port}"
         return f"listeners={address},CONTROLLER://{HOST}:{controller_port}\nadvertised.listeners={address}\n"
 
-    def _command(self, folder: Path, program: str, *arguments: str) -> list[str | Path]:
-        options = (
-            *_JVM_OPTIONS,
-            f"-Djava.io.tmpdir={folder}/temporary",
-            f"-Dlog4j2.configurationFile={folder}/log4j2.properties",
-        )
+    def _java_with(self, folder: Path, *options: str) -> list[str | Path]:
         return [
             self._java.executable,
+            *_JVM_OPTIONS,
             *options,
+            f"-Djava.io.tmpdir={folder}/temporary",
+            f"-Dlog4j2.configurationFile={folder}/log4j2.properties",
+            *shlex.split(os.environ.get("KAFKA_OPTS", "")),
             "-cp",
             self._class_path,
-            program,
-            *arguments,
-            folder / "server.properties",
         ]
 
     def _answers(self) -> bool:

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 
 _POLL_SECONDS = 0.02
+_PORTS = range(10_000, 32_768)
 _PORT_TRIES = 100
 
 
@@ -33,10 +34,10 @@ def free_port() -> int:
     Raises:
         ServerError: None was found.
     """
-    for port in random.SystemRandom().sample(range(10_000, 32_768), _PORT_TRIES):
+    for port in random.SystemRandom().sample(_PORTS, _PORT_TRIES):
         if is_free(port):
             return port
-    raise ServerError(f"no free port found on {HOST} between 10000 and 32767")
+    raise ServerError(f"no free port found on {HOST} between {_PORTS[0]} and {_PORTS[-1]}")
 
 
 def is_free(port: int) -> bool:

@@ -14,8 +14,6 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from mdstream.local.java import QUICK_COMPILING, WITHOUT_TRACES
-
 _NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 _NAMES = [path.name for path in sorted(_NOTEBOOKS.glob("*.ipynb"))]
 _CELL_SECONDS = 200
@@ -31,8 +29,8 @@ Run = Callable[..., tuple[NotebookNode, Results]]
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a notebook with other parameters, and before its last cell one that gives results for the test to check."""
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
-    quickly = f"-Djava.io.tmpdir={tmp_path} {WITHOUT_TRACES} {QUICK_COMPILING}"
-    environment = os.environ | {"IPYTHONDIR": str(tmp_path / "ipython"), "SPARK_SUBMIT_OPTS": quickly}
+    java = f"{os.environ['SPARK_SUBMIT_OPTS']} -Djava.io.tmpdir={tmp_path}"
+    environment = os.environ | {"IPYTHONDIR": str(tmp_path / "ipython"), "SPARK_SUBMIT_OPTS": java}
     # With it a kernel leaves out what Java says, which a reader would see.
     del environment["PYTEST_CURRENT_TEST"]
 

@@ -231,11 +231,11 @@ def test_the_broker_goes_away_in_the_middle_and_returns(topic_name: str, end: st
         async def run() -> None:
             pumping = asyncio.create_task(pump(feed, producer))
             while producer.counts.acknowledged < 15_000:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.005)
             await asyncio.to_thread(server.stop if end == "stop" else server.kill)
             feed.gate.set()
             while producer.counts.waiting < 100_000:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.005)
             assert not pumping.done()
             await asyncio.to_thread(server.start)
             await pumping

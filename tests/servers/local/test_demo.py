@@ -42,6 +42,8 @@ _SERVED = {
     "trade_count": "4",
 }
 
+_LITTLE = ("--rate", "50", "--symbols", "1")
+
 
 @contextmanager
 def _demo(*arguments: str) -> Iterator[subprocess.Popen[str]]:
@@ -68,21 +70,23 @@ def _assert_nothing_is_left(processes: list[psutil.Process]) -> None:
     assert psutil.wait_procs(processes, timeout=60)[1] == [], names
 
 
-def test_real_input_is_served_as_bars_computed_by_hand(tmp_path: Path) -> None:
+def test_real_input_is_served_as_bars_computed_by_hand_until_sigterm(tmp_path: Path) -> None:
     (tmp_path / "ticks.jsonl").write_text(_TICKS)
     (tmp_path / "conditions.csv").write_text(_CONDITIONS)
     files = ("--replay", str(tmp_path / "ticks.jsonl"), "--conditions", str(tmp_path / "conditions.csv"))
-    with _demo("--seconds", "5", *files) as demo:
-        out, err = demo.communicate()
-    assert demo.returncode == 0, err
+    out = _assert_signal_ends_it_and_leaves_nothing(signal.SIGTERM, *files)
     assert "4 sent, 4 in the database" in out
     served = dict(re.findall(r"^\s+(\w+): (\S+)\s*$", out, re.MULTILINE))
     assert {name: served.get(name) for name in _SERVED} == _SERVED
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signal_ends_it_with_a_summary_and_leaves_nothing(number: signal.Signals) -> None:
-    with _demo("--rate", "50") as demo:
+def test_a_made_up_market_is_shown_until_ctrl_c() -> None:
+    _assert_signal_ends_it_and_leaves_nothing(signal.SIGINT, *_LITTLE)
+
+
+def _assert_signal_ends_it_and_leaves_nothing(number: signal.Signals, *arguments: str) -> str:
+    """Return what the demo said."""
+    with _demo(*arguments) as demo:
         processes = _until_bars_flow(demo)
         assert {"java", "postgres", "valkey-server"} <= _names(processes)
         [folder] = {part for process in processes for part in _run_folders(process)}
@@ -92,10 +96,11 @@ def test_signal_ends_it_with_a_summary_and_leaves_nothing(number: signal.Signals
     assert "what the demo saw" in out
     assert not Path(folder).exists()
     _assert_nothing_is_left(processes)
+    return out
 
 
 def test_sigkill_leaves_nothing() -> None:
-    with _demo("--rate", "50") as demo:
+    with _demo(*_LITTLE) as demo:
         processes = _until_bars_flow(demo)
         [folder] = {part for process in processes for part in _run_folders(process)}
         demo.kill()
@@ -104,7 +109,7 @@ def test_sigkill_leaves_nothing() -> None:
 
 
 def test_a_process_that_dies_ends_it_with_the_reason() -> None:
-    with _demo("--rate", "50") as demo:
+    with _demo(*_LITTLE) as demo:
         processes = _until_bars_flow(demo)
         [api] = [process for process in processes if {"mdstream", "api"} <= {*_words(process)}]
         os.kill(api.pid, signal.SIGKILL)

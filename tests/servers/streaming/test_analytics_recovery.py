@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -20,7 +19,6 @@ from confluent_kafka.admin import AdminClient
 from mdstream.config import Settings
 from mdstream.config.database_url import database_url
 from mdstream.local import LocalServers
-from mdstream.local.java import QUICK_COMPILING
 from mdstream.schemas import BAR
 from mdstream.sinks.postgres import create_schema
 from tests.servers.streaming.real_bars import (
@@ -50,8 +48,6 @@ class Stage:
             **os.environ,
             **servers.environment(),
             "MDSTREAM_SPARK__CHECKPOINT_LOCATION": str(self.checkpoints),
-            # Each job runs for seconds.
-            "MDSTREAM_SPARK__CONF": json.dumps({"spark.driver.defaultJavaOptions": QUICK_COMPILING}),
         }
         self.engine = sa.create_engine(database_url(servers.postgres.settings), poolclass=sa.NullPool)
         self.bootstrap_servers = servers.kafka.bootstrap_servers

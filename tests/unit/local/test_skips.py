@@ -9,14 +9,15 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    ("reason", "in_ci", "exit_code"),
+    ("reason", "in_ci", "workers", "exit_code"),
     [
-        ("real market data: none here", "true", 0),
-        ("there is no Kafka", "true", 1),
-        ("there is no Kafka", "false", 0),
+        ("real market data: none here", "true", "0", 0),
+        ("there is no Kafka", "true", "0", 1),
+        ("there is no Kafka", "true", "1", 1),
+        ("there is no Kafka", "false", "0", 0),
     ],
 )
-def test_only_expected_skips_pass_in_ci(tmp_path: Path, reason: str, in_ci: str, exit_code: int) -> None:
+def test_only_expected_skips_pass_in_ci(tmp_path: Path, reason: str, in_ci: str, workers: str, exit_code: int) -> None:
     (tmp_path / "test_it.py").write_text(
         f"import pytest\ndef test_passes(): assert True\ndef test_skips(): pytest.skip({reason!r})\n"
     )
@@ -29,6 +30,8 @@ def test_only_expected_skips_pass_in_ci(tmp_path: Path, reason: str, in_ci: str,
             "tests.skips",
             "-p",
             "no:cacheprovider",
+            "--numprocesses",
+            workers,
             "--rootdir",
             tmp_path,
             tmp_path,
