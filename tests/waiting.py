@@ -10,7 +10,7 @@ _LEAST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5
 
 
-def until(condition: Callable[[], object], seconds: float = 30) -> None:
+def until(condition: Callable[[], object], seconds: float = 60) -> None:
     """Return when the condition holds; fail if it does not in time.
 
     The longer it takes the more rarely it is looked at: whoever looks takes time from what is waited for.

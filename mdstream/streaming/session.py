@@ -63,6 +63,8 @@ def build_session(settings: SparkSettings, name: str = "mdstream", jars: Sequenc
         "spark.sql.adaptive.enabled": "false",
         "spark.sql.streaming.stateStore.providerClass": _STATE_STORE,
         "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
+        # By default a Python worker, and the driver where it fetches results, has 15 s to say who it is.
+        "spark.python.authenticate.socketTimeout": "2m",
         # Counting rows costs a read before each write.
         "spark.sql.streaming.stateStore.rocksdb.trackTotalNumberOfRows": "false",
         "spark.shuffle.streaming.networkBufferMaxWaitTimeMs": str(settings.network_buffer_max_wait_ms),

@@ -75,7 +75,8 @@ def test_after_the_cooldown_comes_the_next_alert_but_no_repeat(
     with client, serving(settings, topic) as service:
         topic.send(symbol="A")
         until(lambda: service.counts.sent == 1)
-        assert 0 < client.ttl(alert_cooldown_key("A", "price_spike")) <= 1
+        # It ends by itself, within a second, and may have done so.
+        assert client.ttl(alert_cooldown_key("A", "price_spike")) in {1, 0, -2}
         until(lambda: not client.exists(alert_cooldown_key("A", "price_spike")))
         topic.send(symbol="A", message="a later revision")
         topic.send(symbol="A", window_start=minute(1), message="another bar")

@@ -20,7 +20,7 @@ from mdstream.feeds import FeedBatch, MarketOptions, Reject, ReplayFeed, Synthet
 from mdstream.feeds.validation import refusal
 from mdstream.local import LocalKafka
 from mdstream.local.server import free_port
-from tests.real_trades import TRADE_COUNT, write_ticks
+from tests.real_trades import DAY_ONE_TRADE_COUNT, write_ticks
 from tests.servers.feeds.consuming import create, messages, record_count, settings_of, values
 
 pytestmark = pytest.mark.servers
@@ -77,13 +77,13 @@ def test_the_real_trades_arrive_each_once_and_in_order(
     kafka_server: LocalKafka, topic_name: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "ticks.parquet"
-    assert write_ticks(path) == TRADE_COUNT
+    assert write_ticks(path, day_one=True) == DAY_ONE_TRADE_COUNT
     settings = settings_of(kafka_server)
     create(settings, topic_name, f"{topic_name}-dead")
     producer = make_producer(settings, topic_name, "replay")
     asyncio.run(pump(ReplayFeed(path, speed=float("inf")), producer))
-    assert (producer.counts.sent, producer.counts.acknowledged) == (TRADE_COUNT, TRADE_COUNT)
-    assert record_count(settings, topic_name) == TRADE_COUNT
+    assert (producer.counts.sent, producer.counts.acknowledged) == (DAY_ONE_TRADE_COUNT, DAY_ONE_TRADE_COUNT)
+    assert record_count(settings, topic_name) == DAY_ONE_TRADE_COUNT
     assert record_count(settings, f"{topic_name}-dead") == 0
 
     table = pq.read_table(path)
@@ -101,7 +101,7 @@ def test_the_real_trades_arrive_each_once_and_in_order(
     # Equal prints are among them: each list has every one, in the order of the file.
     assert found == expected
     prints = Counter((symbol, *row[:4], row[5][0]) for symbol, part in found.items() for row in part)  # type: ignore[index]
-    assert sum(prints.values()) - len(prints) > 0.15 * TRADE_COUNT
+    assert sum(prints.values()) - len(prints) > 0.15 * DAY_ONE_TRADE_COUNT
 
 
 def test_a_symbol_has_one_partition_and_its_own_order(kafka_server: LocalKafka, topic_name: str) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -17,6 +17,7 @@ import pytest
 from mdstream.config import ServingSettings
 from mdstream.local import LocalServers
 from mdstream.local.demo import DemoOptions, processes
+from tests.servers.local.processes import names_of, words_of
 from tests.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -66,7 +67,7 @@ def _until_bars_flow(demo: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 def _assert_nothing_is_left(processes: list[psutil.Process]) -> None:
-    names = _names(processes)
+    names = names_of(processes)
     assert psutil.wait_procs(processes, timeout=60)[1] == [], names
 
 
@@ -88,7 +89,7 @@ def _assert_signal_ends_it_and_leaves_nothing(number: signal.Signals, *arguments
     """Return what the demo said."""
     with _demo(*arguments) as demo:
         processes = _until_bars_flow(demo)
-        assert {"java", "postgres", "valkey-server"} <= _names(processes)
+        assert {"java", "postgres", "valkey-server"} <= names_of(processes)
         [folder] = {part for process in processes for part in _run_folders(process)}
         demo.send_signal(number)
         out, err = demo.communicate()
@@ -111,7 +112,7 @@ def test_sigkill_leaves_nothing() -> None:
 def test_a_process_that_dies_ends_it_with_the_reason() -> None:
     with _demo(*_LITTLE) as demo:
         processes = _until_bars_flow(demo)
-        [api] = [process for process in processes if {"mdstream", "api"} <= {*_words(process)}]
+        [api] = [process for process in processes if {"mdstream", "api"} <= {*words_of(process)}]
         os.kill(api.pid, signal.SIGKILL)
         _, err = demo.communicate()
     assert demo.returncode == 1
@@ -148,22 +149,6 @@ def test_unusable_input_is_refused_before_anything_starts(tmp_path: Path, option
     assert "starting" not in out + err
 
 
-def _names(processes: list[psutil.Process]) -> set[str]:
-    """Return the names of those processes that are still there: some last for a moment only."""
-    names = set()
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            names.add(process.name())
-    return names
-
-
-def _words(process: psutil.Process) -> list[str]:
-    try:
-        return list(process.cmdline())
-    except psutil.NoSuchProcess:  # or a zombie
-        return []
-
-
 def _run_folders(process: psutil.Process) -> set[str]:
-    found = (re.search(rf"{tempfile.gettempdir()}/mdstream-\w+", word) for word in _words(process))
+    found = (re.search(rf"{tempfile.gettempdir()}/mdstream-\w+", word) for word in words_of(process))
     return {match[0] for match in found if match}

@@ -20,6 +20,7 @@ from kafka.admin import NewTopic
 
 from mdstream.errors import ServerError
 from mdstream.local import LocalKafka, LocalPostgres, LocalRedis, LocalServers
+from tests.servers.local.processes import names_of
 from tests.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -56,7 +57,7 @@ def test_no_process_and_no_folder_is_left(death: signal.Signals | None) -> None:
         assert owner.stdout
         folder = owner.stdout.readline().decode().strip()
         processes = psutil.Process(owner.pid).children(recursive=True)
-        assert {"java", "postgres", "valkey-server"} <= {process.name() for process in processes}
+        assert {"java", "postgres", "valkey-server"} <= names_of(processes)
         if death:
             owner.send_signal(death)
     assert psutil.wait_procs(processes, timeout=60)[1] == []

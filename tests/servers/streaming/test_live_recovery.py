@@ -31,6 +31,7 @@ _MDSTREAM = (sys.executable, "-m", "mdstream")
 _JOBS = ("run", "live_bars", "store_ticks", "analytics")
 _KEY = ["symbol", "window", "window_start"]
 _DEADLINE_SECONDS = 600
+_STOP_SECONDS = 180
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +113,7 @@ def wait_for(engine: sa.Engine, query: str, count: float, jobs: subprocess.Popen
 
 def kill(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGKILL)
-    process.wait(60)
+    process.wait(_STOP_SECONDS)
 
 
 def test_every_tick_and_bar_is_exact_after_two_kills(
@@ -131,12 +132,12 @@ def test_every_tick_and_bar_is_exact_after_two_kills(
             jobs = subprocess.Popen([*_MDSTREAM, *_JOBS], env=environment)
             wait_for_bars(engine, share, jobs)
             kill(jobs)
-        assert replay.wait(60) == 0
+        assert replay.wait(_STOP_SECONDS) == 0
         jobs = subprocess.Popen([*_MDSTREAM, *_JOBS], env=environment)
         wait_for(engine, "SELECT count(*) FROM tick_data", DAY_ONE_TRADE_COUNT, jobs)
         wait_for_bars(engine, 1, jobs)
         jobs.send_signal(signal.SIGTERM)
-        assert jobs.wait(60) == 0
+        assert jobs.wait(_STOP_SECONDS) == 0
 
     assert ask(engine, "SELECT count(*) FROM tick_data") == DAY_ONE_TRADE_COUNT
     assert watch.reads > 10
