@@ -25,6 +25,8 @@ _ROOT = Path(__file__).parents[1]
 _MAKE_SECONDS = 900
 # One thread for the garbage of a process that lives for seconds.
 _QUICK = f"{WITHOUT_TRACES} {QUICK_COMPILING} -XX:+UseSerialGC"
+# A Java of other jars, as of another Spark, does without the archive, and need not say so on its standard output.
+_SILENT = "-Xlog:cds=off -Xlog:cds+dynamic=off"
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -40,7 +42,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             for variable, archive in archives.items():
                 _make_once(archive, makers[variable])
     for variable, archive in archives.items():
-        os.environ[variable] = _QUICK + (f" -XX:SharedArchiveFile={archive}" if archive.exists() else "")
+        os.environ[variable] = _QUICK + (f" -XX:SharedArchiveFile={archive} {_SILENT}" if archive.exists() else "")
 
 
 def _make_once(archive: Path, make: Callable[[Path], None]) -> None:
