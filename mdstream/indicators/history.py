@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,6 +47,11 @@ def joined(*parts: Bars) -> Bars:
     return np.concatenate([part.view(_RAW) for part in parts]).view(BAR_TYPE)
 
 
+def chosen(bars: Bars, places: Sequence[int]) -> Bars:
+    """Return the bars at some places: as bytes, see `joined`."""
+    return bars.view(_RAW)[places].view(BAR_TYPE)
+
+
 def no_bars() -> Bars:
     """Return an array of no bars."""
     return np.empty(0, BAR_TYPE)
@@ -71,10 +76,13 @@ class History:
             revisions: Bars in the order in which they came. If bars were cut off, those older than the first that is
                 kept are left out, as nobody knows what else belongs between them.
         """
-        fresh = revisions[revisions["window_start"] >= self.bars["window_start"][0]] if self.cut else revisions
+        old = revisions["window_start"] < self.bars["window_start"][0] if self.cut else np.zeros(len(revisions), bool)
+        fresh = revisions[~old] if old.any() else revisions
         too_old = len(revisions) - len(fresh)
         if not len(fresh):
             return Merged(self.bars, self.cut, no_bars(), len(self.bars), too_old)
+        if (fresh["window_start"] == fresh["window_start"][0]).all():
+            return self._with_one_bar(fresh, too_old)
         begin = int(np.searchsorted(self.bars["window_start"], fresh["window_start"].min()))
         candidates = joined(self.bars[begin:], fresh)
         order = np.lexsort((candidates["trade_count"], candidates["window_start"]))
@@ -85,11 +93,24 @@ class History:
         bars = joined(self.bars[:begin], candidates[newest])
         return Merged(bars, self.cut, candidates[newest[is_new]], first, too_old)
 
+    def _with_one_bar(self, revisions: Bars, too_old: int) -> Merged:
+        """Take in revisions that are all of one bar: nearly always the newest, and nothing is to be sorted."""
+        counts = revisions["trade_count"]
+        newest = len(counts) - 1 - int(np.argmax(counts[::-1]))
+        start = revisions["window_start"][newest]
+        place = int(np.searchsorted(self.bars["window_start"], start))
+        known = bool((self.bars["window_start"][place : place + 1] == start).any())
+        if known and self.bars["trade_count"][place] > counts[newest]:
+            return Merged(self.bars, self.cut, no_bars(), len(self.bars), too_old)
+        accepted = joined(revisions[newest : newest + 1])
+        bars = joined(self.bars[:place], accepted, self.bars[place + known :])
+        return Merged(bars, self.cut, accepted, place, too_old)
+
     def trimmed(self, limit: int) -> History:
         """Return the last `limit` bars."""
         if len(self.bars) <= limit:
             return self
-        return History(self.bars[-limit:].copy(), cut=True)
+        return History(joined(self.bars[-limit:]), cut=True)
 
 
 @dataclass(frozen=True)
@@ -131,20 +152,19 @@ class Merged:
         return int(np.count_nonzero(self.accepted["window_start"] < self.bars["window_start"][begin]))
 
 
-def analysed(bars: Bars, first: int, indicators: Iterable[Indicator]) -> dict[str, NDArray[np.generic]]:
-    """Return the columns of the bars from `first` on: their own, the indicators' and those for rules.
+def computed(bars: Bars, first: int, indicators: Iterable[Indicator]) -> dict[str, NDArray[np.float64]]:
+    """Return what is computed of the bars from `first` on: the columns of the indicators and those for rules.
 
     Example:
-        >>> analysed(no_bars(), 0, ())["previous_close"]
+        >>> computed(no_bars(), 0, ())["previous_close"]
         array([], dtype=float64)
     """
     series = {name: np.ascontiguousarray(bars[name]) for name in BAR_SERIES}
     # Columns for rules look back no further, so the bars before would be computed for nothing.
     begin = max(first - AVERAGED_BARS, 0)
     for_rules = rule_values({name: values[begin:] for name, values in series.items()})
-    own: dict[str, NDArray[np.generic]] = {name: bars[name][first:] for name in BAR_TYPE.names or ()}
-    own |= {name: values[first:] for name, values in indicator_values(indicators, series).items()}
-    return own | {name: values[first - begin :] for name, values in for_rules.items()}
+    of_indicators = indicator_values(indicators, series, first)
+    return of_indicators | {name: values[first - begin :] for name, values in for_rules.items()}
 
 
 def fold(histories: dict[Series, History], changes: Iterable[Mapping[Series, History]], limit: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -37,7 +37,7 @@ LATENCY = pa.field(
 """What the stream knows of a bar besides its record; null of bars that did not come through it."""
 
 
-def indicator_values(indicators: Iterable[Indicator], bars: Mapping[str, Series]) -> dict[str, Series]:
+def indicator_values(indicators: Iterable[Indicator], bars: Mapping[str, Series], first: int = 0) -> dict[str, Series]:
     """Compute indicators over one series of bars.
 
     Args:
@@ -45,10 +45,11 @@ def indicator_values(indicators: Iterable[Indicator], bars: Mapping[str, Series]
         bars: Of one symbol and window, in time order and without gaps in the arrays: `open`, `high`, `low`, `close`
             and `volume` as far as the indicators read them. A NaN in them makes all later values of most
             functions NaN.
+        first: Place of the first bar whose values are asked for; those before it are only computed from.
 
     Returns:
-        One array a column, as long as the input. NaN where there is no value: while warming up, and where TA-Lib
-        gives none or an infinite one.
+        One array a column, as long as the input from `first` on. NaN where there is no value: while warming up, and
+        where TA-Lib gives none or an infinite one.
 
     Example:
         >>> from mdstream.indicators import parse_indicators
@@ -57,10 +58,20 @@ def indicator_values(indicators: Iterable[Indicator], bars: Mapping[str, Series]
         {'sma_2': array([nan, 1.5, 3. ])}
     """
     arrays = {name: np.ascontiguousarray(values, dtype=np.float64) for name, values in bars.items()}
-    values: dict[str, Series] = {}
-    for indicator in indicators:
-        values.update(zip(indicator.columns, _outputs(indicator, arrays), strict=True))
-    return values
+    results = [(indicator, _outputs(indicator, arrays)) for indicator in indicators]
+    columns = [column for indicator, _ in results for column in indicator.columns]
+    rows = max((len(values) for values in arrays.values()), default=0) - first
+    # One array for all, because of each numpy call costs as much as computing an indicator of 600 bars.
+    matrix = np.full((len(columns), rows), np.nan)
+    place = 0
+    for indicator, outputs in results:
+        # Functions with whole results fill the start with zeros, which would read as "no pattern here".
+        begin = max(indicator.lookback - first, 0)
+        for output in outputs:
+            matrix[place, begin:] = output[first + begin :]
+            place += 1
+    matrix[~np.isfinite(matrix)] = np.nan
+    return dict(zip(columns, matrix, strict=True))
 
 
 def rule_values(bars: Mapping[str, Series]) -> dict[str, Series]:
@@ -77,21 +88,12 @@ def rule_values(bars: Mapping[str, Series]) -> dict[str, Series]:
     return dict(zip((field.name for field in RULE_FIELDS), columns, strict=True))
 
 
-def _outputs(indicator: Indicator, bars: Mapping[str, Series]) -> list[Series]:
+def _outputs(indicator: Indicator, bars: Mapping[str, Series]) -> Sequence[NDArray[np.float64] | NDArray[np.int32]]:
     inputs = [bars[name] for name in indicator.inputs]
     if len(inputs[0]) <= indicator.lookback:
-        return [np.full(len(inputs[0]), np.nan) for _ in indicator.columns]
+        return [inputs[0]] * len(indicator.columns)  # of which nothing lies behind the lookback
     result = getattr(talib, indicator.function)(*inputs, *(value for _, value in indicator.parameters))
-    outputs = result if isinstance(result, tuple) else (result,)
-    return [_finite(output, indicator.lookback) for output in outputs]
-
-
-def _finite(output: NDArray[np.float64] | NDArray[np.int32], lookback: int) -> Series:
-    values = output.astype(np.float64)
-    # Functions with whole results fill the start with zeros, which would read as "no pattern here".
-    values[:lookback] = np.nan
-    values[~np.isfinite(values)] = np.nan
-    return values
+    return result if isinstance(result, tuple) else (result,)
 
 
 def _mean_before(values: Series) -> Series:

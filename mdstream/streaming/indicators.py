@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from pyspark.sql.streaming.stateful_processor import StatefulProcessor, Stateful
 from mdstream.config import Settings
 from mdstream.forecasting.closing import CLOSED_BAR, closed_bar
 from mdstream.indicators import LATENCY, Indicator, analysed_schema, bars_needed
-from mdstream.indicators.history import BAR_TYPE, Bars, History, Merged, Series, analysed, joined
+from mdstream.indicators.history import BAR_TYPE, Bars, History, Merged, Series, chosen, computed, joined
 from mdstream.schemas import BAR
 from mdstream.streaming.history_state import HistoryState
 from mdstream.streaming.warm_up import WarmUp
@@ -109,6 +109,16 @@ def _time(field: pa.Field) -> Column:
     return F.timestamp_micros(F.nullif(F.col(field.name), F.lit(_NO_TIME))).alias(field.name)
 
 
+@dataclass(frozen=True)
+class _Result:
+    """What a batch changes of a series: bars, what is computed of them, and `CLOSED_BAR` of the newest."""
+
+    series: Series
+    bars: Bars
+    values: Mapping[str, NDArray[np.float64]]
+    closed: bytes | None
+
+
 @dataclass
 class IndicatorProcessor(StatefulProcessor):
     """Keeps the histories of a bucket of series and computes on them.
@@ -143,7 +153,8 @@ class IndicatorProcessor(StatefulProcessor):
         histories = self._state.take(bucket)
         changes = self._warmed_up(histories, revisions)
         histories.update(changes)
-        results, left_out = [], 0
+        results: list[_Result] = []
+        left_out = 0
         for series, news in revisions.items():
             known = histories.get(series, History())
             merged = known.merged(news)
@@ -153,9 +164,9 @@ class IndicatorProcessor(StatefulProcessor):
                 continue
             before = changes.get(series, History())
             changes[series] = History(joined(before.bars, merged.accepted), before.cut)
-            columns = analysed(merged.bars, merged.first_to_compute(self.context), self.indicators)
-            columns[CLOSED_BAR.name] = self._closed_column(series, known, merged, len(columns["close"]))
-            results.append((series, columns))
+            first = merged.first_to_compute(self.context)
+            values = computed(merged.bars, first, self.indicators)
+            results.append(_Result(series, merged.bars[first:], values, self._closed(series, known, merged)))
         self._state.keep(bucket, histories, changes)
         if left_out:
             logger.warning(
@@ -166,13 +177,12 @@ class IndicatorProcessor(StatefulProcessor):
         if results:
             yield _frame_of(results)
 
-    def _closed_column(self, series: Series, known: History, merged: Merged, rows: int) -> NDArray[np.object_]:
-        """Return the column `CLOSED_BAR`, which has a value in the row of the newest bar at most."""
-        column = np.full(rows, None, object)
-        if series[1] == self.forecast_window:
-            known_until = known.bars["window_start"][-1] if len(known.bars) else None
-            column[-1] = closed_bar(merged.bars, merged.accepted, known_until)
-        return column
+    def _closed(self, series: Series, known: History, merged: Merged) -> bytes | None:
+        """Return the value of `CLOSED_BAR` in the row of the newest bar; no other row has one."""
+        if series[1] != self.forecast_window:
+            return None
+        known_until = known.bars["window_start"][-1] if len(known.bars) else None
+        return closed_bar(merged.bars, merged.accepted, known_until)
 
     def _warmed_up(
         self, histories: Mapping[Series, History], revisions: Mapping[Series, Bars]
@@ -195,19 +205,21 @@ def _by_series(chunks: Iterable[pd.DataFrame]) -> dict[Series, Bars]:
         for place, series in enumerate(zip(chunk["symbol"], chunk["window"], strict=True)):
             places.setdefault(series, []).append(place)
         for series, own in places.items():
-            parts.setdefault(series, []).append(bars[own])
+            parts.setdefault(series, []).append(chosen(bars, own))
     return {series: joined(*own) for series, own in parts.items()}
 
 
-def _frame_of(results: list[tuple[Series, dict[str, NDArray[np.generic]]]]) -> pd.DataFrame:
-    names = results[0][1].keys()
-    columns: dict[str, NDArray[np.generic]] = {}
-    for name in names:
-        values = np.concatenate([columns_of[name] for _, columns_of in results])
-        columns[name] = values.view(np.int64) if values.dtype.kind == "M" else values
-    counts = [len(next(iter(columns_of.values()))) for _, columns_of in results]
-    keys = {
-        name: np.repeat(np.array([series[place] for series, _ in results], object), counts)
+def _frame_of(results: Sequence[_Result]) -> pd.DataFrame:
+    bars = joined(*(result.bars for result in results))
+    counts = [len(result.bars) for result in results]
+    columns: dict[str, NDArray[Any]] = {
+        name: np.repeat(np.array([result.series[place] for result in results], object), counts)
         for place, name in enumerate(("symbol", "window"))
     }
-    return pd.DataFrame(keys | columns)
+    for name in BAR_TYPE.names or ():
+        columns[name] = bars[name].view(np.int64) if BAR_TYPE[name].kind == "M" else bars[name]
+    for name in results[0].values:
+        columns[name] = np.concatenate([result.values[name] for result in results])
+    closed = np.full(len(bars), None, object)
+    closed[np.cumsum(counts) - 1] = [result.closed for result in results]
+    return pd.DataFrame(columns | {CLOSED_BAR.name: closed})
