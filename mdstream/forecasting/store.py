@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -177,10 +178,17 @@ class ModelStore:
             logger.log(logging.WARNING if is_there else logging.INFO, "%s", exc)
             return None
 
+    def has_any(self) -> bool:
+        """Whether there is a model, usable or not."""
+        return next(self._files(), None) is not None
+
+    def _files(self) -> Iterator[Path]:
+        return self._folder.glob("*/*min.json")
+
     def log_contents(self) -> None:
         """Log which models there are, and which of them are not better than the last price."""
         found, dull = 0, []
-        for path in sorted(self._folder.glob("*/*min.json")):
+        for path in sorted(self._files()):
             try:
                 metadata = _read_metadata(path)
             except ModelError as exc:

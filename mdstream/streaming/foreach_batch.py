@@ -15,8 +15,8 @@ from mdstream.streaming.kafka import checkpoint_of
 from mdstream.streaming.lifecycle import RunningQuery
 from mdstream.streaming.patience import patiently
 
-Result = tuple[Callable[[DataFrame], DataFrame], Sequence[Sink]]
-"""What is made of a micro-batch, and where that goes."""
+Result = tuple[Callable[[DataFrame], DataFrame | None], Sequence[Sink]]
+"""What is made of a micro-batch, None if that is nothing for certain, and where that goes."""
 
 
 def store_stream(frame: DataFrame, sinks: Sequence[Sink], settings: Settings, name: str) -> RunningQuery:
@@ -38,7 +38,8 @@ def store_stream(frame: DataFrame, sinks: Sequence[Sink], settings: Settings, na
 def store_results(frame: DataFrame, results: Sequence[Result], settings: Settings, name: str) -> RunningQuery:
     """Start a micro-batch query that writes several results of the same rows, as `store_stream` does.
 
-    The rows of a batch are computed once. If the write of one result fails, all of them come again.
+    The rows of a batch are computed once, and each result is a Spark job of its own, unless it is None. If the write
+    of one result fails, all of them come again.
 
     Args:
         frame: A stream.
@@ -52,7 +53,9 @@ def store_results(frame: DataFrame, results: Sequence[Result], settings: Setting
         batch.persist()
         try:
             for transform, write in writes:
-                write(batch.transform(transform))
+                result = transform(batch)
+                if result is not None:
+                    write(result)
         finally:
             batch.unpersist()
 

@@ -33,8 +33,8 @@ def _models_in(folder: Path) -> ModelStore:
 class Predictions:
     """Makes forecasts from analysed bars.
 
-    The folder of the models must be there for every executor. A model that cannot be used never stops the job,
-    nor does a horizon that is not a multiple of the shortest window.
+    The folder of the models must be there for the driver and every executor. A model that cannot be used never stops
+    the job, nor does a horizon that is not a multiple of the shortest window.
 
     Args:
         settings: The models, the horizons, and what is said without a model.
@@ -44,7 +44,8 @@ class Predictions:
         self._forecasting = settings.forecasting
         self._window = settings.shortest_window
         self._horizons = tuple(filter(self._is_possible, self._forecasting.horizons_minutes))
-        ModelStore(self._forecasting.models).log_contents()
+        self._models = ModelStore(self._forecasting.models)
+        self._models.log_contents()
 
     def _is_possible(self, horizon_minutes: int) -> bool:
         try:
@@ -55,12 +56,17 @@ class Predictions:
             return False
         return True
 
-    def __call__(self, analysed: DataFrame) -> DataFrame:
+    def __call__(self, analysed: DataFrame) -> DataFrame | None:
         """Return rows of PREDICTION, one for each bar that has just closed and each horizon, if there is a model.
 
         Args:
             analysed: A batch of what `analyse_stream` gives.
+
+        Returns:
+            The rows; None while no forecast is possible, because a Spark job that finds none costs as much as any.
         """
+        if not self._horizons or not (self._forecasting.naive_without_model or self._models.has_any()):
+            return None
         # The workers' folder is not the driver's.
         folder, horizons = self._forecasting.models.resolve(), self._horizons
         naive = self._forecasting.naive_without_model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -10,14 +11,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from mdstream.config import ForecastSettings, Settings
-from mdstream.forecasting.closing import closed_bar
+from mdstream.forecasting.closing import CLOSED_BAR
 from mdstream.forecasting.samples import ClosedBars
 from mdstream.forecasting.store import ModelStore, TrainedModel
 from mdstream.forecasting.training import train
-from mdstream.indicators.history import BAR_TYPE
 from mdstream.schemas import PREDICTION
 from mdstream.streaming import Predictions, analyse_stream
 from mdstream.streaming.warm_up import WarmUp
@@ -74,11 +74,13 @@ class Stage:
         predictions = Predictions(self.settings)
         made: list[list[Row]] = []
 
-        def take(frame: pa.Table) -> None:
-            made.append(frame.to_pylist())
+        def take(frame: DataFrame, _: int) -> None:
+            found = predictions(frame)
+            assert found is not None
+            made.append(found.toArrow().to_pylist())
 
         query = (
-            analysed.writeStream.foreachBatch(lambda frame, _: take(predictions(frame).toArrow()))
+            analysed.writeStream.foreachBatch(take)
             .option("checkpointLocation", str(self._folder / "checkpoint"))
             .trigger(availableNow=True)
             .start()
@@ -173,6 +175,17 @@ def test_nothing_is_said_of_the_past_nor_by_a_model_that_has_seen_it(
     assert made == [[], []]
 
 
+def test_there_is_no_job_until_there_is_a_model(spark: SparkSession, tmp_path: Path, models: Path) -> None:
+    settings = ForecastSettings(models=tmp_path / "models")
+    predictions = Predictions(Settings(forecasting=settings))
+    frame = spark.createDataFrame(pa.table({"symbol": ["A"], CLOSED_BAR.name: pa.array([None], pa.binary())}))
+    assert predictions(frame) is None
+    said_anyway = Predictions(Settings(forecasting=settings.model_copy(update={"naive_without_model": True})))
+    assert said_anyway(frame) is not None
+    shutil.copytree(models, tmp_path / "models")
+    assert predictions(frame) is not None
+
+
 def test_a_horizon_between_bars_stops_nothing(
     spark: SparkSession, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -184,11 +197,5 @@ def test_a_horizon_between_bars_stops_nothing(
     )
     predictions = Predictions(settings)
     assert "no forecasts 5 minutes ahead: a horizon of 5 minutes cannot be forecast from bars of 2min" in caplog.text
-
-    end = np.datetime64(now().replace(tzinfo=None), "us")
-    bars = np.zeros(2, BAR_TYPE)
-    bars["window_end"] = [end, end + np.timedelta64(2, "m")]
-    closed = closed_bar(bars, bars, None)
-    # As Arrow and in one partition: one Python worker starts, not one a slot.
-    frame = spark.createDataFrame(pa.table({"symbol": ["A"], "closed_bar": [closed]})).coalesce(1)
-    assert predictions(frame).collect() == []
+    frame = spark.createDataFrame(pa.table({"symbol": ["A"], CLOSED_BAR.name: pa.array([None], pa.binary())}))
+    assert predictions(frame) is None
