@@ -17,10 +17,11 @@ from mdstream.config import Settings
 
 ROOT = Path(__file__).parents[3]
 GUIDE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-# In the connector's jar and in Spark's scheduler, which no file of errors lists.
+# In the connector's jar and in Spark's core, which no file of errors lists.
 _ELSEWHERE = {
     "Some data may have been lost because they are not available in Kafka any more",
     "Initial job has not accepted any resources",
+    "Python worker failed to connect back",
 }
 
 
