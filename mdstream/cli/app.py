@@ -26,6 +26,7 @@ from mdstream.cli.metrics import metrics
 from mdstream.cli.predict import predict
 from mdstream.cli.rebuild import rebuild
 from mdstream.cli.run import run
+from mdstream.cli.submit import submit
 from mdstream.cli.train import train
 from mdstream.cli.websocket import websocket
 from mdstream.errors import MdstreamError
@@ -45,6 +46,7 @@ app.command()(replay)
 app.command()(backfill)
 app.command()(demo)
 app.command()(run)
+app.command()(submit)
 app.command()(bars)
 app.command()(indicators)
 app.command()(rebuild)

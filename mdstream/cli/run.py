@@ -44,8 +44,7 @@ def run(
     from mdstream.streaming import build_session, run_jobs
 
     java = use_java()
-    is_local = settings.spark.master.startswith("local")
-    jars = fetch_jars(settings.spark.packages, java) if is_local and settings.spark.packages else None
+    jars = fetch_jars(settings.spark.packages, java) if settings.spark.packages else None
     spark = build_session(settings.spark, " ".join(jobs), jars)
     try:
         run_jobs(starts, spark, settings)

@@ -18,6 +18,7 @@ from pydantic_settings import (
 )
 
 from mdstream.config.settings import Settings
+from mdstream.config.spark_defaults import SPARK_DEFAULTS, read_spark_defaults
 from mdstream.config.yaml_file import read_yaml
 from mdstream.errors import ConfigError, did_you_mean
 
@@ -34,6 +35,8 @@ DEFAULT_CONFIG = Path("conf/mdstream.yaml")
 def load_settings(path: Path | None = None) -> Settings:
     """Read the settings: environment over `.env` over the configuration file over the defaults.
 
+    `conf/spark-defaults.conf`, if it exists, holds other defaults for the section `spark`.
+
     Args:
         path: Configuration file; None for the one `MDSTREAM_CONFIG` names, or `conf/mdstream.yaml` if it exists.
 
@@ -46,6 +49,7 @@ def load_settings(path: Path | None = None) -> Settings:
     """
     source = path or _configured_path()
     from_file = _read_sections(source) if source else {}
+    spark_defaults = {"spark": read_spark_defaults(SPARK_DEFAULTS)} if SPARK_DEFAULTS.is_file() else {}
     _refuse_unknown_variables(os.environ, "environment variable")
 
     class _Layered(Settings):
@@ -64,6 +68,7 @@ def load_settings(path: Path | None = None) -> Settings:
                 dotenv,
                 InitSettingsSource(settings_cls, init_kwargs=_slack_webhook(dotenv)),
                 InitSettingsSource(settings_cls, init_kwargs=from_file),
+                InitSettingsSource(settings_cls, init_kwargs=spark_defaults),
             )
 
     try:

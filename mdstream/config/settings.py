@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, Field, field_serializer
+from pydantic import AfterValidator, Field, field_serializer, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from mdstream.config.alerting import AlertSettings
@@ -30,6 +30,8 @@ SPARK_KAFKA_PACKAGE = "org.apache.spark:spark-sql-kafka-0-10_2.13:4.2.0"
 
 # The default of Spark's own spark.redaction.regex.
 _SECRET_SPARK_SETTING = re.compile("secret|password|token|access[.]?key", re.IGNORECASE)
+
+_DEPLOY_MODE = "spark.submit.deployMode"
 
 Symbol = Annotated[str, Field(pattern=f"^{SYMBOL_PATTERN}$")]
 
@@ -108,6 +110,29 @@ class TickSettings(Section):
         return PrimarySources.parse(self.primary_source)
 
 
+_ANYWHERE = re.compile("/|[a-z0-9]+:/", re.IGNORECASE)
+"""A path or address that means the same in every working folder."""
+
+SPARK_SETTINGS_OF_OURS = {
+    "spark.master": "master",
+    "spark.jars.packages": "packages",
+    "spark.sql.shuffle.partitions": "shuffle_partitions",
+}
+"""Settings of Spark that have a key of their own in the section `spark`."""
+
+
+def _other_settings(conf: dict[str, str]) -> dict[str, str]:
+    for name, own in SPARK_SETTINGS_OF_OURS.items():
+        if name in conf:
+            raise ValueError(f"{name} does not belong here: set spark.{own} instead")
+    if conf.get(_DEPLOY_MODE, "client") != "client":
+        raise ValueError(
+            f"{_DEPLOY_MODE} is {conf[_DEPLOY_MODE]}; expected client: the driver runs where 'mdstream submit' does, "
+            "on Kubernetes in a pod of its own, on YARN on a machine of the cluster"
+        )
+    return conf
+
+
 class SparkSettings(Section):
     """The Spark application that runs the jobs."""
 
@@ -121,11 +146,37 @@ class SparkSettings(Section):
         1, ge=0, description="flush wait of the streaming shuffle: low for latency, higher to save CPU"
     )
     max_offsets_per_trigger: int = Field(100_000, ge=1, description="most records a micro-batch reads")
-    conf: dict[str, str] = Field(default_factory=dict, repr=False, description="any other Spark setting")
+    restart_seconds: Seconds = Field(
+        300, description="how long live bars are started again on a cluster that loses executors, before the job fails"
+    )
+    conf: Annotated[dict[str, str], AfterValidator(_other_settings)] = Field(
+        default_factory=dict, repr=False, description="any other Spark setting"
+    )
+
+    @model_validator(mode="after")
+    def _checkpoints_are_shared(self) -> SparkSettings:
+        location = self.checkpoint_location
+        if not self.is_local and not _ANYWHERE.match(location):
+            raise ValueError(
+                f"checkpoint_location is {location}, a folder of one machine, and the executors of {self.master} keep "
+                "the state of queries there; expected what all machines reach, e.g. s3a://bucket/mdstream, "
+                "hdfs:///mdstream or a mounted file:///mnt/shared/mdstream"
+            )
+        return self
+
+    @property
+    def is_local(self) -> bool:
+        """Whether everything runs in one process on this machine."""
+        return self.master.startswith("local")
+
+    @property
+    def secret_conf(self) -> dict[str, str]:
+        """The part of `conf` that is secret by its names, which are those that Spark takes for secret itself."""
+        return {name: value for name, value in self.conf.items() if _SECRET_SPARK_SETTING.search(name)}
 
     @field_serializer("conf", when_used="json")
     def _redacted(self, conf: dict[str, str]) -> dict[str, str]:
-        return {name: "**********" if _SECRET_SPARK_SETTING.search(name) else value for name, value in conf.items()}
+        return {name: "**********" if name in self.secret_conf else value for name, value in conf.items()}
 
 
 class Settings(BaseSettings):

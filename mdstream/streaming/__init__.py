@@ -5,9 +5,10 @@ from mdstream.streaming.dead_letters import AcceptedOrDeadLetter
 from mdstream.streaming.foreach_batch import store_results, store_stream, write_batch
 from mdstream.streaming.indicators import analyse_stream
 from mdstream.streaming.kafka import read_partitions, read_topic, write_topic
-from mdstream.streaming.lifecycle import Job, RunningQuery, run_jobs
+from mdstream.streaming.lifecycle import Job, run_jobs
 from mdstream.streaming.predictions import Predictions
 from mdstream.streaming.rules import check_rules
+from mdstream.streaming.running import RunningQuery
 from mdstream.streaming.session import build_session
 from mdstream.streaming.triggers import Trigger, trigger_for
 

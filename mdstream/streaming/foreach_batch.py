@@ -12,8 +12,8 @@ from pyspark.sql import DataFrame
 from mdstream.config import Settings
 from mdstream.sinks import MemorySink, Sink
 from mdstream.streaming.kafka import checkpoint_of
-from mdstream.streaming.lifecycle import RunningQuery
 from mdstream.streaming.patience import patiently
+from mdstream.streaming.running import RunningQuery
 
 Result = tuple[Callable[[DataFrame], DataFrame | None], Sequence[Sink]]
 """What is made of a micro-batch, None if that is nothing for certain, and where that goes."""

@@ -14,7 +14,7 @@ from mdstream.config import Settings
 from mdstream.config.kafka_login import client_login, spark_login
 from mdstream.errors import QueryFailedError
 from mdstream.schemas import Record
-from mdstream.streaming.lifecycle import RunningQuery
+from mdstream.streaming.running import RunningQuery
 from mdstream.streaming.triggers import Trigger
 
 _ANSWER_SECONDS = 30
@@ -113,7 +113,11 @@ def write_topic(frame: DataFrame, settings: Settings, record: Record, trigger: T
         .option("topic", topic_of(record))
         .option("checkpointLocation", checkpoint_of(settings, name))
     )
-    return RunningQuery(trigger.apply(writer).start(), trigger.real_time)
+
+    def start() -> RunningQuery:
+        return RunningQuery(trigger.apply(writer).start(), trigger.real_time, start if trigger.real_time else None)
+
+    return start()
 
 
 def topic_of(record: Record) -> str:

@@ -8,31 +8,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import FrameType
 
-from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from mdstream.config import Settings
-from mdstream.errors import QueryFailedError
 from mdstream.streaming.listener import measured
+from mdstream.streaming.restarts import Restarts
+from mdstream.streaming.running import RunningQuery
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class RunningQuery:
-    """A query that a job has started.
-
-    Attributes:
-        query: Spark's handle of it.
-        real_time: Its batches are minutes long, so stopping does not wait for their end.
-    """
-
-    query: StreamingQuery
-    real_time: bool = False
 
 
 Job = Callable[[SparkSession, Settings], Sequence[RunningQuery]]
@@ -48,6 +34,8 @@ def run_jobs(jobs: Sequence[Job], spark: SparkSession, settings: Settings) -> No
     On a signal micro-batches are finished and committed before their queries stop. A real-time query stops where it
     is: what it sent since its last checkpoint it sends again at the next start, as the same revisions.
 
+    A real-time query that fails on a cluster is started again, see `Restarts`.
+
     If `monitoring.jobs_port` is set, metrics of all queries of the session are served there meanwhile.
 
     Raises:
@@ -56,6 +44,7 @@ def run_jobs(jobs: Sequence[Job], spark: SparkSession, settings: Settings) -> No
     Whatever else a job raises at its start comes through, when the jobs before it have been stopped.
     """
     queries: list[RunningQuery] = []
+    restarts = Restarts(settings.spark)
     with _stop_signal() as stop, measured(spark, settings) as metrics:
         try:
             for job in jobs:
@@ -64,9 +53,9 @@ def run_jobs(jobs: Sequence[Job], spark: SparkSession, settings: Settings) -> No
                 if metrics is not None:
                     metrics.note_real_time(*(running.query.name for running in started if running.real_time))
             while not stop.wait(_POLL_SECONDS):
-                for running in queries:
+                for place, running in enumerate(queries):
                     if not running.query.isActive:
-                        raise QueryFailedError(f"query {running.query.name} ended: {_reason(running.query)}")
+                        queries[place] = restarts.again(running) or running
         finally:
             _stop_all(queries, spark)
 
@@ -85,12 +74,6 @@ def _stop_signal() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _reason(query: StreamingQuery) -> str:
-    error: StreamingQueryException | None = query.exception()
-    # Behind its reason Spark's message holds the whole query plan.
-    return "without an error" if error is None else str(error).partition("=== Streaming Query ===")[0].strip()
 
 
 def _stop_all(queries: Sequence[RunningQuery], spark: SparkSession) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,10 +20,12 @@ _STATE_STORE = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStore
 # Spark's default starts a process for each rename in a local folder: 200 ms at the end of every batch.
 _LOCAL_CHECKPOINTS = "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
 
+_SUBMIT_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"
+
 _LOGGING = Path(__file__).with_name("log4j2.properties")
 
 # What is in it says why.
-_PYTHON_WORKERS = Path(__file__).with_name("python_workers")
+PYTHON_WORKERS = Path(__file__).with_name("python_workers")
 
 
 def build_session(settings: SparkSettings, name: str = "mdstream", jars: Sequence[Path] | None = None) -> SparkSession:
@@ -34,23 +39,24 @@ def build_session(settings: SparkSettings, name: str = "mdstream", jars: Sequenc
     Example:
         >>> spark = build_session(SparkSettings(master="local[4]"))  # doctest: +SKIP
     """
-    # The workers must be of the same Python as the driver.
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    # The workers must be of the same Python as the driver: this one, unless another is configured.
+    os.environ.setdefault("PYSPARK_PYTHON", settings.conf.get("spark.pyspark.python", sys.executable))
     connectors = {}
     if jars:
         connectors["spark.jars"] = ",".join(str(jar) for jar in jars)
     elif jars is None and settings.packages:
         connectors["spark.jars.packages"] = ",".join(settings.packages)
     local = {}
-    if settings.master.startswith("local"):
+    if settings.is_local:
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         local = {
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
-            "spark.executorEnv.PYTHONPATH": str(_PYTHON_WORKERS),
+            "spark.executorEnv.PYTHONPATH": str(PYTHON_WORKERS),
         }
-        if urlsplit(settings.checkpoint_location).scheme in ("", "file"):
-            local["spark.sql.streaming.checkpointFileManagerClass"] = _LOCAL_CHECKPOINTS
+    # Without a scheme a cluster may have a file system of its own in mind.
+    if urlsplit(settings.checkpoint_location).scheme in (("", "file") if settings.is_local else ("file",)):
+        local["spark.sql.streaming.checkpointFileManagerClass"] = _LOCAL_CHECKPOINTS
     conf: dict[str, bool | float | int | str | None] = {
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
@@ -70,6 +76,33 @@ def build_session(settings: SparkSettings, name: str = "mdstream", jars: Sequenc
         "spark.shuffle.streaming.networkBufferMaxWaitTimeMs": str(settings.network_buffer_max_wait_ms),
         **connectors,
         **local,
-        **settings.conf,
+        **{name: value for name, value in settings.conf.items() if name not in settings.secret_conf},
     }
-    return SparkSession.builder.master(settings.master).appName(name).config(map=conf).getOrCreate()
+    with _handed_over(settings.secret_conf):
+        return SparkSession.builder.master(settings.master).appName(name).config(map=conf).getOrCreate()
+
+
+@contextmanager
+def _handed_over(secrets: Mapping[str, str]) -> Iterator[None]:
+    """Let the Java that is started meanwhile read secret settings from a file: all others are in its command line."""
+    if not secrets:
+        yield
+        return
+    before = os.environ.get(_SUBMIT_ARGUMENTS)
+    # Made so that nobody else can read it, and gone when Java has.
+    with tempfile.NamedTemporaryFile("w", prefix="mdstream-", suffix=".properties", encoding="utf-8") as file:
+        file.writelines(f"{name}={_escaped(value)}\n" for name, value in secrets.items())
+        file.flush()
+        options = shlex.join(["--properties-file", file.name, "--load-spark-defaults"])
+        os.environ[_SUBMIT_ARGUMENTS] = f"{options} {before or 'pyspark-shell'}"
+        try:
+            yield
+        finally:
+            del os.environ[_SUBMIT_ARGUMENTS]
+            if before is not None:
+                os.environ[_SUBMIT_ARGUMENTS] = before
+
+
+def _escaped(value: str) -> str:
+    """Return a value as a file of Java properties holds it."""
+    return value.replace("\\", "\\\\").replace("\n", "\\n")

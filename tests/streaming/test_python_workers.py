@@ -31,7 +31,7 @@ def test_workers_import_the_installed_pyspark_and_not_the_zip_that_spark_offers(
 
 def test_the_zip_of_another_pyspark_stays_in_front(tmp_path: Path) -> None:
     def first_places(zipped: Path) -> list[str]:
-        path = os.pathsep.join([str(zipped), str(session._PYTHON_WORKERS)])
+        path = os.pathsep.join([str(zipped), str(session.PYTHON_WORKERS)])
         command = [sys.executable, "-c", "import sys; print(*sys.path[1:3], sep='\\n')"]
         said = subprocess.check_output(command, env={**os.environ, "PYTHONPATH": path}, text=True)
         return said.splitlines()

@@ -1,0 +1,78 @@
+"""Starts real-time queries again that fail on a cluster."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pyspark.sql.streaming.query import StreamingQuery
+
+from mdstream.config import SparkSettings
+from mdstream.errors import QueryFailedError
+from mdstream.streaming.running import RunningQuery
+
+logger = logging.getLogger(__name__)
+
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 15.0
+_SETTLED_SECONDS = 60.0
+"""A query that has run for so long did recover: its next failure is another one."""
+
+
+@dataclass(frozen=True)
+class _Failure:
+    query: StreamingQuery
+    since: float
+    pause: float
+    due: float
+
+
+class Restarts:
+    """Starts real-time queries of a cluster again, in the process that runs them.
+
+    In micro-batches Spark repeats the tasks of an executor that is lost. In real-time mode all tasks of a query run at
+    once and hand rows to each other, so it fails as a whole with the first task, and for as long as there are not
+    enough free cores for all of them. Started again from its checkpoint it goes on where that is: what it sent since
+    then it sends again, as the same revisions.
+
+    It is tried again with growing pauses until `spark.restart_seconds` have passed. Any failure counts: when a machine
+    goes, those that its tasks talked to may be the first to say so. Without a cluster there is nothing to wait for.
+
+    Args:
+        settings: The master, and how long is waited.
+        clock: Seconds that only go forward.
+    """
+
+    def __init__(self, settings: SparkSettings, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._failures: dict[str, _Failure] = {}
+
+    def again(self, running: RunningQuery) -> RunningQuery | None:
+        """Return a query that has ended as it was started again; None while a pause lasts.
+
+        Raises:
+            QueryFailedError: It is not to be started again.
+        """
+        name, now = running.query.name, self._clock()
+        failure = self._failures.get(name)
+        if failure is None or failure.query is not running.query:
+            failure = self._failures[name] = self._noted(running, failure, now)
+        if now < failure.due or running.start_again is None:
+            return None
+        return running.start_again()
+
+    def _noted(self, running: RunningQuery, before: _Failure | None, now: float) -> _Failure:
+        if before is None or now - before.due >= _SETTLED_SECONDS:
+            since, pause = now, _FIRST_PAUSE_SECONDS
+        else:
+            since, pause = before.since, min(2 * before.pause, _LONGEST_PAUSE_SECONDS)
+        reason = f"query {running.query.name} ended: {running.reason}"
+        if self._settings.is_local or running.start_again is None:
+            raise QueryFailedError(reason)
+        if now - since > self._settings.restart_seconds:
+            raise QueryFailedError(f"{reason}\nIt was started again for {self._settings.restart_seconds} s in vain")
+        logger.warning("%s; it is started again in %g s", reason, pause)
+        return _Failure(running.query, since, pause, now + pause)

@@ -1,0 +1,31 @@
+"""A query that a job has started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pyspark.errors import StreamingQueryException
+from pyspark.sql.streaming.query import StreamingQuery
+
+
+@dataclass(frozen=True)
+class RunningQuery:
+    """A query that a job has started.
+
+    Attributes:
+        query: Spark's handle of it.
+        real_time: Its batches are minutes long, so stopping does not wait for their end.
+        start_again: Starts it anew from its checkpoint; None if Spark repeats by itself what failed.
+    """
+
+    query: StreamingQuery
+    real_time: bool = False
+    start_again: Callable[[], RunningQuery] | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why it ended."""
+        error: StreamingQueryException | None = self.query.exception()
+        # Behind its reason Spark's message holds the whole query plan.
+        return "without an error" if error is None else str(error).partition("=== Streaming Query ===")[0].strip()
