@@ -27,5 +27,7 @@ class RunningQuery:
     def reason(self) -> str:
         """Why it ended."""
         error: StreamingQueryException | None = self.query.exception()
-        # Behind its reason Spark's message holds the whole query plan.
-        return "without an error" if error is None else str(error).partition("=== Streaming Query ===")[0].strip()
+        if error is None:
+            return "without an error"
+        # Behind its reason Spark's message holds an announcement of nothing, and the whole query plan.
+        return str(error).partition("=== Streaming Query ===")[0].strip().removesuffix("\nDriver stacktrace:")
