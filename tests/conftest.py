@@ -29,6 +29,10 @@ _WORKER, _WORKERS = (
 )
 server._PORTS = server._PORTS[_WORKER :: int(_WORKERS)]
 
+# The size of a terminal, which readline tells to the workers, is none that a test has chosen.
+for _name in ("COLUMNS", "LINES"):
+    os.environ.pop(_name, None)
+
 # A run in the background is started with Ctrl-C ignored, and so would be what the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -32,12 +32,12 @@ from mdstream.operations.maintain import maintain_stores
 from mdstream.operations.topics import create_topics, plan_topics
 from tests.waiting import until
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(600)]
 
 _ROOT = Path(__file__).parents[3]
 _PROMETHEUS = _ROOT / "conf" / "prometheus"
 _PROCESSES = ("api", "websocket", "metrics", "ingest", "jobs", "alerts")
-_SECONDS = 240
+_SECONDS = 480
 _RULES = """\
 - name: traded
   predicate: trade_count > 0
