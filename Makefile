@@ -8,8 +8,12 @@ ARGS ?=
 PROFILES ?= all
 COMPOSE := docker compose
 
-.PHONY: help setup setup-dev demo start stop producer consumer api websocket dashboard anomaly metrics train-ml
-.PHONY: test lint bench clean clean-data
+# Delta Lake wants an older Spark: the lake has an environment of its own.
+LAKE_VENV := .venv-lake
+LAKE_BIN := $(LAKE_VENV)/bin
+
+.PHONY: help setup setup-dev setup-lake demo start stop producer consumer api websocket dashboard anomaly metrics train-ml
+.PHONY: test test-lake lint bench clean clean-data
 
 help: ## what there is
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -24,11 +28,20 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[local,influxdb,slack,dashboard,forecasting,notebook]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[local,influxdb,slack,dashboard,forecasting,notebook,delta]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[local,influxdb,slack,dashboard,forecasting,notebook,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[local,influxdb,slack,dashboard,forecasting,notebook,delta,dev]'
+	@touch $@
+
+setup-lake: $(LAKE_VENV)/.installed ## .venv-lake: the job archive, with Delta Lake and Spark 4.2
+
+# A pin of constraints-lake.txt takes the place of the one that constraints.txt has of the same name.
+$(LAKE_VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt constraints-lake.txt
+	$(BIN)/python -m venv $(LAKE_VENV)
+	sed -n 's/==.*/==/p' constraints-lake.txt | grep -vif - constraints.txt | cat - constraints-lake.txt > $(LAKE_VENV)/constraints.txt
+	$(LAKE_BIN)/python -m pip install --quiet --constraint $(LAKE_VENV)/constraints.txt --editable '.[local,influxdb,lake]' pytest pytest-timeout chispa
 	@touch $@
 
 demo: setup ## everything on this machine, without Docker; ends with Ctrl-C and leaves nothing
@@ -71,8 +84,12 @@ lint: setup-dev ## formats, types, import contracts
 	$(BIN)/mypy mdstream jobs docker tests bench
 	$(BIN)/lint-imports --config setup.cfg
 
-test: lint ## these and all tests, on real servers
+test: lint test-lake ## these and all tests, on real servers
 	$(BIN)/python -m pytest $(ARGS)
+
+# The lake, and streams on the older Spark: all but forecasts, whose library is not in this environment.
+test-lake: setup-lake ## the lake, and streams on Spark 4.2, alone
+	$(LAKE_BIN)/python -m pytest tests/lake tests/streaming --ignore tests/streaming/test_stream_predictions.py
 
 # About 20 minutes on an idle machine; bench/RESULTS.md says which longer runs its figures are of.
 bench: setup-dev ## latency and throughput
@@ -85,7 +102,7 @@ bench: setup-dev ## latency and throughput
 	$(BIN)/python -m bench.websocket
 
 clean: ## remove what was installed and built, and the containers; their data stay
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LAKE_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@if [ -f .env ] && docker version >/dev/null 2>&1; then \
 	  $(COMPOSE) --profile '*' down --rmi local && echo "volumes are kept; make clean-data deletes them"; fi
 

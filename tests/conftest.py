@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import signal
@@ -12,7 +13,15 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
-from mdstream.config import InfluxSettings, RedisSettings, SparkSettings, TimescaleSettings
+from mdstream.config import (
+    InfluxSettings,
+    LakeSettings,
+    RedisSettings,
+    Settings,
+    SparkSettings,
+    StoreSettings,
+    TimescaleSettings,
+)
 from mdstream.local import LocalKafka, LocalPostgres, LocalRedis, server, use_java
 from mdstream.local.jars import fetch_jars
 from tests.servers.influxd import LocalInfluxDB, influxd, reason_without
@@ -96,8 +105,8 @@ def fresh_influxdb(influxdb_server: LocalInfluxDB) -> Iterator[InfluxSettings]:
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """One session for all tests; no test stops it."""
-    from mdstream.streaming import build_session
+    """One session for all tests; no test stops it. It writes Delta tables if delta-spark is installed."""
+    from mdstream.streaming import build_session, with_delta
 
     folder = tmp_path_factory.mktemp("spark")
     settings = SparkSettings(
@@ -107,6 +116,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
             "spark.driver.defaultJavaOptions": f"-Djava.io.tmpdir={folder}",
         }
     )
+    if importlib.util.find_spec("delta") is not None:
+        settings = with_delta(Settings(spark=settings, stores=StoreSettings(lake=LakeSettings(enabled=True))))
     session = build_session(settings, "mdstream tests", fetch_jars(settings.packages, use_java()))
     yield session
     session.stop()

@@ -11,6 +11,7 @@ EXPECTED_SKIPS = (
     "all tests skipped by +SKIP option",
     "real market data:",
     "TimescaleDB:",
+    "Delta Lake:",
     "InfluxDB: this machine has no influxd, nor what builds it",
     "Docker Compose: neither the plugin nor what ci/compose/build.sh builds is here",
 )

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from mdstream.batch.analysed import analysed
+from mdstream.batch.archived import archived_ticks
 from mdstream.batch.stored import stored_bars, stored_series, stored_ticks
 from mdstream.config import Settings, load_rules
 from mdstream.errors import ConfigError, InvalidInputError
@@ -51,11 +53,14 @@ def rebuild(
     end: datetime,
     symbols: Sequence[str] = (),
     on_progress: Callable[[float], None] = lambda _: None,
+    *,
+    from_lake: bool = False,
 ) -> RebuildReport:
     """Compute bars, indicators and anomalies from all stored ticks, late ones too, with the transforms of the stream.
 
     Times are widened to where windows of the longest length start and end, so that every bar is whole. A bar takes
-    the place of the stored one unless that one was made of more ticks, e.g. because retention has dropped some.
+    the place of the stored one unless that one was made of more ticks, e.g. because retention has dropped some, which
+    the lake may still have.
     Indicators are then computed from the bars in the database, with `history_bars` bars before the first, and so are
     those of the `history_bars` bars that follow the last. Everything goes to TimescaleDB and InfluxDB, where they
     are switched on; Redis and Kafka carry what is new. An anomaly that does not hold any more stays.
@@ -67,12 +72,14 @@ def rebuild(
         end: First instant after, aware.
         symbols: Of which symbols; empty for all.
         on_progress: Told the share of the work that is done, 0 to 1.
+        from_lake: Take the ticks from the lake instead of the database.
 
     Returns:
         What was stored.
 
     Raises:
         InvalidInputError: `end` is not after `start`.
+        MissingDependencyError: The lake is asked for, and deltalake is not installed.
         ConfigError: TimescaleDB is switched off, or a rule cannot be used.
         SinkUnavailableError: A store cannot be reached; the same rebuild may be started again.
         SinkError: A store refused a batch.
@@ -82,11 +89,14 @@ def rebuild(
     check_rules(spark, rules, settings)
     conditions = load_conditions(settings.ticks.conditions_table)
     nests = nest_windows(settings.windows)
+    stores = settings.stores
+    ticks_of = (
+        partial(archived_ticks, spark, stores.lake) if from_lake else partial(stored_ticks, spark, stores.timescaledb)
+    )
     chunks = [(nest, *chunk) for nest in nests for chunk in _chunks(start, end, nest[-1].seconds)]
     bars = 0
     for number, (nest, first, after) in enumerate(chunks, 1):
-        stored = stored_ticks(spark, settings.stores.timescaledb, first, after, symbols)
-        ticks = stored.transform(from_primary_source, settings.ticks.primary_sources)
+        ticks = ticks_of(first, after, symbols).transform(from_primary_source, settings.ticks.primary_sources)
         bars += _store(ticks.transform(to_bars, nest, conditions), settings, BAR)
         on_progress(number / (len(chunks) + 1))
     widened = min(first for _, first, _ in chunks), max(after for _, _, after in chunks)
@@ -99,7 +109,7 @@ def _refuse_impossible(settings: Settings, start: datetime, end: datetime) -> No
     if start >= end:
         raise InvalidInputError(f"nothing lies from {start.isoformat()} to {end.isoformat()}; expected a later end")
     if not settings.stores.timescaledb.enabled:
-        raise ConfigError("ticks are read from TimescaleDB, which stores.timescaledb.enabled = false switches off")
+        raise ConfigError("rebuild reads and writes TimescaleDB, which stores.timescaledb.enabled = false switches off")
 
 
 def _chunks(start: datetime, end: datetime, seconds: int) -> Iterator[tuple[datetime, datetime]]:

@@ -15,14 +15,15 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from mdstream.batch.archived import archived_rows
 from mdstream.batch.stored import stored_bars
 from mdstream.config import ForecastSettings, Settings
 from mdstream.errors import InvalidInputError
 from mdstream.forecasting.model import QuantileModel
 from mdstream.forecasting.store import ModelMetadata, ModelStore, log_verdict
-from mdstream.forecasting.stored import StoredBars, chosen_symbols, closed_bars
+from mdstream.forecasting.stored import StoredBars, chosen_symbols, closed_bars, closed_in_lake, start_in_lake
 from mdstream.forecasting.training import trained
-from mdstream.schemas import BarWindow
+from mdstream.schemas import BAR, BarWindow
 
 _MODEL = pa.schema(
     [
@@ -59,27 +60,31 @@ def frames_to_learn_from(
     source: Path | None,
     window: BarWindow | None = None,
     symbols: Sequence[str] = (),
+    *,
+    from_lake: bool = False,
 ) -> BarFrames:
     """Return the bars that `mdstream.forecasting.stored.LearningBars` reads, as frames.
 
     Args:
         spark: The session.
-        settings: The database, `forecasting.training_days` and the windows, of which the shortest is taken.
-        source: Parquet that all executors can read; None for the database.
+        settings: The stores, `forecasting.training_days` and the windows, of which the shortest is taken.
+        source: Parquet that all executors can read; None for a store.
         window: Another window.
         symbols: Of which symbols; empty for all.
+        from_lake: Which store: the lake, or else the database.
 
     Raises:
         InvalidInputError: The file cannot be used, or there are no such bars.
-        SinkUnavailableError: The database cannot be reached.
+        MissingDependencyError: The lake is asked for, and deltalake is not installed.
+        SinkUnavailableError: The store cannot be reached.
         SinkError: It has no table of bars.
     """
     window = window or settings.shortest_window
-    if source is not None:
-        bars = _bars_of_file(spark, source, window)
+    if source is not None or from_lake:
+        bars = _bars_of_lake(spark, settings, window) if source is None else _bars_of_file(spark, source, window)
         known = sorted(row.symbol for row in bars.select("symbol").distinct().collect())
         return BarFrames(
-            chosen_symbols(known, symbols, source, window),
+            chosen_symbols(known, symbols, source or "the lake", window),
             window,
             lambda some: bars.where(F.col("symbol").isin(list(some))),
         )
@@ -92,6 +97,12 @@ def frames_to_learn_from(
         return stored_bars(spark, database, series, start, end, 0).where(F.col("window_end") <= end)
 
     return BarFrames(chosen_symbols(stored.symbols(start), symbols, "the database", window), window, of)
+
+
+def _bars_of_lake(spark: SparkSession, settings: Settings, window: BarWindow) -> DataFrame:
+    lake, now = settings.stores.lake, datetime.now(UTC)
+    start = start_in_lake(lake, window, settings.forecasting.training_days, now)
+    return archived_rows(spark, lake, BAR, start, now, closed_in_lake(window, now))
 
 
 def _bars_of_file(spark: SparkSession, source: Path, window: BarWindow) -> DataFrame:

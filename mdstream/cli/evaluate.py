@@ -10,6 +10,7 @@ from rich.table import Table
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, output
+from mdstream.cli.lake import FromLake
 from mdstream.cli.symbols import listed
 from mdstream.cli.train import Minutes, Source, Symbols, WindowName, each_series, number, verdict
 from mdstream.config import load_settings
@@ -28,6 +29,7 @@ def evaluate(
     symbols: Symbols = None,
     minutes: Minutes = None,
     source: Source = None,
+    from_lake: FromLake = False,
     window: WindowName = None,
     folder: Annotated[Path, typer.Option("--output", help="Folder for evaluation.json and .html.")] = Path(
         "evaluation"
@@ -50,7 +52,10 @@ def evaluate(
     from mdstream.forecasting.stored import LearningBars
     from mdstream.forecasting.training import evaluate as evaluate_model
 
-    bars = LearningBars(settings, source, BarWindow.parse(window) if window else None, listed(symbols))
+    if source and from_lake:
+        raise InvalidInputError("--input and --from-lake each name where bars are; expected one of them")
+    named = BarWindow.parse(window) if window else None
+    bars = LearningBars(settings, source, named, listed(symbols), from_lake=from_lake)
     horizons = tuple(minutes or settings.forecasting.horizons_minutes)
     evaluations, failures = {}, []
     table = Table(*_COLUMNS, show_lines=True)

@@ -16,14 +16,17 @@ def maintain(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     config: ConfigFile = None,
 ) -> None:
-    """Make the database's tables and keep them in shape; run it once to set up, then once a day.
+    """Make the tables of the database and the lake and keep them in shape; run it once to set up, then once a day.
 
     Makes missing tables and columns. With TimescaleDB: hypertables, compression after
     `stores.timescaledb.compress_after_days`, retention for `retention_days`. Without: a partition a day, made
     `partitions_ahead_days` ahead; rows of other days wait in a default partition until their day has one.
 
-    **Retention goes by the time in the row.** Ticks replayed from an old file are dropped with the others of
-    their day, unless `retention_days` reaches back that far. `--dry-run` shows what would go.
+    In the lake, where it is switched on: Delta tables, compaction of days that are over, and deletion of files that
+    were replaced more than `stores.lake.history_days` ago. Needs `mdstream[delta]`, but no Spark.
+
+    **The database's retention goes by the time in the row.** Ticks replayed from an old file are dropped with the
+    others of their day, unless `retention_days` reaches back that far. `--dry-run` shows what would go.
 
     Example: `mdstream maintain --dry-run`
     """

@@ -9,6 +9,7 @@ import typer
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors
+from mdstream.cli.lake import FromLake
 from mdstream.cli.spark import batch_session
 from mdstream.cli.symbols import listed
 from mdstream.cli.times import From, To
@@ -19,12 +20,14 @@ def rebuild(
     start: From,
     end: To,
     symbols: Annotated[str, typer.Option(help="Symbols, with commas between; else all.")] = "",
+    from_lake: FromLake = False,
     config: ConfigFile = None,
 ) -> None:
     """Compute bars, indicators and anomalies anew from the stored ticks, and store them.
 
     The way for ticks that came too late for the stream, and after a change of windows, indicators, rules or trade
     conditions. Whole windows are rebuilt: the times are widened to where windows of the longest length start and end.
+    `--from-lake` takes the ticks from the lake, which keeps what the database's retention has dropped.
     Goes to TimescaleDB and InfluxDB; Redis and Kafka, which carry what is new, are left alone. Does no harm while the
     jobs run: a bar never goes back to fewer ticks.
 
@@ -37,7 +40,13 @@ def rebuild(
 
     with batch_session(settings, "mdstream rebuild", "rebuilding") as (spark, on_progress):
         report = rebuild_stored(
-            spark, settings, start.replace(tzinfo=UTC), end.replace(tzinfo=UTC), listed(symbols), on_progress
+            spark,
+            settings,
+            start.replace(tzinfo=UTC),
+            end.replace(tzinfo=UTC),
+            listed(symbols),
+            on_progress,
+            from_lake=from_lake,
         )
     errors.print(
         f"{report.bars:,} bars from {report.start:%Y-%m-%d %H:%M:%S} to {report.end:%Y-%m-%d %H:%M:%S} UTC, "

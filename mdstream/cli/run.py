@@ -16,9 +16,12 @@ from mdstream.errors import InvalidInputError, did_you_mean
 if TYPE_CHECKING:
     from mdstream.streaming import Job
 
+_LAKE_JOB = "archive"
+"""The job whose session writes Delta tables."""
+
 
 def run(
-    jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="live_bars, store_ticks, analytics")],
+    jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="live_bars, store_ticks, analytics, archive")],
     metrics_port: MetricsPort = None,
     config: ConfigFile = None,
 ) -> None:
@@ -27,6 +30,7 @@ def run(
     - `live_bars`: ticks to bars within milliseconds
     - `store_ticks`: ticks to the stores that are switched on
     - `analytics`: bars, indicators and anomalies to the stores that are switched on
+    - `archive`: ticks and bars to the lake; needs `mdstream[lake]`, an environment with Spark 4.2
 
     Topics and tables must be there: `mdstream topics create` and `mdstream maintain` make them.
 
@@ -41,11 +45,18 @@ def run(
     # Imported here so that `mdstream --help` stays quick.
     from mdstream.local import use_java
     from mdstream.local.jars import fetch_jars
-    from mdstream.streaming import build_session, run_jobs
+    from mdstream.streaming import build_session, run_jobs, with_delta
 
+    session = with_delta(settings) if _LAKE_JOB in jobs else settings.spark
     java = use_java()
+<<<<<<< HEAD
     jars = fetch_jars(settings.spark.packages, java) if settings.spark.packages else None
     spark = build_session(settings.spark, " ".join(jobs), jars)
+=======
+    is_local = session.master.startswith("local")
+    jars = fetch_jars(session.packages, java) if is_local and session.packages else None
+    spark = build_session(session, " ".join(jobs), jars)
+>>>>>>> ab006ec (Keep ticks and bars in a lake of Delta tables, exactly once; read and keep it in shape without Spark)
     try:
         run_jobs(starts, spark, settings)
     finally:

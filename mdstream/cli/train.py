@@ -14,6 +14,7 @@ from rich.table import Table
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, output
+from mdstream.cli.lake import FromLake
 from mdstream.cli.spark import batch_session
 from mdstream.cli.symbols import listed
 from mdstream.config import Settings, load_settings
@@ -38,6 +39,7 @@ def train(
     symbols: Symbols = None,
     minutes: Minutes = None,
     source: Source = None,
+    from_lake: FromLake = False,
     window: WindowName = None,
     on_spark: Annotated[
         bool, typer.Option("--on-spark", help="Train on Spark's executors, spark.master, instead of this machine.")
@@ -60,13 +62,15 @@ def train(
     # Imported here so that `mdstream --help` stays quick.
     from mdstream.forecasting.store import ModelStore
 
+    if source and from_lake:
+        raise InvalidInputError("--input and --from-lake each name where bars are; expected one of them")
     store = ModelStore(settings.forecasting.models)
     horizons = tuple(minutes or settings.forecasting.horizons_minutes)
     of = BarWindow.parse(window) if window else None
     table = Table("symbol", "minutes", "samples", "relative MAE", "verdict")
     failures = []
     make = _trained_on_spark if on_spark else _trained_here
-    for (symbol, horizon), made in make(settings, source, of, listed(symbols), horizons, store):
+    for (symbol, horizon), made in make(settings, source, of, listed(symbols), horizons, store, from_lake):
         if isinstance(made, InvalidInputError):
             failures.append(f"{symbol}, {horizon} minutes: {made}")
         else:
@@ -87,11 +91,12 @@ def _trained_here(
     symbols: Sequence[str],
     horizons: Sequence[int],
     store: ModelStore,
+    from_lake: bool,
 ) -> Trained:
     from mdstream.forecasting.stored import LearningBars
     from mdstream.forecasting.training import train as train_model
 
-    bars = LearningBars(settings, source, window, symbols)
+    bars = LearningBars(settings, source, window, symbols, from_lake=from_lake)
 
     def work(symbol: str, horizon: int) -> ModelMetadata:
         return train_model(symbol, bars.of(symbol), bars.window, horizon, settings.forecasting, store)
@@ -106,11 +111,12 @@ def _trained_on_spark(
     symbols: Sequence[str],
     horizons: Sequence[int],
     store: ModelStore,
+    from_lake: bool,
 ) -> Trained:
     from mdstream.batch.training import frames_to_learn_from, train_on_spark
 
     with batch_session(settings, "mdstream train", "training") as (spark, on_progress):
-        bars = frames_to_learn_from(spark, settings, source, window, symbols)
+        bars = frames_to_learn_from(spark, settings, source, window, symbols, from_lake=from_lake)
         yield from train_on_spark(spark, bars, horizons, settings.forecasting, store, on_progress)
 
 

@@ -9,7 +9,14 @@ from mdstream.config.monitoring import MonitoringSettings
 from mdstream.config.rules import load_rules
 from mdstream.config.serving import ServingSettings
 from mdstream.config.settings import Settings, SparkSettings, TickSettings, WindowConfiguration
-from mdstream.config.stores import InfluxSettings, KafkaResultSettings, RedisSettings, StoreSettings, TimescaleSettings
+from mdstream.config.stores import (
+    InfluxSettings,
+    KafkaResultSettings,
+    LakeSettings,
+    RedisSettings,
+    StoreSettings,
+    TimescaleSettings,
+)
 
 __all__ = [
     "CONFIG_VARIABLE",
@@ -20,6 +27,7 @@ __all__ = [
     "KafkaResultSettings",
     "KafkaSecuritySettings",
     "KafkaSettings",
+    "LakeSettings",
     "MonitoringSettings",
     "RedisSettings",
     "ServingSettings",

@@ -6,6 +6,9 @@ from pydantic import Field, SecretStr
 
 from mdstream.config.section import Port, Seconds, Section
 
+SPARK_DELTA_PACKAGE = "io.delta:delta-spark_4.2_2.13:4.4.0"
+"""Maven coordinate of Delta Lake: of the release of the package delta-spark, for the Spark that it allows."""
+
 
 class TimescaleSettings(Section):
     """TimescaleDB, or a PostgreSQL without the extension."""
@@ -50,6 +53,19 @@ class InfluxSettings(Section):
     timeout_seconds: Seconds = Field(30, description="longest that writing one batch may take")
 
 
+class LakeSettings(Section):
+    """A lake: Delta tables of all ticks and bars, which the job archive fills."""
+
+    enabled: bool = False
+    path: str = Field("lake", min_length=1, description="folder or URL that holds the tables, e.g. s3a://bucket/lake")
+    history_days: int = Field(
+        30, ge=1, description="how far back time travel goes: files replaced longer ago are deleted by maintain"
+    )
+    trigger: str = Field("1 minute", description="interval of the writes; each adds files, which maintain compacts")
+    max_offsets_per_trigger: int = Field(5_000_000, ge=1, description="most records a write takes")
+    package: str = Field(SPARK_DELTA_PACKAGE, description="Maven coordinate of Delta Lake for Spark")
+
+
 class KafkaResultSettings(Section):
     """Results as topics of the broker under `kafka`."""
 
@@ -62,5 +78,6 @@ class StoreSettings(Section):
     timescaledb: TimescaleSettings = TimescaleSettings()
     redis: RedisSettings = RedisSettings()
     influxdb: InfluxSettings = InfluxSettings()
+    lake: LakeSettings = LakeSettings()
     kafka: KafkaResultSettings = KafkaResultSettings()
     patience_seconds: Seconds = Field(300, description="how long a job waits for a store that is away before it fails")

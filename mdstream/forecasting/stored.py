@@ -1,22 +1,25 @@
-"""Closed bars from the database or a file."""
+"""Closed bars from the database, the lake or a file."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
-from mdstream.config import Settings, TimescaleSettings
+from mdstream.config import LakeSettings, Settings, TimescaleSettings
 from mdstream.errors import InvalidInputError
 from mdstream.forecasting.samples import ClosedBars
+from mdstream.lake import read_rows, stored_days
 from mdstream.schemas import BAR, BarWindow
+from mdstream.schemas.records import TIME
 from mdstream.schemas.tables import table_of
 from mdstream.sinks.postgres.connection import engine_of, time_limit, translated
 
@@ -147,6 +150,41 @@ def bars_of_file(path: Path, window: BarWindow) -> dict[str, ClosedBars]:
         ) from exc
 
 
+def bars_of_lake(lake: LakeSettings, window: BarWindow, days: int, now: datetime) -> dict[str, ClosedBars]:
+    """Read the bars of one window that are closed at `now` from the lake, by symbol: the last `days` up to the newest.
+
+    Raises:
+        MissingDependencyError: deltalake is not installed.
+        SinkUnavailableError: The lake cannot be reached.
+        SinkError: It has no table of bars.
+    """
+    start = start_in_lake(lake, window, days, now)
+    batches = read_rows(lake, BAR, start, now, closed_in_lake(window, now), _OF_A_FILE)
+    return _by_symbol(pa.Table.from_batches(batches, pa.schema(map(BAR.schema.field, _OF_A_FILE))), lake.path)
+
+
+def start_in_lake(lake: LakeSettings, window: BarWindow, days: int, now: datetime) -> datetime:
+    """Return the instant `days` before the end of the newest closed bar in the lake; before `now` if there is none.
+
+    Raises:
+        MissingDependencyError: deltalake is not installed.
+        SinkUnavailableError: The lake cannot be reached.
+        SinkError: It has no table of bars.
+    """
+    span, closed = timedelta(days=days), closed_in_lake(window, now)
+    for day in reversed(stored_days(lake, BAR)):
+        midnight = datetime.combine(day, time.min, UTC)
+        ends = [batch["window_end"] for batch in read_rows(lake, BAR, midnight, now, closed, ("window_end",))]
+        if ends:
+            return pc.max(pa.chunked_array(ends)).as_py() - span
+    return now - span
+
+
+def closed_in_lake(window: BarWindow, now: datetime) -> pc.Expression:
+    """Return what holds for bars of a window that are closed at `now`."""
+    return (pc.field("window") == window.name) & (pc.field("window_end") <= pa.scalar(now, TIME))
+
+
 def _by_symbol(table: pa.Table, origin: str) -> dict[str, ClosedBars]:
     table = table.sort_by("symbol")
     symbols = table["symbol"].to_numpy()
@@ -192,40 +230,54 @@ def chosen_symbols(known: Sequence[str], wanted: Sequence[str], origin: object, 
     if missing or not known:
         raise InvalidInputError(
             f"{origin} has no bars of {missing[0] if missing else 'any symbol'}, window "
-            f"{window.name}; expected bars as the job analytics stores them; there are those of: "
+            f"{window.name}; expected bars as the jobs analytics and archive store them; there are those of: "
             f"{', '.join(known[:20]) or 'none'}"
         )
     return tuple(wanted) or tuple(known)
 
 
 class LearningBars:
-    """The bars that models are trained and evaluated on: of a file, or of the last days in the database.
+    """The bars that models are trained and evaluated on: of a file, or of the last days in the database or the lake.
 
     Args:
-        settings: The database, `forecasting.training_days` and the windows, of which the shortest is taken.
-        source: A file for `bars_of_file`; None for the database.
+        settings: The stores, `forecasting.training_days` and the windows, of which the shortest is taken.
+        source: A file for `bars_of_file`; None for a store.
         window: Another window.
         symbols: Of which symbols; empty for all.
+        from_lake: Which store: the lake, or else the database.
 
     Raises:
         InvalidInputError: The file cannot be used, or there are no such bars.
-        SinkUnavailableError: The database cannot be reached.
+        MissingDependencyError: The lake is asked for, and deltalake is not installed.
+        SinkUnavailableError: The store cannot be reached.
         SinkError: It has no table of bars.
     """
 
     def __init__(
-        self, settings: Settings, source: Path | None, window: BarWindow | None = None, symbols: Sequence[str] = ()
+        self,
+        settings: Settings,
+        source: Path | None,
+        window: BarWindow | None = None,
+        symbols: Sequence[str] = (),
+        *,
+        from_lake: bool = False,
     ) -> None:
         self.window = window or settings.shortest_window
-        self._of_file = bars_of_file(source, self.window) if source else None
         self._stored = StoredBars(settings.stores.timescaledb, self.window)
         self._end = datetime.now(UTC)
-        if self._of_file is not None:
-            known = list(self._of_file)
+        days = settings.forecasting.training_days
+        self._read: dict[str, ClosedBars] | None = None
+        if source is not None:
+            self._read = bars_of_file(source, self.window)
+        elif from_lake:
+            self._read = bars_of_lake(settings.stores.lake, self.window, days, self._end)
+        if self._read is not None:
+            known = list(self._read)
         else:
-            self._start = self._stored.start_of(settings.forecasting.training_days, self._end)
+            self._start = self._stored.start_of(days, self._end)
             known = self._stored.symbols(self._start)
-        self.symbols = chosen_symbols(known, symbols, source or "the database", self.window)
+        origin = source or ("the lake" if from_lake else "the database")
+        self.symbols = chosen_symbols(known, symbols, origin, self.window)
 
     def of(self, symbol: str) -> ClosedBars:
         """Return the closed bars of a symbol.
@@ -233,6 +285,6 @@ class LearningBars:
         Raises:
             SinkUnavailableError: The database cannot be reached.
         """
-        if self._of_file is not None:
-            return self._of_file[symbol]
+        if self._read is not None:
+            return self._read[symbol]
         return self._stored.since(symbol, self._start, self._end)

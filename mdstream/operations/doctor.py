@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import socket
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +14,12 @@ from kafka import KafkaAdminClient
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from mdstream.config import InfluxSettings, RedisSettings, Settings, TimescaleSettings
+from mdstream.config import InfluxSettings, LakeSettings, RedisSettings, Settings, TimescaleSettings
 from mdstream.config.redis_address import redis_address
 from mdstream.errors import MissingDependencyError, SinkError, SinkUnavailableError
+from mdstream.lake import LAKE_RECORDS, open_table
 from mdstream.operations.findings import Finding
-from mdstream.operations.maintain import maintain_stores
+from mdstream.operations.maintain import maintain_database
 from mdstream.operations.topics import admin_client, describe_topics, plan_topics
 from mdstream.schemas import Record
 from mdstream.sinks.influxdb import open_client, require_client
@@ -43,6 +45,8 @@ def check_servers(settings: Settings) -> list[Finding]:
         checks.append(lambda: check_redis(stores.redis))
     if stores.influxdb.enabled:
         checks.append(lambda: check_influxdb(stores.influxdb))
+    if stores.lake.enabled:
+        checks.append(lambda: check_lake(stores.lake))
     with ThreadPoolExecutor(len(checks)) as pool:
         return [started.result() for started in [pool.submit(check) for check in checks]]
 
@@ -92,7 +96,7 @@ def check_database(settings: Settings) -> Finding:
         section = "stores.timescaledb.host, port, database, user or password"
         return Finding("PostgreSQL", where, reachable=False, missing=(str(exc),), fixes=_fixes(section))
     try:
-        steps = maintain_stores(settings.model_copy(update={"stores": stores}), dry_run=True)
+        steps = maintain_database(settings.model_copy(update={"stores": stores}), dry_run=True)
     except SinkError as exc:
         return Finding("PostgreSQL", where, reachable=True, version=version, details=details, missing=(str(exc),))
     due = tuple(f"{step.table}: {step.action} {step.detail}" for step in steps if step.table not in missing)
@@ -153,6 +157,33 @@ def check_influxdb(settings: InfluxSettings) -> Finding:
     missing = () if bucket else (f"bucket '{settings.bucket}' of the organisation '{settings.organisation}'",)
     fixes = (f"influx bucket create --org {settings.organisation} --name {settings.bucket}",) if missing else ()
     return Finding("InfluxDB", where, reachable=True, version=version, missing=missing, fixes=fixes)
+
+
+def check_lake(lake: LakeSettings) -> Finding:
+    """Find out whether the lake has its tables, and whether the job that fills it can run in this environment."""
+    filled = importlib.util.find_spec("delta") is not None
+    details = [
+        "the job archive can run here" if filled else "the job archive needs another environment: mdstream[lake]"
+    ]
+    missing = []
+    for record in LAKE_RECORDS:
+        try:
+            table = open_table(lake, record)
+        except (MissingDependencyError, SinkUnavailableError) as exc:
+            fixes = ("pip install 'mdstream[delta]', or set stores.lake.path to where the lake is",)
+            return Finding("Lake", lake.path, reachable=False, missing=(str(exc),), fixes=fixes)
+        except SinkError as exc:
+            missing.append(f"table {record.table}: {exc}")
+        else:
+            details.append(f"{record.table}: version {table.version()}, {len(table.partitions())} days")
+    return Finding(
+        "Lake",
+        lake.path,
+        reachable=True,
+        details=tuple(details),
+        missing=tuple(missing),
+        fixes=("mdstream maintain",) if missing else (),
+    )
 
 
 def _why_silent(address: str) -> str | None:

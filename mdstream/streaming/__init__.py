@@ -1,5 +1,6 @@
 """Streaming queries: the session, Kafka, micro-batches into sinks, and a life from start to stop."""
 
+from mdstream.streaming.archive import archive_revisions, archive_rows, with_delta
 from mdstream.streaming.conditions import load_conditions
 from mdstream.streaming.dead_letters import AcceptedOrDeadLetter
 from mdstream.streaming.foreach_batch import store_results, store_stream, write_batch
@@ -19,6 +20,8 @@ __all__ = [
     "RunningQuery",
     "Trigger",
     "analyse_stream",
+    "archive_revisions",
+    "archive_rows",
     "build_session",
     "check_rules",
     "load_conditions",
@@ -28,6 +31,7 @@ __all__ = [
     "store_results",
     "store_stream",
     "trigger_for",
+    "with_delta",
     "write_batch",
     "write_topic",
 ]

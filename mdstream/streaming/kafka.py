@@ -20,7 +20,9 @@ from mdstream.streaming.triggers import Trigger
 _ANSWER_SECONDS = 30
 
 
-def read_topic(spark: SparkSession, settings: Settings, record: Record) -> DataFrame:
+def read_topic(
+    spark: SparkSession, settings: Settings, record: Record, max_offsets_per_trigger: int | None = None
+) -> DataFrame:
     """Stream the topic of `record` from its beginning, or from where the query's checkpoint left off.
 
     Records that Kafka dropped before they were read stop the query: nothing is lost in silence.
@@ -29,11 +31,12 @@ def read_topic(spark: SparkSession, settings: Settings, record: Record) -> DataF
         spark: The session.
         settings: Broker, and the most records of a micro-batch, which real-time mode does not know.
         record: The record whose topic is read.
+        max_offsets_per_trigger: Another limit of a micro-batch.
 
     Returns:
         Columns value (binary), topic, partition, offset and timestamp.
     """
-    limit = str(settings.spark.max_offsets_per_trigger)
+    limit = str(max_offsets_per_trigger or settings.spark.max_offsets_per_trigger)
     return _load(spark, settings, {"subscribe": topic_of(record), "maxOffsetsPerTrigger": limit})
 
 

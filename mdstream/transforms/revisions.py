@@ -10,11 +10,40 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from mdstream.schemas import BAR
+from mdstream.schemas import BAR, Record
 from mdstream.schemas.limits import LAST_MICROSECOND, SYMBOL_PATTERN, TEXT_PATTERN, Reason
 from mdstream.schemas.spark import wire_schema
 from mdstream.transforms.dead_letters import KAFKA_ENVELOPE, REJECT_REASON, envelope
 from mdstream.transforms.ticks import matches
+
+
+def to_bar_revisions(records: DataFrame) -> DataFrame:
+    """Keep the Kafka records that are usable bar revisions.
+
+    Args:
+        records: Columns value (binary), topic and timestamp of Spark's Kafka source.
+
+    Returns:
+        Columns of BAR.
+
+    Example:
+        >>> records.transform(to_bar_revisions)  # doctest: +SKIP
+    """
+    return with_bar_fields(records).where(F.col(REJECT_REASON).isNull()).select(*BAR.schema.names)
+
+
+def to_newest_revisions(rows: DataFrame, record: Record) -> DataFrame:
+    """Keep of each key the newest revision.
+
+    Args:
+        rows: Any columns, those of the record's key and its revision among them.
+        record: What the rows are.
+
+    Example:
+        >>> revisions.transform(to_newest_revisions, BAR)  # doctest: +SKIP
+    """
+    newest = F.max_by(F.struct("*"), F.col(str(record.revision_column))).alias("newest")
+    return rows.groupBy(*record.key).agg(newest).select("newest.*")
 
 
 def with_bar_fields(records: DataFrame) -> DataFrame:

@@ -65,8 +65,8 @@ def complaints(notebook: NotebookNode) -> list[str]:
     return [line for line in lines if line and line != _OF_JAVA]
 
 
-def test_there_are_four() -> None:
-    assert [name[:3] for name in _NAMES] == ["01_", "02_", "03_", "04_"]
+def test_there_are_five() -> None:
+    assert [name[:3] for name in _NAMES] == ["01_", "02_", "03_", "04_", "05_"]
 
 
 @pytest.mark.parametrize("name", _NAMES)
@@ -184,5 +184,22 @@ def test_a_chart_follows_the_stream_and_nothing_is_left(run: Run) -> None:
     # Each takes the place of the one before.
     (picture,) = charts(notebook)
     assert picture["data"][0]["type"] == "candlestick"
+    assert not Path(found["folder"]).exists()
+    assert complaints(notebook) == []
+
+
+def test_bars_of_the_lake_as_they_were(run: Run) -> None:
+    results = """{
+        "versions": [version for version, _, _ in history],
+        "counts": [table["trade_count"].unique().to_pylist() for table in (before, now)],
+        "volumes": [pc.sum(table["volume"]).as_py() for table in (before, now)],
+        "revised": len(revised),
+        "folder": scratch.name,
+    }"""
+    notebook, found = run("05_lake.ipynb", {"MINUTES": 7}, results)
+    assert found["versions"] == [2, 1, 0]
+    assert found["counts"] == [[3], [4]]
+    assert found["volumes"] == [7 * 300, 7 * 400]
+    assert found["revised"] == 7
     assert not Path(found["folder"]).exists()
     assert complaints(notebook) == []

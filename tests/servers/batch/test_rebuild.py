@@ -22,6 +22,7 @@ from mdstream.batch.rebuild import RebuildReport, rebuild
 from mdstream.cli import main
 from mdstream.config import (
     KafkaResultSettings,
+    LakeSettings,
     RedisSettings,
     Settings,
     StoreSettings,
@@ -29,6 +30,7 @@ from mdstream.config import (
     WindowConfiguration,
 )
 from mdstream.errors import ConfigError, InvalidInputError
+from mdstream.lake import maintain_lake
 from mdstream.schemas import BAR, STORED_TICK, Record
 from mdstream.sinks import TimescaleSink
 from mdstream.sinks.postgres import create_schema
@@ -36,6 +38,7 @@ from mdstream.streaming import load_conditions
 from mdstream.transforms import ConditionTable
 from tests.real_trades import write_conditions_table, write_ticks
 from tests.servers.sinks.test_timescale_sink import ask
+from tests.unit.lake.appending import append
 from tests.unit.sinks.rows import START, bar, bars, tick, ticks
 
 pytestmark = pytest.mark.servers
@@ -173,6 +176,19 @@ def test_only_the_symbols_asked_for(spark: SparkSession, settings: Settings) -> 
             ("MSFT",),
             ("TSLA",),
         ]
+
+
+def test_ticks_of_the_lake_that_the_database_has_not(spark: SparkSession, settings: Settings, tmp_path: Path) -> None:
+    lake = LakeSettings(path=str(tmp_path / "lake"))
+    maintain_lake(lake, START.date())
+    day = timedelta(days=1)
+    rows = [*minutes([10.0, 13.0], "AAPL"), *minutes([7.0], "MSFT"), tick("AAPL", START + day, offset=9, price=20.0)]
+    append(lake, STORED_TICK, *rows)
+    with_lake = settings.model_copy(update={"stores": settings.stores.model_copy(update={"lake": lake})})
+    done = rebuild(spark, with_lake, START, START + day + MINUTE, ["AAPL"], from_lake=True)
+    assert done.bars == 5  # three of a minute, two of five
+    query = "SELECT symbol, close FROM aggregated_data WHERE \"window\" = '1min' ORDER BY window_start"
+    assert ask(settings.stores.timescaledb, query) == [("AAPL", 10.0), ("AAPL", 13.0), ("AAPL", 20.0)]
 
 
 def test_without_ticks_there_is_nothing(spark: SparkSession, settings: Settings) -> None:

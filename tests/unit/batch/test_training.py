@@ -11,13 +11,17 @@ import pytest
 from pyspark.sql import SparkSession
 
 from mdstream.batch.training import frames_to_learn_from, train_on_spark
-from mdstream.config import ForecastSettings, Settings
+from mdstream.config import ForecastSettings, LakeSettings, Settings, StoreSettings
 from mdstream.errors import InvalidInputError
 from mdstream.forecasting.samples import ClosedBars
 from mdstream.forecasting.store import ModelMetadata, ModelStore
-from mdstream.forecasting.stored import LearningBars
+from mdstream.forecasting.stored import LearningBars, closed_bars
 from mdstream.forecasting.training import train
+from mdstream.lake import maintain_lake
+from mdstream.schemas import BAR
 from tests.unit.forecasting.series import MINUTE, autoregressive, random_walk
+from tests.unit.lake.appending import TODAY, append
+from tests.unit.sinks.rows import bar
 
 SETTINGS = Settings(forecasting=ForecastSettings(rounds=20, folds=2, learning_rate=0.1))
 HORIZONS = (1, 5)
@@ -81,3 +85,19 @@ def test_what_cannot_be_learned_from_is_refused(spark: SparkSession, bars_file: 
     for path in (tmp_path / "missing.parquet", tmp_path / "other.parquet"):
         with pytest.raises(InvalidInputError, match=r"cannot read bars from .*; expected parquet with symbol, window"):
             frames_to_learn_from(spark, SETTINGS, path)
+
+
+def test_bars_of_the_lake_are_those_that_are_read_without_spark(spark: SparkSession, tmp_path: Path) -> None:
+    lake = LakeSettings(path=str(tmp_path / "lake"))
+    maintain_lake(lake, TODAY)
+    minutes = (0, 1, 1_440, 9 * 1_440)
+    append(lake, BAR, *(bar(symbol, minute=minute, close=7.0 + minute) for symbol in ("A", "B") for minute in minutes))
+    append(lake, BAR, bar("A", window="5min", minute=9 * 1_440))
+    training = SETTINGS.forecasting.model_copy(update={"training_days": 9})
+    settings = SETTINGS.model_copy(update={"stores": StoreSettings(lake=lake), "forecasting": training})
+    frames = frames_to_learn_from(spark, settings, None, from_lake=True)
+    assert frames.symbols == ("A", "B")
+    found = closed_bars(frames.of(["B"]).toArrow())
+    expected = LearningBars(settings, None, from_lake=True).of("B")
+    assert found.close.tolist() == expected.close.tolist() == [8.0, 1_447.0, 9 * 1_440 + 7.0]
+    assert found.ends.tolist() == expected.ends.tolist()

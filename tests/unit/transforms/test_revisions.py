@@ -10,7 +10,13 @@ from pyspark.sql import SparkSession
 
 from mdstream.schemas import BAR
 from mdstream.schemas.spark import spark_schema
-from mdstream.transforms import DEAD_LETTER_COLUMN, with_bar_fields, with_dead_letter
+from mdstream.transforms import (
+    DEAD_LETTER_COLUMN,
+    to_bar_revisions,
+    to_newest_revisions,
+    with_bar_fields,
+    with_dead_letter,
+)
 from tests.unit.transforms.frames import at, bar, bars_frame
 from tests.unit.transforms.records import RECEIVED, RECEIVED_MICROS, SECOND, original, records_frame
 
@@ -86,3 +92,13 @@ def test_what_is_no_bar_is_a_dead_letter(spark: SparkSession) -> None:
     assert {letter["reason"] for letter in letters} == {"not a bar"}
     assert {(letter["source"], letter["received_time"]) for letter in letters} == {("aggregated_data", RECEIVED)}
     assert sorted(original(letter) for letter in letters) == sorted(value or b"" for value in values)
+
+
+def test_of_each_bar_the_newest_revision_is_kept(spark: SparkSession) -> None:
+    values = [encoded(trade_count=count, close=count) for count in (2, 9, 4)]
+    other = encoded(symbol="MSFT", trade_count=1, vwap=None)
+    records = records_frame(spark, [*values, b"no bar", other, None], topic="aggregated_data")
+    newest = records.transform(to_bar_revisions).transform(to_newest_revisions, BAR)
+    assert [field.name for field in newest.schema] == BAR.schema.names
+    rows = newest.select("symbol", "trade_count", "close", "vwap").sort("symbol").collect()
+    assert [tuple(row) for row in rows] == [("AAPL", 9, 9.0, 1.75), ("MSFT", 1, 2.0, None)]

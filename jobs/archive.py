@@ -1,0 +1,34 @@
+"""Ticks and bars to the lake: `tick_data` and `aggregated_data` in, Delta tables of the same names out."""
+
+from __future__ import annotations
+
+from pyspark.sql import SparkSession
+
+from mdstream.config import Settings, load_settings
+from mdstream.schemas import BAR, STORED_TICK, TICK
+from mdstream.streaming import (
+    RunningQuery,
+    archive_revisions,
+    archive_rows,
+    build_session,
+    read_topic,
+    run_jobs,
+    with_delta,
+)
+from mdstream.transforms import to_bar_revisions, to_ticks
+
+
+def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
+    """Start a query that keeps every usable tick, and one that keeps the newest revision of every bar."""
+    limit = settings.stores.lake.max_offsets_per_trigger
+    ticks = read_topic(spark, settings, TICK, limit).transform(to_ticks, settings.ticks.max_future_skew_seconds)
+    bars = read_topic(spark, settings, BAR, limit).transform(to_bar_revisions)
+    return [
+        archive_rows(ticks, settings, STORED_TICK, name="archive_ticks"),
+        archive_revisions(bars, settings, BAR, name="archive_bars"),
+    ]
+
+
+if __name__ == "__main__":
+    configured = load_settings()
+    run_jobs([start], build_session(with_delta(configured), "archive"), configured)
