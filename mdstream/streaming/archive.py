@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from datetime import date
 from functools import partial
 
 from pyspark.sql import DataFrame
@@ -51,7 +52,7 @@ def archive_rows(rows: DataFrame, settings: Settings, record: Record, name: str)
     """Start a query that appends every row to the table of `record`.
 
     Delta commits a batch and its number at once, so that a batch that comes again after a failure is left out. A query
-    that begins anew on a table with rows fails, because it would append them a second time.
+    that has lost its checkpoint fails, because it would append what is there a second time.
 
     Args:
         rows: A stream with the columns of `record`.
@@ -62,22 +63,31 @@ def archive_rows(rows: DataFrame, settings: Settings, record: Record, name: str)
     lake = settings.stores.lake
 
     def append(batch: DataFrame, number: int) -> None:
-        checkpoint = batch.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
-        if number == 0:
-            _refuse_second_archive(lake, record, str(checkpoint), checkpoint_of(settings, name))
-        writer = batch.transform(with_date, record).write.format("delta").mode("append")
-        writer.options(txnAppId=checkpoint, txnVersion=number).save(table_url(lake, record))
+        query = str(batch.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId"))
+        dated = batch.transform(with_date, record)
+        if number == 0 and _is_there(dated, lake, record, query):
+            raise SinkError(
+                f"the checkpoint {checkpoint_of(settings, name)} begins anew, and {table_url(lake, record)} has what "
+                "comes now already. Bring the old checkpoint back, or set stores.lake.path to another folder"
+            )
+        writer = dated.write.format("delta").mode("append").options(txnAppId=query, txnVersion=number)
+        writer.save(table_url(lake, record))
 
     return RunningQuery(_prepared(rows.writeStream.foreachBatch(append), settings, name).start())
 
 
-def _refuse_second_archive(lake: LakeSettings, record: Record, checkpoint: str, location: str) -> None:
+def _is_there(first_batch: DataFrame, lake: LakeSettings, record: Record, query: str) -> bool:
+    """Tell whether a table has a row of a query's first batch, which the query itself has not written."""
     table = open_table(lake, record)
-    if table.transaction_version(checkpoint) is None and table.count():
-        raise SinkError(
-            f"{table_url(lake, record)} has rows, and the checkpoint {location} begins anew: every row would be there "
-            "twice. Bring the old checkpoint back, or set stores.lake.path to another folder"
-        )
+    if table.count() == 0 or table.transaction_version(query) is not None:
+        return False
+    stored = first_batch.sparkSession.read.format("delta").load(table_url(lake, record))
+    of_these_days = stored.where(F.col(DATE.name).isin(_days(first_batch)))
+    return not first_batch.join(of_these_days, [DATE.name, *record.key], "left_semi").isEmpty()
+
+
+def _days(rows: DataFrame) -> list[date]:
+    return [row[DATE.name] for row in rows.select(DATE.name).distinct().collect()]
 
 
 def archive_revisions(revisions: DataFrame, settings: Settings, record: Record, name: str) -> RunningQuery:
@@ -123,7 +133,7 @@ def merge_revisions(rows: DataFrame, where: str, record: Record) -> None:
         MetadataChangedException,
     )
 
-    days = [row[DATE.name] for row in rows.select(DATE.name).distinct().collect()]
+    days = _days(rows)
     if not days:
         return
     # Days are named, so that Delta looks into no other file.
