@@ -176,7 +176,8 @@ def start_in_lake(lake: LakeSettings, window: BarWindow, days: int, now: datetim
         midnight = datetime.combine(day, time.min, UTC)
         ends = [batch["window_end"] for batch in read_rows(lake, BAR, midnight, now, closed, ("window_end",))]
         if ends:
-            return pc.max(pa.chunked_array(ends)).as_py() - span
+            newest: datetime = pc.max(pa.chunked_array(ends)).as_py()
+            return newest - span
     return now - span
 
 
