@@ -89,7 +89,7 @@ test: lint test-lake ## these and all tests, on real servers
 
 # The lake, and streams on the older Spark: all but forecasts, whose library is not in this environment.
 test-lake: setup-lake ## the lake, and streams on Spark 4.2, alone
-	$(LAKE_BIN)/python -m pytest tests/lake tests/streaming --ignore tests/streaming/test_stream_predictions.py
+	$(LAKE_BIN)/python -m pytest -o cache_dir=.pytest_cache/lake tests/lake tests/streaming --ignore tests/streaming/test_stream_predictions.py
 
 # About 20 minutes on an idle machine; bench/RESULTS.md says which longer runs its figures are of.
 bench: setup-dev ## latency and throughput

@@ -19,7 +19,6 @@ from confluent_kafka import Producer
 from mdstream.config import LakeSettings
 from mdstream.lake import open_table
 from mdstream.local import LocalKafka
-from mdstream.local.java import QUICK_COMPILING, WITHOUT_TRACES
 from mdstream.schemas import BAR, STORED_TICK, TICK, Record
 from mdstream.schemas.wire import encode_batch
 from tests.unit.lake.appending import stored
@@ -54,7 +53,7 @@ def environment(kafka_server: LocalKafka, tmp_path: Path) -> dict[str, str]:
         "MDSTREAM_STORES__LAKE__MAX_OFFSETS_PER_TRIGGER": str(_A_BATCH),
         "MDSTREAM_SPARK__MASTER": "local[2]",
         "MDSTREAM_SPARK__CHECKPOINT_LOCATION": str(tmp_path / "checkpoints"),
-        "SPARK_SUBMIT_OPTS": f"-Djava.io.tmpdir={tmp_path} {WITHOUT_TRACES} {QUICK_COMPILING} {_ROOM_FOR_CODE}",
+        "SPARK_SUBMIT_OPTS": f"{os.environ['SPARK_SUBMIT_OPTS']} -Djava.io.tmpdir={tmp_path} {_ROOM_FOR_CODE}",
     }
 
 
