@@ -49,14 +49,8 @@ def run(
 
     session = with_delta(settings) if _LAKE_JOB in jobs else settings.spark
     java = use_java()
-<<<<<<< HEAD
-    jars = fetch_jars(settings.spark.packages, java) if settings.spark.packages else None
-    spark = build_session(settings.spark, " ".join(jobs), jars)
-=======
-    is_local = session.master.startswith("local")
-    jars = fetch_jars(session.packages, java) if is_local and session.packages else None
+    jars = fetch_jars(session.packages, java) if session.packages else None
     spark = build_session(session, " ".join(jobs), jars)
->>>>>>> ab006ec (Keep ticks and bars in a lake of Delta tables, exactly once; read and keep it in shape without Spark)
     try:
         run_jobs(starts, spark, settings)
     finally:
