@@ -15,8 +15,8 @@ from mdstream.errors import ConfigError, MissingDependencyError, SinkError, Sink
 from mdstream.lake import DATE, open_table, table_schema, table_url
 from mdstream.schemas import Record
 from mdstream.streaming.kafka import checkpoint_of
-from mdstream.streaming.lifecycle import RunningQuery
 from mdstream.streaming.patience import patiently
+from mdstream.streaming.running import RunningQuery
 from mdstream.transforms import to_newest_revisions
 
 _EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
