@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 import redis
 
@@ -28,6 +29,10 @@ from tests.servers.influxd import LocalInfluxDB, influxd, reason_without
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+# How long an example takes says how busy the machine is, not whether it is right.
+hypothesis.settings.register_profile("mdstream", deadline=None)
+hypothesis.settings.load_profile("mdstream")
 
 pytest_plugins = ["tests.skips", "tests.java_archives"]
 
