@@ -12,6 +12,7 @@ from mdstream.indicators import indicator_levels
 from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION
 from mdstream.sinks import KafkaSink, configured_sinks
 from mdstream.streaming import (
+    BUCKETS,
     AcceptedOrDeadLetter,
     Predictions,
     RunningQuery,
@@ -31,11 +32,7 @@ def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
     rules = load_rules(settings)
     check_rules(spark, rules, settings)
     bars = read_topic(spark, settings, BAR).transform(with_bar_fields)
-    stored = AcceptedOrDeadLetter(
-        record=BAR,
-        accepted=configured_sinks(settings, BAR),
-        refused=KafkaSink(settings.kafka, DEAD_LETTER),
-    )
+    stored = AcceptedOrDeadLetter(BAR, configured_sinks(settings, BAR), KafkaSink(settings.kafka, DEAD_LETTER))
     record = settings.indicator_record
     to_indicators = methodcaller("select", *record.schema.names)
     found = partial(to_anomalies, rules=rules, levels=indicator_levels(settings.indicators))
@@ -49,7 +46,7 @@ def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
                 (Predictions(settings), configured_sinks(settings, PREDICTION)),
             ],
             settings,
-            name="store_analysis",
+            name=f"store_analysis_of_{len(BUCKETS)}_buckets",
         ),
     ]
 

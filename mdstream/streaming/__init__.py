@@ -4,7 +4,7 @@ from mdstream.streaming.archive import archive_revisions, archive_rows, with_del
 from mdstream.streaming.conditions import load_conditions
 from mdstream.streaming.dead_letters import AcceptedOrDeadLetter
 from mdstream.streaming.foreach_batch import store_results, store_stream, write_batch
-from mdstream.streaming.indicators import analyse_stream
+from mdstream.streaming.indicators import BUCKETS, analyse_stream
 from mdstream.streaming.kafka import read_partitions, read_topic, write_topic
 from mdstream.streaming.lifecycle import Job, run_jobs
 from mdstream.streaming.predictions import Predictions
@@ -14,6 +14,7 @@ from mdstream.streaming.session import build_session
 from mdstream.streaming.triggers import Trigger, trigger_for
 
 __all__ = [
+    "BUCKETS",
     "AcceptedOrDeadLetter",
     "Job",
     "Predictions",

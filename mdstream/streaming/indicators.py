@@ -27,8 +27,12 @@ from mdstream.transforms.dead_letters import REJECT_REASON
 
 logger = logging.getLogger(__name__)
 
-BUCKETS = 32
-"""Groups of series that share their state: Spark's work is by group. A checkpoint holds the number for good."""
+BUCKETS = (0, 1, 2, 5, 6, 13, 15, 95)
+"""Keys of the groups of series that share their state: Spark's work is by group.
+
+Spark hashes the keys into partitions: of these no partition of up to eight gets more than its share. A checkpoint holds
+them for good, so the query's name must change with them.
+"""
 
 _NO_TIME = np.iinfo(np.int64).min
 """NaT, as the integer that it is: a column of integers with nulls would come to Python as floats."""
@@ -55,7 +59,7 @@ def analyse_stream(revisions: DataFrame, settings: Settings) -> DataFrame:
     schema = pa.schema([*analysed_schema(indicators), CLOSED_BAR])
     computed = (
         revisions.where(F.col(REJECT_REASON).isNull())
-        .select(F.pmod(F.hash("symbol", "window"), F.lit(BUCKETS)).alias("bucket"), *_as_numbers())
+        .select(_bucket(), *_as_numbers())
         .groupBy("bucket")
         .transformWithStateInPandas(
             processor, from_arrow_schema(_with_micros(schema)), outputMode="Append", timeMode="None"
@@ -89,6 +93,11 @@ def _context_of(indicators: Iterable[Indicator], history_bars: int) -> int:
 
 def _is_time(field: pa.Field) -> bool:
     return bool(pa.types.is_timestamp(field.type))
+
+
+def _bucket() -> Column:
+    place = F.pmod(F.hash("symbol", "window"), F.lit(len(BUCKETS)))
+    return F.element_at(F.array(*map(F.lit, BUCKETS)), place + 1).alias("bucket")
 
 
 def _as_numbers() -> Iterator[Column]:
@@ -139,7 +148,7 @@ class IndicatorProcessor(StatefulProcessor):
 
     def init(self, handle: StatefulProcessorHandle) -> None:
         """Open the state; see Spark."""
-        self._state = HistoryState(handle, self.limit, BUCKETS)
+        self._state = HistoryState(handle, self.limit, len(BUCKETS))
 
     def handleInputRows(  # type: ignore[override]  # noqa: N802 - Spark's name; rows come as pandas frames
         self,
@@ -148,7 +157,7 @@ class IndicatorProcessor(StatefulProcessor):
         timerValues: TimerValues,  # noqa: ARG002, N803
     ) -> Iterator[pd.DataFrame]:
         """Take the revisions of one bucket in and yield what they change; see Spark."""
-        bucket = int(key[0])
+        bucket = BUCKETS.index(int(key[0]))
         revisions = _by_series(rows)
         histories = self._state.take(bucket)
         changes = self._warmed_up(histories, revisions)

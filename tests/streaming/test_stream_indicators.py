@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pytest
 import talib
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from mdstream.config import Settings
 from mdstream.indicators.history import BAR_TYPE, History, Series
@@ -182,6 +184,14 @@ def test_all_columns_of_a_bar_are_there_also_those_that_are_null(stage: Stage) -
     assert (revised[0]["trade_count"], revised[0]["latency_ms"]) == (8, 1.5)
     assert (first[1]["previous_close"], revised[1]["previous_close"]) == (10.0, 11.0)
     assert first[1]["average_close_20"] is None
+
+
+@pytest.mark.parametrize("partitions", range(2, len(indicators.BUCKETS) + 1))
+def test_no_partition_has_more_than_its_share_of_the_buckets(spark: SparkSession, partitions: int) -> None:
+    keys = spark.createDataFrame(pa.table({"bucket": pa.array(indicators.BUCKETS, pa.int32())}))
+    # Where a shuffle sends a key, as Spark tells it.
+    shuffled = keys.repartition(partitions, "bucket").groupBy(F.spark_partition_id()).count().toArrow()
+    assert max(shuffled["count"].to_pylist()) <= math.ceil(len(indicators.BUCKETS) / partitions)
 
 
 def test_windows_of_one_symbol_are_series_of_their_own(stage: Stage) -> None:
