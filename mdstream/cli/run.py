@@ -16,7 +16,7 @@ from mdstream.errors import InvalidInputError, did_you_mean
 if TYPE_CHECKING:
     from mdstream.streaming import Job
 
-_LAKE_JOB = "archive"
+LAKE_JOB = "archive"
 """The job whose session writes Delta tables."""
 
 
@@ -47,7 +47,7 @@ def run(
     from mdstream.local.jars import fetch_jars
     from mdstream.streaming import build_session, run_jobs, with_delta
 
-    session = with_delta(settings) if _LAKE_JOB in jobs else settings.spark
+    session = with_delta(settings) if LAKE_JOB in jobs else settings.spark
     java = use_java()
     jars = fetch_jars(session.packages, java) if session.packages else None
     spark = build_session(session, " ".join(jobs), jars)

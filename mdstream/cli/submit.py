@@ -6,6 +6,7 @@ import json
 import os
 import runpy
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,19 +14,21 @@ import typer
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.metrics_port import MetricsPort
-from mdstream.cli.run import run
-from mdstream.config import CONFIG_VARIABLE, SparkSettings, load_settings
+from mdstream.cli.run import LAKE_JOB, run
+from mdstream.config import CONFIG_VARIABLE, Settings, SparkSettings, load_settings
 from mdstream.errors import InvalidInputError
 
 _CONF = "MDSTREAM_SPARK__CONF"
 _PACKAGES = "MDSTREAM_SPARK__PACKAGES"
+_LAKE_PACKAGE = "MDSTREAM_STORES__LAKE__PACKAGE"
 _JARS = "spark.jars"
 _METRICS_PORT = "MDSTREAM_MONITORING__JOBS_PORT"
 
 
 def submit(
     jobs: Annotated[
-        list[str], typer.Argument(metavar="JOB...", help="live_bars, store_ticks, analytics; or a Python file of yours")
+        list[str],
+        typer.Argument(metavar="JOB...", help="live_bars, store_ticks, analytics, archive; or a Python file of yours"),
     ],
     package: Annotated[
         bool,
@@ -47,11 +50,18 @@ def submit(
     if metrics_port is not None:
         os.environ[_METRICS_PORT] = str(metrics_port)
     # Jobs read their settings themselves, a file of somebody else's just as ours.
-    os.environ |= _environment(load_settings().spark, package=package)
+    os.environ |= _environment(_session_of(jobs, load_settings()), package=package)
     if jobs[0].endswith(".py"):
         _run_file(Path(jobs[0]), jobs[1:])
     else:
         run(jobs)
+
+
+def _session_of(jobs: Sequence[str], settings: Settings) -> SparkSettings:
+    # Imported here so that `mdstream --help` stays quick.
+    from mdstream.streaming import with_delta
+
+    return with_delta(settings) if LAKE_JOB in (Path(job).stem for job in jobs) else settings.spark
 
 
 def _environment(settings: SparkSettings, *, package: bool) -> dict[str, str]:
@@ -70,7 +80,7 @@ def _environment(settings: SparkSettings, *, package: bool) -> dict[str, str]:
     if package and not settings.is_local:
         conf |= packaged(settings.conf)
         found_by["PYTHONPATH"] = driver_python_path()
-    return {_CONF: json.dumps(conf), _PACKAGES: "[]", **found_by}
+    return {_CONF: json.dumps(conf), _PACKAGES: "[]", _LAKE_PACKAGE: "", **found_by}
 
 
 def _run_file(file: Path, arguments: list[str]) -> None:

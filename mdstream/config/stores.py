@@ -63,7 +63,9 @@ class LakeSettings(Section):
     )
     trigger: str = Field("1 minute", description="interval of the writes; each adds files, which maintain compacts")
     max_offsets_per_trigger: int = Field(5_000_000, ge=1, description="most records a write takes")
-    package: str = Field(SPARK_DELTA_PACKAGE, description="Maven coordinate of Delta Lake for Spark")
+    package: str = Field(
+        SPARK_DELTA_PACKAGE, description="Maven coordinate of Delta Lake for Spark; empty if it is among Spark's jars"
+    )
 
 
 class KafkaResultSettings(Section):

@@ -44,7 +44,7 @@ def with_delta(settings: Settings) -> SparkSettings:
         # Of 50, Delta's default, each is a task of every commit.
         "spark.databricks.delta.snapshotPartitions": str(spark.shuffle_partitions),
     }
-    packages = (*spark.packages, settings.stores.lake.package)
+    packages = tuple(filter(None, (*spark.packages, settings.stores.lake.package)))
     return spark.model_copy(update={"packages": packages, "conf": delta | spark.conf})
 
 

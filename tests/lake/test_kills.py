@@ -30,9 +30,9 @@ pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(900)]
 _MDSTREAM = (sys.executable, "-m", "mdstream")
 _ROOM_FOR_CODE = "-XX:ReservedCodeCacheSize=240m"
 """Delta Lake on Spark is more than quick compiling has room for."""
-_TICKS = 3_000
+_TICKS = 2_000
 _BARS = 40
-_REVISIONS = 75
+_REVISIONS = 50
 _A_BATCH = 500
 _SECONDS = 400
 _TICK_COLUMNS = ["kafka_partition", "kafka_offset", "symbol", "event_time", "price", "date"]
