@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 
 from mdstream.config import LakeSettings
-from mdstream.lake import open_table, read_rows
+from mdstream.lake import open_table, read_rows, stored_days
 from mdstream.schemas import STORED_TICK, Record
 from mdstream.schemas.spark import spark_schema
 
@@ -25,7 +25,7 @@ def archived_rows(
     end: datetime,
     where: pc.Expression | None = None,
 ) -> DataFrame:
-    """Return the lake's rows with `start` <= their own time < `end`, as they are now, read a day at a time.
+    """Return the lake's rows with `start` <= their own time < `end`, as they are now, each stored day read by a task.
 
     Args:
         spark: The session.
@@ -41,15 +41,18 @@ def archived_rows(
         SinkUnavailableError: The lake cannot be reached.
     """
     version = open_table(lake, record).version()
-    days = (end - start + _DAY - timedelta(microseconds=1)) // _DAY
+    midnights = [
+        datetime.combine(day, time.min, UTC) for day in stored_days(lake, record) if start.date() <= day <= end.date()
+    ]
 
     def read(numbers: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in numbers:
-            for day in batch.column("id").to_pylist():
-                first = start + day * _DAY
-                yield from read_rows(lake, record, first, min(first + _DAY, end), where, as_of=version)
+            for number in batch.column("id").to_pylist():
+                first, after = midnights[number], midnights[number] + _DAY
+                yield from read_rows(lake, record, max(start, first), min(after, end), where, as_of=version)
 
-    return spark.range(0, days, 1, max(1, days)).mapInArrow(read, spark_schema(record))
+    tasks = max(1, len(midnights))
+    return spark.range(0, len(midnights), 1, tasks).mapInArrow(read, spark_schema(record))
 
 
 def archived_ticks(
