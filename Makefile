@@ -41,7 +41,7 @@ setup-lake: $(LAKE_VENV)/.installed ## .venv-lake: the job archive, with Delta L
 $(LAKE_VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt constraints-lake.txt
 	$(BIN)/python -m venv $(LAKE_VENV)
 	sed -n 's/==.*/==/p' constraints-lake.txt | grep -vif - constraints.txt | cat - constraints-lake.txt > $(LAKE_VENV)/constraints.txt
-	$(LAKE_BIN)/python -m pip install --quiet --constraint $(LAKE_VENV)/constraints.txt --editable '.[local,influxdb,lake]' pytest pytest-timeout chispa
+	$(LAKE_BIN)/python -m pip install --quiet --constraint $(LAKE_VENV)/constraints.txt --editable '.[local,influxdb,lake]' pytest pytest-timeout hypothesis chispa
 	@touch $@
 
 demo: setup ## everything on this machine, without Docker; ends with Ctrl-C and leaves nothing

@@ -41,9 +41,8 @@ def archived_rows(
         SinkUnavailableError: The lake cannot be reached.
     """
     version = open_table(lake, record).version()
-    midnights = [
-        datetime.combine(day, time.min, UTC) for day in stored_days(lake, record) if start.date() <= day <= end.date()
-    ]
+    days = (datetime.combine(day, time.min, UTC) for day in stored_days(lake, record))
+    midnights = [midnight for midnight in days if start - _DAY < midnight < end]
 
     def read(numbers: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in numbers:

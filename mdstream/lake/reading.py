@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import reduce
 from operator import and_
 
@@ -48,8 +48,8 @@ def read_rows(
     names = list(columns or record.schema.names)
     schema = pa.schema(record.schema.field(name) for name in names)
     conditions = [
-        day >= pa.scalar(start.date(), DATE.type),
-        day <= pa.scalar(end.date(), DATE.type),
+        day >= pa.scalar(start.astimezone(UTC).date(), DATE.type),
+        day <= pa.scalar(end.astimezone(UTC).date(), DATE.type),
         time >= _instant(start),
         time < _instant(end),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,6 +21,7 @@ from tests.waiting import until
 
 _MIDNIGHT = datetime(2024, 5, 7, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_TOKYO = timezone(timedelta(hours=9))
 
 
 def test_rows_of_a_span_over_midnight(lake: LakeSettings) -> None:
@@ -30,8 +31,8 @@ def test_rows_of_a_span_over_midnight(lake: LakeSettings) -> None:
     found = read_rows(
         lake,
         STORED_TICK,
-        _MIDNIGHT - _MICROSECOND,
-        _MIDNIGHT + timedelta(hours=1),
+        (_MIDNIGHT - _MICROSECOND).astimezone(_TOKYO),
+        (_MIDNIGHT + timedelta(hours=1)).astimezone(_TOKYO),
         where=pc.field("symbol") == "AAPL",
     )
     table = pa.Table.from_batches(found).sort_by("kafka_offset")
