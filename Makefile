@@ -85,7 +85,7 @@ lint: setup-dev ## formats, types, import contracts
 	$(BIN)/lint-imports --config setup.cfg
 
 test: lint test-lake ## these and all tests, on real servers
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # The lake, and streams on the older Spark: all but forecasts, whose library is not in this environment.
 test-lake: setup-lake ## the lake, and streams on Spark 4.2, alone
