@@ -10,7 +10,7 @@ from rich.table import Table
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, output
-from mdstream.cli.lake import FromLake
+from mdstream.cli.lake import FromLake, refuse_two_sources
 from mdstream.cli.symbols import listed
 from mdstream.cli.train import Minutes, Source, Symbols, WindowName, each_series, number, verdict
 from mdstream.config import load_settings
@@ -52,8 +52,7 @@ def evaluate(
     from mdstream.forecasting.stored import LearningBars
     from mdstream.forecasting.training import evaluate as evaluate_model
 
-    if source and from_lake:
-        raise InvalidInputError("--input and --from-lake each name where bars are; expected one of them")
+    refuse_two_sources(source, from_lake)
     named = BarWindow.parse(window) if window else None
     bars = LearningBars(settings, source, named, listed(symbols), from_lake=from_lake)
     horizons = tuple(minutes or settings.forecasting.horizons_minutes)

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, output
-from mdstream.cli.lake import FromLake
+from mdstream.cli.lake import FromLake, refuse_two_sources
 from mdstream.cli.spark import batch_session
 from mdstream.cli.symbols import listed
 from mdstream.config import Settings, load_settings
@@ -62,8 +62,7 @@ def train(
     # Imported here so that `mdstream --help` stays quick.
     from mdstream.forecasting.store import ModelStore
 
-    if source and from_lake:
-        raise InvalidInputError("--input and --from-lake each name where bars are; expected one of them")
+    refuse_two_sources(source, from_lake)
     store = ModelStore(settings.forecasting.models)
     horizons = tuple(minutes or settings.forecasting.horizons_minutes)
     of = BarWindow.parse(window) if window else None

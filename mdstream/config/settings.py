@@ -176,7 +176,7 @@ class SparkSettings(Section):
 
     @field_serializer("conf", when_used="json")
     def _redacted(self, conf: dict[str, str]) -> dict[str, str]:
-        return {name: "**********" if name in self.secret_conf else value for name, value in conf.items()}
+        return conf | dict.fromkeys(self.secret_conf, "**********")
 
 
 class Settings(BaseSettings):

@@ -46,17 +46,7 @@ def build_session(settings: SparkSettings, name: str = "mdstream", jars: Sequenc
         connectors["spark.jars"] = ",".join(str(jar) for jar in jars)
     elif jars is None and settings.packages:
         connectors["spark.jars.packages"] = ",".join(settings.packages)
-    local = {}
-    if settings.is_local:
-        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-        local = {
-            "spark.driver.host": "127.0.0.1",
-            "spark.driver.bindAddress": "127.0.0.1",
-            "spark.executorEnv.PYTHONPATH": str(PYTHON_WORKERS),
-        }
-    # Without a scheme a cluster may have a file system of its own in mind.
-    if urlsplit(settings.checkpoint_location).scheme in (("", "file") if settings.is_local else ("file",)):
-        local["spark.sql.streaming.checkpointFileManagerClass"] = _LOCAL_CHECKPOINTS
+    secrets = settings.secret_conf
     conf: dict[str, bool | float | int | str | None] = {
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
@@ -75,11 +65,27 @@ def build_session(settings: SparkSettings, name: str = "mdstream", jars: Sequenc
         "spark.sql.streaming.stateStore.rocksdb.trackTotalNumberOfRows": "false",
         "spark.shuffle.streaming.networkBufferMaxWaitTimeMs": str(settings.network_buffer_max_wait_ms),
         **connectors,
-        **local,
-        **{name: value for name, value in settings.conf.items() if name not in settings.secret_conf},
+        **_on_this_machine(settings),
+        **{name: value for name, value in settings.conf.items() if name not in secrets},
     }
-    with _handed_over(settings.secret_conf):
+    with _handed_over(secrets):
         return SparkSession.builder.master(settings.master).appName(name).config(map=conf).getOrCreate()
+
+
+def _on_this_machine(settings: SparkSettings) -> dict[str, str]:
+    """Return what holds where everything runs in this process, and where checkpoints are in a folder."""
+    conf = {}
+    if settings.is_local:
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        conf = {
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.executorEnv.PYTHONPATH": str(PYTHON_WORKERS),
+        }
+    # Without a scheme a cluster may have a file system of its own in mind.
+    if urlsplit(settings.checkpoint_location).scheme in (("", "file") if settings.is_local else ("file",)):
+        conf["spark.sql.streaming.checkpointFileManagerClass"] = _LOCAL_CHECKPOINTS
+    return conf
 
 
 @contextmanager
