@@ -12,6 +12,7 @@ API_KEY_NAME = r"[A-Za-z0-9._-]{1,64}"
 """What the owner of a key may be called."""
 
 ApiKeyHash = Annotated[str, Field(pattern=rf"^{API_KEY_NAME}:[0-9a-f]{{64}}$")]
+HostName = Annotated[str, Field(pattern=r"^[^\s/:@?#]+$")]
 Origin = Annotated[str, Field(pattern=r"^((?i:https?)://[^/\s?#@]+|null)$")]
 
 
@@ -88,6 +89,11 @@ class ServingSettings(Section):
     )
     allowed_origins: tuple[Origin, ...] = Field(
         (), description="web pages of other hosts that may ask, e.g. https://desk.example.com"
+    )
+    allowed_hosts: tuple[HostName, ...] = Field(
+        (),
+        description="names, without port, that servers without keys answer to; this machine's own they always do. "
+        "None: any, if other machines can ask",
     )
     rest: RestSettings = RestSettings()
     websocket: WebSocketSettings = WebSocketSettings()

@@ -88,7 +88,9 @@ class AccessList:
         self._keys = [(name, digest) for name, _, digest in entries]
         self._own_host = settings.host.strip("[]").lower()
         self._origins = frozenset(map(_normal_origin, settings.allowed_origins))
-        self._origin_hosts = frozenset(filter(None, (urlsplit(origin).hostname for origin in self._origins)))
+        self._listed_hosts = frozenset(name.lower() for name in settings.allowed_hosts)
+        origin_hosts = filter(None, (urlsplit(origin).hostname for origin in self._origins))
+        self._hosts = self._listed_hosts.union(origin_hosts)
 
     @property
     def is_open(self) -> bool:
@@ -133,12 +135,13 @@ class AccessList:
         """Return whether a request may be addressed to `host`, its `Host` header.
 
         A page of another site can have its own name resolved to 127.0.0.1 and then ask in its own name, without
-        an `Origin`. Where no key is asked for and only this machine is meant to ask, such names are refused.
+        an `Origin`. Where no key is asked for such names are refused, unless other machines can ask and
+        `serving.allowed_hosts` does not say under which names.
         """
-        if not self.is_open or self.is_exposed or host is None:
+        if not self.is_open or host is None or (self.is_exposed and not self._listed_hosts):
             return True
         name = _host_of(f"http://{host}")
-        return name is not None and (_is_loopback(name) or name in self._origin_hosts)
+        return name is not None and (_is_loopback(name) or name in self._hosts)
 
 
 def _digest(key: str) -> str:

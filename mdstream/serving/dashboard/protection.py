@@ -92,7 +92,7 @@ class Protection:
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
         headers = Headers(scope=scope)
         if not self._access.allows_host(headers.get("host")):
-            said = "asked under a name that is not this machine's; add it to serving.allowed_origins\n"
+            said = "this server is not known by that name; serving.allowed_hosts lists its names\n"
             return PlainTextResponse(said, 403)
         if scope["path"] in self._open_paths or self._access.name_of(key_in(headers)) is not None:
             return None

@@ -65,7 +65,7 @@ class OriginPolicy(CORSMiddleware):
 
     def _refusal(self, headers: Headers) -> Response | None:
         if not self._access.allows_host(headers.get("host")):
-            message = "this server answers under the names of this machine only; see serving.allowed_origins"
+            message = "this server is not known by that name; serving.allowed_hosts lists its names"
             return _refuse("host", ApiError(403, "host_refused", message))
         if not self._access.allows_origin(headers.get("origin")):
             message = "web pages of this origin may not ask; see serving.allowed_origins"

@@ -69,7 +69,7 @@ class Handshake:
                 connection,
                 HTTPStatus.FORBIDDEN,
                 Refusal.HOST,
-                "this server is not known by that name; ask for it as localhost or 127.0.0.1",
+                "this server is not known by that name; serving.allowed_hosts lists its names",
             )
         key = key_of(request.headers)
         name = self._access.name_of(key)

@@ -183,6 +183,29 @@ def test_a_site_cannot_resolve_its_name_to_this_machine(host: str | None, allowe
 
 
 @pytest.mark.parametrize(
+    ("host", "allowed"),
+    [
+        ("API:8000", True),
+        ("desk.lan", True),
+        ("localhost:8000", True),
+        ("127.0.0.1:8000", True),
+        (None, True),
+        ("rebound.evil.example:8000", False),
+        ("10.0.0.7:8000", False),
+    ],
+)
+def test_a_server_for_other_machines_can_be_told_its_names(host: str | None, allowed: bool) -> None:
+    assert access(host="0.0.0.0", allowed_hosts=["api", "Desk.lan"]).allows_host(host) is allowed  # noqa: S104
+    assert access(SESAME, host="0.0.0.0", allowed_hosts=["api"]).allows_host(host)  # noqa: S104
+
+
+@pytest.mark.parametrize("name", ["", "api:8000", "http://api", "a b"])
+def test_a_name_is_without_port_and_scheme(name: str) -> None:
+    with pytest.raises(ValidationError, match="allowed_hosts"):
+        ServingSettings(allowed_hosts=(name,))
+
+
+@pytest.mark.parametrize(
     ("host", "exposed"),
     [
         ("127.0.0.1", False),

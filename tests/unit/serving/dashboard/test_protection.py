@@ -92,7 +92,7 @@ async def test_another_sites_name_for_this_machine_is_refused(open_client: Async
     for path in PATHS:
         answer = await open_client.get(path, headers={"Host": "evil.example:8050"})
         assert answer.status_code == 403
-        assert "allowed_origins" in answer.text
+        assert "allowed_hosts" in answer.text
 
 
 @pytest.mark.parametrize(
