@@ -1,14 +1,14 @@
 """Indicators in the stream: time per micro-batch, split into state, indicators and sinks; latency from the tick on.
 
 python -m bench.analytics batches --symbols 100 --symbols 500
-python -m bench.analytics latency --rate 1000 --seconds 120
+python -m bench.analytics latency --rate 1000 --seconds 120 --symbols 100 --symbols 500
 
 `batches`: every series (symbol x 3 windows) has `history_bars` bars in the database and gets a revision a round, one
 round a batch. Such rounds go through the query three times: without indicators and sinks, without sinks, and whole.
 
-`latency`: ticks of 100 symbols at a steady rate through `mdstream run live_bars analytics`, all stores on but InfluxDB;
+`latency`: ticks at a steady rate through `mdstream run live_bars analytics`, all stores on but InfluxDB;
 from each tick's `ingest_time` to the first row of indicators of its bar that holds it, in the topic
-`technical_indicators` and in the database, for each of the 3 windows. The database is asked every 10 ms.
+`technical_indicators` and in the database, for each of the 3 windows. The database is asked every 50 ms.
 """
 
 from __future__ import annotations
@@ -24,14 +24,20 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from queue import Queue
 
 import numpy as np
 import psutil
 import pyarrow as pa
 from confluent_kafka import Producer
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.streaming.query import StreamingQuery
+from pyspark.sql.streaming.listener import (
+    QueryProgressEvent,
+    QueryStartedEvent,
+    QueryTerminatedEvent,
+    StreamingQueryListener,
+    StreamingQueryProgress,
+)
 
 from bench.indicator_latency import TableWatch, TopicWatch, latencies
 from bench.live_bars import Stage, cpu_seconds
@@ -48,11 +54,11 @@ from mdstream.sinks.postgres import create_schema
 from mdstream.streaming import analyse_stream, build_session, read_topic, store_results
 from mdstream.streaming.foreach_batch import Result
 from mdstream.streaming.kafka import topic_of
-from mdstream.transforms import to_anomalies, with_bar_fields
+from mdstream.transforms import findings_to_anomalies, with_bar_fields, with_findings
 
 _MINUTE = 60_000_000
 _WARM_UP_ROUNDS = 10
-_WARM_UP_SECONDS = 60
+_WARM_UP_SECONDS = 180
 _DEADLINE_SECONDS = 300
 _SERIES_A_WRITE = 100
 
@@ -114,10 +120,9 @@ class Discard:
 def results_of(settings: Settings) -> list[Result]:
     """What the job `analytics` makes of analysed bars."""
     record = settings.indicator_record
-    found = partial(to_anomalies, rules=load_rules(settings), levels=indicator_levels(settings.indicators))
     return [
         (lambda analysed: analysed.select(*record.schema.names), configured_sinks(settings, record)),
-        (found, configured_sinks(settings, ANOMALY)),
+        (findings_to_anomalies, configured_sinks(settings, ANOMALY)),
     ]
 
 
@@ -125,29 +130,65 @@ def everything(analysed: DataFrame) -> DataFrame:
     return analysed
 
 
+class Rounds(StreamingQueryListener):
+    """Tells when the batches of a round have ended, at no cost to those under way."""
+
+    def __init__(self) -> None:
+        self._batches: Queue[StreamingQueryProgress] = Queue()
+
+    # The names are Spark's.
+    def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802
+        pass
+
+    def onQueryTerminated(self, event: QueryTerminatedEvent) -> None:  # noqa: N802
+        pass
+
+    def onQueryProgress(self, event: QueryProgressEvent) -> None:  # noqa: N802
+        if event.progress.numInputRows:
+            self._batches.put(event.progress)
+
+    def await_end(self, rows: int) -> int:
+        """Return the milliseconds of the batches that took the rows of a round: of one, or of some that shared them."""
+        milliseconds = 0
+        while rows > 0:
+            batch = self._batches.get(timeout=_DEADLINE_SECONDS)
+            rows -= batch.numInputRows
+            milliseconds += batch.durationMs["triggerExecution"]
+        return milliseconds
+
+
 def measure_rounds(
     spark: SparkSession, settings: Settings, name: str, results: Sequence[Result], rounds: range, *, market: Market
 ) -> None:
     """Print the time and CPU of a batch in which every series changes."""
-    frame = read_topic(spark, settings, BAR).transform(with_bar_fields).transform(analyse_stream, settings)
+    levels = indicator_levels(settings.indicators)
+    rules = load_rules(settings) if settings.indicators else ()
+    frame = (
+        read_topic(spark, settings, BAR)
+        .transform(with_bar_fields)
+        .transform(analyse_stream, settings)
+        .transform(with_findings, rules, levels)
+    )
+    watch = Rounds()
+    spark.streams.addListener(watch)
     query = store_results(frame, results, settings, f"bench_{rounds[0]}").query
-    whole: list[float] = []
+    whole: list[int] = []
     try:
+        # A query without a checkpoint begins with the rounds of those before it.
         send(settings, market.round(rounds[0]))
-        first = await_round(query, len(market.series), set())
-        used, begin, batches = 0.0, 0, {first["batchId"]}
+        first = watch.await_end(len(market.series) * (rounds[0] + 1))
+        used = 0.0
         for number in rounds[1:]:
             if number == rounds[_WARM_UP_ROUNDS]:
-                used, begin, whole = own_cpu_seconds(), number, []
+                used, whole = own_cpu_seconds(), []
             send(settings, market.round(number))
-            progress = await_round(query, len(market.series), batches)
-            whole.append(progress["durationMs"]["triggerExecution"])
-        cpu = (own_cpu_seconds() - used) / (rounds[-1] + 1 - begin)
+            whole.append(watch.await_end(len(market.series)))
+        cpu = (own_cpu_seconds() - used) / len(whole)
     finally:
         query.stop()
+        spark.streams.removeListener(watch)
     if not rounds[0]:
-        took = first["durationMs"]["triggerExecution"]
-        print(f"the first batch, which reads all histories from the database, takes {took:,.0f} ms\n")
+        print(f"the first batch, which reads all histories from the database, takes {first:,.0f} ms\n")
         print("| series | what | p50 ms | p95 | max | CPU ms a batch |\n| ---: | --- | ---: | ---: | ---: | ---: |")
     p50, p95 = np.percentile(whole, (50, 95))
     print(
@@ -156,24 +197,9 @@ def measure_rounds(
     )
 
 
-def await_round(query: StreamingQuery, rows: int, seen: set[int]) -> dict[str, Any]:
-    """Return the progress of the batch that ends a round; one that took only a part of it counts as what it took."""
-    deadline = time.monotonic() + _DEADLINE_SECONDS
-    taken, milliseconds = 0, 0
-    while time.monotonic() < deadline:
-        for progress in query.recentProgress:
-            if progress["batchId"] not in seen and progress["numInputRows"]:
-                seen.add(progress["batchId"])
-                taken += progress["numInputRows"]
-                milliseconds += progress["durationMs"]["triggerExecution"]
-                if taken >= rows:
-                    return {"batchId": progress["batchId"], "durationMs": {"triggerExecution": milliseconds}}
-        assert query.isActive, query.exception()
-        time.sleep(0.02)
-    raise TimeoutError(f"{taken} of {rows} rows")
-
-
 def measure_batches(servers: LocalServers, symbols: int, rounds: int, folder: Path) -> None:
+    environment = {**os.environ, **servers.environment()}
+    subprocess.run([sys.executable, "-m", "mdstream", "topics", "create"], env=environment, check=True)
     settings = servers.settings(Settings(spark=SparkSettings(checkpoint_location=str(folder))))
     create_schema(settings.stores.timescaledb, settings.table_records)
     windows = [(window.name, window.seconds) for window in settings.windows]
@@ -193,16 +219,17 @@ def measure_batches(servers: LocalServers, symbols: int, rounds: int, folder: Pa
     spark.stop()
 
 
-def measure_latency(servers: LocalServers, rates: Sequence[float], seconds: float, folder: Path) -> None:
+def measure_latency(servers: LocalServers, symbols: int, rates: Sequence[float], seconds: float, folder: Path) -> None:
     """Print the latencies of indicators behind a warm-up of the whole pipeline."""
     stage = Stage(servers, [window.name for window in load_settings().windows], {}, folder)
     database = servers.settings(Settings()).stores.timescaledb
     create_schema(database, Settings().table_records)
     results = str(Settings().indicator_record.topic)
-    print("| ticks/s | where | p50 / p95 / p99 / p99.9 / max ms | ticks x windows seen | cores |")
-    print("| ---: | --- | --- | ---: | ---: |")
+    print("| symbols | ticks/s | where | p50 / p95 / p99 / p99.9 / max ms | ticks x windows seen | cores |")
+    print("| ---: | ---: | --- | --- | ---: | ---: |")
+    of_symbols = ("--symbols", str(symbols))
     with stage.running("mdstream", "run", "live_bars", "analytics") as process:
-        stage.load("--rate", "2000", "--seconds", str(_WARM_UP_SECONDS))
+        stage.load("--rate", "2000", "--seconds", str(_WARM_UP_SECONDS), *of_symbols)
         stage.wait_until_idle(results)
         for rate in rates:
             ingested = TopicWatch(stage.servers, topic_of(BAR), lambda row, _: row["last_ingest_time"])
@@ -211,7 +238,7 @@ def measure_latency(servers: LocalServers, rates: Sequence[float], seconds: floa
                 "database": TableWatch(database_url(database)),
             }
             before = cpu_seconds(process)
-            stage.load("--rate", str(rate), "--seconds", str(seconds))
+            stage.load("--rate", str(rate), "--seconds", str(seconds), *of_symbols)
             cores = (cpu_seconds(process) - before) / seconds
             stage.wait_until_idle(results)
             bars = ingested.stop()
@@ -219,33 +246,23 @@ def measure_latency(servers: LocalServers, rates: Sequence[float], seconds: floa
             for where, watch in watches.items():
                 found = latencies(bars, watch.stop())
                 seen = f"{len(found):,} of {sent:,}"
-                print(f"| {rate:g} | {where} | {percentiles(found)} | {seen} | {cores:.2f} |", flush=True)
-
-
-def measure_all_batches(symbols: Sequence[int], rounds: int) -> None:
-    for number in symbols:
-        with LocalServers() as servers, tempfile.TemporaryDirectory(prefix="mdstream-bench-") as folder:
-            subprocess.run(
-                [sys.executable, "-m", "mdstream", "topics", "create"],
-                env={**os.environ, **servers.environment()},
-                check=True,
-            )
-            measure_batches(servers, number, rounds, Path(folder))
+                print(f"| {symbols} | {rate:g} | {where} | {percentiles(found)} | {seen} | {cores:.2f} |", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["batches", "latency"])
-    parser.add_argument("--symbols", type=int, action="append", help="batches: how many")
+    parser.add_argument("--symbols", type=int, action="append", help="how many, 100 and 500 unless told")
     parser.add_argument("--rounds", type=int, default=40, help="batches: of each kind")
     parser.add_argument("--rate", type=float, action="append", help="latency: ticks a second")
     parser.add_argument("--seconds", type=float, default=120, help="latency: at each rate")
     options = parser.parse_args()
-    if options.what == "batches":
-        measure_all_batches(options.symbols or [100, 500], options.rounds)
-        return
-    with LocalServers() as servers, tempfile.TemporaryDirectory(prefix="mdstream-bench-") as folder:
-        measure_latency(servers, options.rate or [1000], options.seconds, Path(folder))
+    for symbols in options.symbols or [100, 500]:
+        with LocalServers() as servers, tempfile.TemporaryDirectory(prefix="mdstream-bench-") as folder:
+            if options.what == "batches":
+                measure_batches(servers, symbols, options.rounds, Path(folder))
+            else:
+                measure_latency(servers, symbols, options.rate or [1000], options.seconds, Path(folder))
 
 
 if __name__ == "__main__":

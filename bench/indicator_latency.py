@@ -21,7 +21,7 @@ Sighting = tuple[int, int]
 Sightings = dict[tuple[str, str, int], list[Sighting]]
 """By the bar's symbol, window and start, in the order in which they were made."""
 
-_POLL_SECONDS = 0.01
+_POLL_SECONDS = 0.05
 
 
 class _Watch(ABC):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from operator import methodcaller
 
 from pyspark.sql import SparkSession
@@ -24,7 +23,7 @@ from mdstream.streaming import (
     store_results,
     store_stream,
 )
-from mdstream.transforms import to_anomalies, with_bar_fields, with_dead_letter
+from mdstream.transforms import findings_to_anomalies, with_bar_fields, with_dead_letter, with_findings
 
 
 def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
@@ -35,14 +34,16 @@ def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
     stored = AcceptedOrDeadLetter(BAR, configured_sinks(settings, BAR), KafkaSink(settings.kafka, DEAD_LETTER))
     record = settings.indicator_record
     to_indicators = methodcaller("select", *record.schema.names)
-    found = partial(to_anomalies, rules=rules, levels=indicator_levels(settings.indicators))
+    analysed = bars.transform(analyse_stream, settings).transform(
+        with_findings, rules, indicator_levels(settings.indicators)
+    )
     return [
         store_stream(bars.transform(with_dead_letter), [stored], settings, name="store_bars"),
         store_results(
-            bars.transform(analyse_stream, settings),
+            analysed,
             [
                 (to_indicators, configured_sinks(settings, record)),
-                (found, configured_sinks(settings, ANOMALY)),
+                (findings_to_anomalies, configured_sinks(settings, ANOMALY)),
                 (Predictions(settings), configured_sinks(settings, PREDICTION)),
             ],
             settings,

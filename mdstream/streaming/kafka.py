@@ -19,6 +19,10 @@ from mdstream.streaming.triggers import Trigger
 
 _ANSWER_SECONDS = 30
 
+# A micro-batch knows where it ends, and by default a fetch waits half a second for what comes behind that.
+_LONGEST_FETCH = "kafka.fetch.max.wait.ms"
+_MICRO_BATCH_FETCH_MS = "10"
+
 
 def read_topic(
     spark: SparkSession, settings: Settings, record: Record, max_offsets_per_trigger: int | None = None
@@ -37,7 +41,8 @@ def read_topic(
         Columns value (binary), topic, partition, offset and timestamp.
     """
     limit = str(max_offsets_per_trigger or settings.spark.max_offsets_per_trigger)
-    return _load(spark, settings, {"subscribe": topic_of(record), "maxOffsetsPerTrigger": limit})
+    source = {"subscribe": topic_of(record), "maxOffsetsPerTrigger": limit, _LONGEST_FETCH: _MICRO_BATCH_FETCH_MS}
+    return _load(spark, settings, source)
 
 
 def read_partitions(spark: SparkSession, settings: Settings, record: Record) -> list[DataFrame]:

@@ -1,6 +1,6 @@
 """Transformations of market data: DataFrame to DataFrame, alike in batch and stream, without session or action."""
 
-from mdstream.transforms.anomalies import to_anomalies
+from mdstream.transforms.anomalies import findings_to_anomalies, to_anomalies, with_findings
 from mdstream.transforms.bars import MAX_WINDOW_SECONDS, to_bars
 from mdstream.transforms.dead_letters import DEAD_LETTER_COLUMN, with_dead_letter
 from mdstream.transforms.eligibility import ConditionTable, Eligibility
@@ -14,6 +14,7 @@ __all__ = [
     "MAX_WINDOW_SECONDS",
     "ConditionTable",
     "Eligibility",
+    "findings_to_anomalies",
     "from_primary_source",
     "to_anomalies",
     "to_bar_revisions",
@@ -22,6 +23,7 @@ __all__ = [
     "to_ticks",
     "with_bar_fields",
     "with_dead_letter",
+    "with_findings",
     "with_indicators",
     "with_reject_reason",
 ]
