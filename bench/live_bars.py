@@ -1,6 +1,6 @@
 """Latency and catch-up rate of `mdstream run live_bars`, on a real Kafka, beside a plain loop in the same run.
 
-python -m bench.live_bars latency --rate 1000 --rate 10000 --seconds 660
+python -m bench.live_bars latency --rate 1000 --rate 10000 --seconds 660 --warm-up 330
 python -m bench.live_bars latency --rate 1000 --seconds 150 --day --set MDSTREAM_SPARK__REAL_TIME_TRIGGER="1 minute"
 python -m bench.live_bars copies --rate 1000 --seconds 180 --set MDSTREAM_SPARK__REAL_TIME_TRIGGER="1 minute"
 python -m bench.live_bars catch-up --ticks 2000000 --window 1min
@@ -16,8 +16,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,6 @@ from mdstream.local import LocalServers
 from mdstream.schemas import BAR, TICK, BarWindow
 from mdstream.streaming.kafka import topic_of
 
-_WARM_UP_SECONDS = 90
 _DAY_OF_TICKS = ("--count", "144000", "--span", "86400")
 """A tick a minute for each symbol: the state of a day, which is how late a tick may be."""
 _PLAIN_TOPIC = "plain_bars"
@@ -97,13 +97,15 @@ def cpu_seconds(process: psutil.Process) -> float:
     return float(sum(t.user + t.system for t in times))
 
 
-def measure_latency(stage: Stage, rates: Sequence[float], seconds: float, first: Sequence[str]) -> None:
+def measure_latency(
+    stage: Stage, rates: Sequence[float], seconds: float, *, warm_up: float, first: Sequence[str]
+) -> None:
     print("| what | ticks/s | p50 / p95 / p99 / p99.9 / max ms | cores | records |\n| --- | --- | --- | --- | --- |")
     for name, command, topic in stage.contestants():
         with stage.running(*command) as process:
             if first:
                 stage.load(*first)
-            stage.load("--rate", "10000", "--seconds", str(_WARM_UP_SECONDS))
+            stage.load("--rate", "10000", "--seconds", str(warm_up if "mdstream" in name else 30))
             stage.wait_until_idle(topic)
             for rate in rates:
                 watch = LatencyWatch(stage.servers, topic)
@@ -116,7 +118,7 @@ def measure_latency(stage: Stage, rates: Sequence[float], seconds: float, first:
                 _print_pauses(seen, late)
 
 
-def measure_copies(stage: Stage, rates: Sequence[float], seconds: float, apart: float) -> None:
+def measure_copies(stage: Stage, rates: Sequence[float], seconds: float, *, warm_up: float, apart: float) -> None:
     """Measure two copies of the job whose batches end at different times: whichever is first counts."""
     name, command, topic = stage.contestants()[0]
     own_checkpoint = {_CHECKPOINT: f"{stage.environment[_CHECKPOINT]}/copy"}
@@ -124,7 +126,7 @@ def measure_copies(stage: Stage, rates: Sequence[float], seconds: float, apart: 
     with stage.running(*command) as one:
         time.sleep(apart)
         with stage.running(*command, **own_checkpoint) as other:
-            stage.load("--rate", "5000", "--seconds", str(_WARM_UP_SECONDS))
+            stage.load("--rate", "5000", "--seconds", str(warm_up))
             stage.wait_until_idle(topic)
             for rate in rates:
                 watch = LatencyWatch(stage.servers, topic)
@@ -150,23 +152,28 @@ def _print_pauses(seen: npt.NDArray[np.int64], late: npt.NDArray[np.float64]) ->
 
 def measure_catch_up(stage: Stage, ticks: int) -> None:
     stage.load("--count", str(ticks))
-    wanted = ticks * len(stage.lengths)
     print("| what | windows | ticks/s | cores |\n| --- | --- | --- | --- |")
     for name, command, topic in stage.contestants():
         with stage.running(*command) as process:
-            marks: list[tuple[float, float, int]] = []
-            while not marks or marks[-1][2] < wanted * 0.999:
-                done = stage.records(topic)
-                if done > 0:
-                    marks.append((time.perf_counter(), cpu_seconds(process), done))
-                time.sleep(0.25)
-            first, last = marks[0], marks[-1]
-            middle = next(mark for mark in marks if mark[2] >= wanted / 2)
-            per_bar = len(stage.lengths)
-            whole = (last[2] - first[2]) / per_bar / (last[0] - first[0])
-            warm = (last[2] - middle[2]) / per_bar / (last[0] - middle[0])
-            cores = (last[1] - middle[1]) / (last[0] - middle[0])
-            print(f"| {name} | {per_bar} | {whole:,.0f}; second half {warm:,.0f} | {cores:.2f} |", flush=True)
+            rates, cores = catch_up(stage, topic, ticks, partial(cpu_seconds, process))
+            print(f"| {name} | {len(stage.lengths)} | {rates} | {cores:.2f} |", flush=True)
+
+
+def catch_up(stage: Stage, topic: str, ticks: int, used: Callable[[], float]) -> tuple[str, float]:
+    """Wait until all ticks are in bars; return the rates, and the cores that were busy in the second half."""
+    per_tick = len(stage.lengths)
+    wanted = ticks * per_tick
+    marks: list[tuple[float, float, int]] = []
+    while not marks or marks[-1][2] < wanted * 0.999:
+        done = stage.records(topic)
+        if done > 0:
+            marks.append((time.perf_counter(), used(), done))
+        time.sleep(0.25)
+    first, last = marks[0], marks[-1]
+    middle = next(mark for mark in marks if mark[2] >= wanted / 2)
+    whole = (last[2] - first[2]) / per_tick / (last[0] - first[0])
+    warm = (last[2] - middle[2]) / per_tick / (last[0] - middle[0])
+    return f"{whole:,.0f}; second half {warm:,.0f}", (last[1] - middle[1]) / (last[0] - middle[0])
 
 
 def main() -> None:
@@ -174,6 +181,9 @@ def main() -> None:
     parser.add_argument("what", choices=["latency", "copies", "catch-up"])
     parser.add_argument("--rate", type=float, action="append")
     parser.add_argument("--seconds", type=float, default=660)
+    parser.add_argument(
+        "--warm-up", type=float, default=90, help="seconds; more than spark.real_time_trigger: one batch boundary in it"
+    )
     parser.add_argument("--day", action="store_true", help="fill the state with a day of bars before")
     parser.add_argument("--apart", type=float, default=30, help="seconds between the starts of two copies")
     parser.add_argument("--ticks", type=int, default=2_000_000)
@@ -187,10 +197,11 @@ def main() -> None:
         admin = AdminClient({"bootstrap.servers": stage.servers})
         admin.create_topics([new_topic])[_PLAIN_TOPIC].result()
         if options.what == "copies":
-            measure_copies(stage, options.rate or [1000], options.seconds, options.apart)
+            measure_copies(stage, options.rate or [1000], options.seconds, warm_up=options.warm_up, apart=options.apart)
         elif options.what == "latency":
             first = _DAY_OF_TICKS if options.day else ()
-            measure_latency(stage, options.rate or [1000, 10_000], options.seconds, first)
+            rates = options.rate or [1000, 10_000]
+            measure_latency(stage, rates, options.seconds, warm_up=options.warm_up, first=first)
         else:
             measure_catch_up(stage, options.ticks)
 

@@ -15,11 +15,12 @@ from typing import Any
 from confluent_kafka import Producer
 
 from bench.plain_loop import revise
-from bench.ticks import SYMBOLS, send, tick_of
+from bench.ticks import send, symbols_of, tick_of
 from mdstream.config import load_settings
 from mdstream.schemas import BAR, TICK, BarWindow
 
 _PACE_SECONDS = 0.002
+_SYMBOLS = symbols_of()
 
 
 class Market:
@@ -31,7 +32,7 @@ class Market:
         self._bars: dict[tuple[str, int, int], dict[str, Any]] = {}
 
     def trade(self, number: int, now: int) -> None:
-        tick = tick_of(number, now)
+        tick = tick_of(number, now, _SYMBOLS)
         send(self._producer, str(TICK.topic), tick)
         for window in self._windows:
             bar = revise(self._bars, tick, window.seconds) | {"window": window.name}
@@ -53,10 +54,10 @@ def main() -> None:
             number = each + 1
         producer.poll(0)
         time.sleep(_PACE_SECONDS)
-    for each in range(number, number + len(SYMBOLS)):
+    for each in range(number, number + len(_SYMBOLS)):
         market.trade(each, options.until)
     producer.flush()
-    print(number + len(SYMBOLS))
+    print(number + len(_SYMBOLS))
 
 
 if __name__ == "__main__":

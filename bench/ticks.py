@@ -1,6 +1,6 @@
 """Loads Kafka with ticks: at a steady rate, each stamped when it is sent, or as many as fit at once.
 
-python -m bench.ticks BOOTSTRAP_SERVERS TOPIC --rate 1000 --seconds 60
+python -m bench.ticks BOOTSTRAP_SERVERS TOPIC --rate 1000 --seconds 60 --symbols 500
 python -m bench.ticks BOOTSTRAP_SERVERS TOPIC --count 2000000
 python -m bench.ticks BOOTSTRAP_SERVERS TOPIC --count 144000 --span 86400
 """
@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 from confluent_kafka import Producer
 
-SYMBOLS = tuple(f"SYM{number:03d}" for number in range(100))
+_SYMBOLS = 100
 _PACE_SECONDS = 0.002
 
 
-def tick_of(number: int, now: int) -> dict[str, Any]:
+def symbols_of(count: int = _SYMBOLS) -> tuple[str, ...]:
+    return tuple(f"SYM{number:03d}" for number in range(count))
+
+
+def tick_of(number: int, now: int, symbols: Sequence[str]) -> dict[str, Any]:
     return {
-        "symbol": SYMBOLS[number * 7919 % len(SYMBOLS)],
+        "symbol": symbols[number * 7919 % len(symbols)],
         "price": 100 + number % 977 / 100,
         "size": 1.0 + number % 500,
         "event_time": now,
@@ -43,11 +48,11 @@ def send(producer: Producer, topic: str, record: dict[str, Any]) -> None:
             producer.poll(0.05)
 
 
-def send_steadily(producer: Producer, topic: str, rate: float, seconds: float) -> int:
+def send_steadily(producer: Producer, topic: str, rate: float, seconds: float, symbols: Sequence[str]) -> int:
     start, sent = time.perf_counter(), 0
     while (elapsed := time.perf_counter() - start) < seconds:
         for number in range(sent, int(elapsed * rate)):
-            send(producer, topic, tick_of(number, time.time_ns() // 1000))
+            send(producer, topic, tick_of(number, time.time_ns() // 1000, symbols))
             sent = number + 1
         producer.poll(0)
         time.sleep(_PACE_SECONDS if rate > 500 else 1 / rate)
@@ -55,12 +60,12 @@ def send_steadily(producer: Producer, topic: str, rate: float, seconds: float) -
     return sent
 
 
-def send_at_once(producer: Producer, topic: str, count: int, span: float) -> int:
+def send_at_once(producer: Producer, topic: str, count: int, span: float, symbols: Sequence[str]) -> int:
     """Send ticks whose event times fill the last `span` seconds."""
     step = round(span * 1_000_000 / count)
     first = time.time_ns() // 1000 - count * step
     for number in range(count):
-        send(producer, topic, tick_of(number, first + number * step))
+        send(producer, topic, tick_of(number, first + number * step, symbols))
         if number % 10_000 == 0:
             producer.poll(0)
     producer.flush()
@@ -75,7 +80,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--count", type=int)
     parser.add_argument("--span", type=float, help="seconds of event time that --count ticks cover")
+    parser.add_argument("--symbols", type=int, default=_SYMBOLS)
     options = parser.parse_args()
+    symbols = symbols_of(options.symbols)
     producer = Producer(
         {
             "bootstrap.servers": options.servers,
@@ -86,9 +93,10 @@ def main() -> None:
         }
     )
     if options.count:
-        print(send_at_once(producer, options.topic, options.count, options.span or options.count / 20_000))
+        span = options.span or options.count / 20_000
+        print(send_at_once(producer, options.topic, options.count, span, symbols))
     else:
-        print(send_steadily(producer, options.topic, options.rate, options.seconds))
+        print(send_steadily(producer, options.topic, options.rate, options.seconds, symbols))
 
 
 if __name__ == "__main__":

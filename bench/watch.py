@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from array import array
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +20,10 @@ class LatencyWatch:
 
     def __init__(self, servers: str, topic: str) -> None:
         self._consumer = consumer_at_end(servers, topic)
-        self._seen: list[int] = []
-        self._late: list[int] = []
-        self._windows: list[bytes] = []
+        # Arrays: as lists of numbers ten minutes would take gigabytes from the broker's cache.
+        self._seen = array("q")
+        self._late = array("q")
+        self._windows = bytearray()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
@@ -38,22 +40,22 @@ class LatencyWatch:
                 self._seen.append(now)
                 self._late.append(now - int(value[begin:end]))
                 window = value.index(_WINDOW) + len(_WINDOW)
-                self._windows.append(value[window : window + 2])
+                self._windows += value[window : window + 2]
 
     def stop(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
         """Stop reading; return when records were seen, in epoch microseconds, and their latency in milliseconds."""
         self._stop.set()
         self._thread.join()
         self._consumer.close()
-        return np.array(self._seen, dtype=np.int64), np.array(self._late, dtype=np.float64) / 1000
+        return np.array(self._seen), np.array(self._late) / 1000
 
     def first_of_each(self) -> npt.NDArray[np.int64]:
         """Return the positions of the records that were the first to hold their tick in their window.
 
         Where several copies of a query send the same revisions, the others are those that came second.
         """
-        ingest = np.array(self._seen, dtype=np.int64) - np.array(self._late, dtype=np.int64)
-        window = np.frombuffer(b"".join(self._windows), dtype=np.uint16).astype(np.int64)
+        ingest = np.array(self._seen) - np.array(self._late)
+        window = np.frombuffer(self._windows, dtype=np.uint16).astype(np.int64)
         _, first = np.unique(ingest * 65_536 + window, return_index=True)
         return np.sort(first)
 

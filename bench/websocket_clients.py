@@ -23,7 +23,7 @@ import orjson
 import uvloop
 from websockets.frames import Frame, Opcode
 
-from bench.ticks import SYMBOLS
+from bench.ticks import symbols_of
 
 BUCKET_MS = 0.1
 BUCKETS = 50_000
@@ -34,6 +34,7 @@ UPGRADE = (
 _TIME = re.compile(rb'ingest_time":(\d{16})')
 _PING = re.compile(rb"\x89\x04(....)", re.DOTALL)
 _BATCH = 20_000
+_SYMBOLS = symbols_of()
 
 
 class Tally:
@@ -120,7 +121,7 @@ async def run(options: argparse.Namespace) -> None:
     tally = Tally()
     clients = []
     for number in range(options.first, options.first + options.count):
-        symbols = [SYMBOLS[(number * 7 + step * 13) % len(SYMBOLS)] for step in range(options.symbols)]
+        symbols = [_SYMBOLS[(number * 7 + step * 13) % len(_SYMBOLS)] for step in range(options.symbols)]
         wanted = {"type": "subscribe", "symbols": symbols, "channels": options.channels.split(",")}
         if options.windows:
             wanted["windows"] = options.windows.split(",")
