@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, output
+from mdstream.cli.feeds import Kind
 from mdstream.cli.times import From, To
 from mdstream.config import Settings, load_settings
 from mdstream.errors import ConfigError
@@ -28,13 +29,6 @@ class HistoryFeed(StrEnum):
     """The vendors that the past can be had from."""
 
     MASSIVE = "massive"
-
-
-class Kind(StrEnum):
-    """What of the past."""
-
-    TRADES = "trades"
-    BARS = "bars"
 
 
 def backfill(

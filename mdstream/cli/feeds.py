@@ -18,6 +18,7 @@ from mdstream.feeds.pacing import parse_speed
 from mdstream.feeds.supervision import Overflow, Supervision
 from mdstream.feeds.synthetic import symbol_names
 from mdstream.feeds.websocket import BinanceVenue, FinageVenue, FmpVenue, MassiveVenue, Venue, WebSocketFeed
+from mdstream.feeds.websocket.massive_bars import MinuteAggregates
 
 
 class FeedName(StrEnum):
@@ -32,13 +33,22 @@ class FeedName(StrEnum):
     SYNTHETIC = "synthetic"
 
 
+class Kind(StrEnum):
+    """What a vendor is asked for."""
+
+    TRADES = "trades"
+    BARS = "bars"
+
+
+_STALE_AFTER_OF_BARS = 300.0
+"""Seconds: a symbol has one bar a minute, and none of a minute without trades."""
+
 _VENUES: dict[FeedName, Callable[[FeedSettings], Venue]] = {
     FeedName.BINANCE: lambda feeds: BinanceVenue(feeds.binance.url),
     FeedName.FINAGE: lambda feeds: FinageVenue(feeds.finage.address, feeds.finage.socket_key),
     FeedName.FMP: lambda feeds: FmpVenue(feeds.fmp.api_key, feeds.fmp.url),
-    FeedName.MASSIVE: lambda feeds: MassiveVenue(feeds.massive.api_key, feeds.massive.url),
 }
-"""The feeds that push."""
+"""The feeds that push trades and nothing else."""
 
 
 class Shift(StrEnum):
@@ -61,6 +71,7 @@ class FeedOptions:
     late_share: float = 0.0
     duplicate_share: float = 0.0
     overflow: Overflow = Overflow.WAIT
+    kind: Kind = Kind.TRADES
 
 
 def symbols_of_feeds(symbols: str | None, names: Sequence[FeedName]) -> dict[FeedName, tuple[str, ...]]:
@@ -100,8 +111,11 @@ def open_feeds(
     """Return the feeds, each with the symbols that it delivers; none for all that it has.
 
     Raises:
-        InvalidInputError: Something that a feed needs is missing, such as its key.
+        InvalidInputError: Something that a feed needs is missing, such as its key, or it has no bars.
+        ConfigError: Bars are asked for, and no window is of their length.
     """
+    if options.kind is Kind.BARS and (without := [name for name in symbols_of if name is not FeedName.MASSIVE]):
+        raise InvalidInputError(f"--kind bars is for massive alone, and {without[0]} is among the feeds")
     return [_open_feed(name, tuple(symbols), options, settings) for name, symbols in symbols_of.items()]
 
 
@@ -116,11 +130,11 @@ def _open_feed(
         return _synthetic_feed(symbols, options, configured)
     if name is FeedName.ALPHAVANTAGE:
         return AlphaVantageFeed(_account(settings.feeds), max_future_skew=skew), symbols or configured
-    venue = _VENUES[name](settings.feeds)
+    if name is FeedName.MASSIVE:
+        return _massive_feed(options, settings, skew), symbols or configured
     # The configured symbols are stocks, which Binance does not have.
     delivered = symbols or (() if name is FeedName.BINANCE else configured)
-    history = _history(settings.feeds) if name is FeedName.MASSIVE else None
-    return WebSocketFeed(venue, Supervision(overflow=options.overflow), skew, history), delivered
+    return WebSocketFeed(_VENUES[name](settings.feeds), Supervision(overflow=options.overflow), skew), delivered
 
 
 def replay_feed(options: FeedOptions, skew: timedelta) -> ReplayFeed:
@@ -155,10 +169,15 @@ def _synthetic_feed(
     return SyntheticFeed(market, limit=options.ticks), names
 
 
-def _history(feeds: FeedSettings) -> MassiveHistory | None:
+def _massive_feed(options: FeedOptions, settings: Settings, skew: timedelta) -> WebSocketFeed:
+    massive = settings.feeds.massive
+    if options.kind is Kind.BARS:
+        venue = MassiveVenue(massive.api_key, massive.url, MinuteAggregates(settings.minute_window))
+        return WebSocketFeed(venue, Supervision(stale_after=_STALE_AFTER_OF_BARS, overflow=options.overflow), skew)
+    venue = MassiveVenue(massive.api_key, massive.url)
     # Plans with a WebSocket have no limit of calls.
-    massive = feeds.massive
-    return MassiveHistory(MassiveRest(massive.api_key, massive.rest_url)) if massive.fill_gaps else None
+    history = MassiveHistory(MassiveRest(massive.api_key, massive.rest_url)) if massive.fill_gaps else None
+    return WebSocketFeed(venue, Supervision(overflow=options.overflow), skew, history)
 
 
 def _account(feeds: FeedSettings) -> AlphaVantageAccount:

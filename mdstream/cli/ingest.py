@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, output
-from mdstream.cli.feeds import FeedName, FeedOptions, Shift, open_feeds, replay_feed, symbols_of_feeds
+from mdstream.cli.feeds import FeedName, FeedOptions, Kind, Shift, open_feeds, replay_feed, symbols_of_feeds
 from mdstream.cli.metrics_port import MetricsPort
 from mdstream.cli.symbols import listed
 from mdstream.config import Settings, load_settings
@@ -45,6 +45,9 @@ ShiftTo = Annotated[
         show_default=False,
     ),
 ]
+
+_UNITS = {Kind.TRADES: "ticks", Kind.BARS: "bars"}
+"""What is counted."""
 
 
 def replay(
@@ -85,6 +88,10 @@ def ingest(  # one parameter an option
             show_default=False,
         ),
     ] = None,
+    kind: Annotated[
+        Kind,
+        typer.Option("--kind", help="massive: `trades` into `tick_data`, or minute `bars` into `aggregated_data`."),
+    ] = Kind.TRADES,
     file: Annotated[Path | None, typer.Option("--file", help="replay: what to read.", show_default=False)] = None,
     speed: Speed = "1x",
     shift: ShiftTo = None,
@@ -113,13 +120,16 @@ def ingest(  # one parameter an option
 
     What cannot be used goes to the topic `dead_letter` with the reason. Topics that are missing are created. A feed
     that fails for good ends the others too. Where two feeds deliver a symbol, `ticks.primary_source` has to say which
-    of them makes its bars.
+    of them makes its bars. `--kind bars` is for plans of Massive that have no trades: its minute bars go to
+    `aggregated_data`, whatever `ticks.primary_source` says.
 
     For example:
 
         mdstream ingest --feed binance --symbols BTCUSDT,ETHUSDT
 
         mdstream ingest --feed binance --feed massive --symbols binance=BTCUSDT,massive=AAPL,MSFT
+
+        mdstream ingest --feed massive --kind bars --symbols AAPL,MSFT
 
         mdstream ingest --feed synthetic --symbols 100 --rate 5000
 
@@ -137,12 +147,19 @@ def ingest(  # one parameter an option
         late_share=late_share,
         duplicate_share=duplicate_share,
         overflow=overflow,
+        kind=kind,
     )
-    _run(open_feeds(symbols_of_feeds(symbols, feed), options, settings), settings, metrics_port)
+    _run(open_feeds(symbols_of_feeds(symbols, feed), options, settings), settings, metrics_port, kind)
 
 
-def _run(feeds: Sequence[tuple[Feed, Sequence[str]]], settings: Settings, metrics_port: int | None = None) -> None:
-    check_sources({feed.name: symbols for feed, symbols in feeds}, settings.ticks.primary_sources)
+def _run(
+    feeds: Sequence[tuple[Feed, Sequence[str]]],
+    settings: Settings,
+    metrics_port: int | None = None,
+    kind: Kind = Kind.TRADES,
+) -> None:
+    if kind is Kind.TRADES:
+        check_sources({feed.name: symbols for feed, symbols in feeds}, settings.ticks.primary_sources)
     created = create_topics(settings.kafka, plan_topics(settings))
     if created:
         errors.print(f"created the topics {', '.join(created)}", soft_wrap=True)
@@ -159,7 +176,7 @@ def _run(feeds: Sequence[tuple[Feed, Sequence[str]]], settings: Settings, metric
         progress = stack.enter_context(_progress())
         observing = None if port is None else metrics
         ingestions = [
-            Ingestion(feed, producer, symbols, _observer(progress, feed.name, observing))
+            Ingestion(feed, producer, symbols, _observer(progress, feed.name, _UNITS[kind], observing))
             for (feed, symbols), producer in zip(feeds, producers, strict=True)
         ]
         try:
@@ -167,9 +184,11 @@ def _run(feeds: Sequence[tuple[Feed, Sequence[str]]], settings: Settings, metric
         finally:
             progress.stop()
             for each in ingestions:
-                _print_counts(each.producer.counts, time.monotonic() - started, each.feed.name if feeds[1:] else "")
-    if not any(producer.counts.sent for producer in producers) and any(each.counts.dead_letters for each in producers):
-        raise InvalidInputError("nothing of the input was a usable tick; the reasons are above and in dead_letter")
+                seconds = time.monotonic() - started
+                _print_counts(each.producer.counts, seconds, each.feed.name if feeds[1:] else "", _UNITS[kind])
+    counts = [producer.counts for producer in producers]
+    if not any(each.sent or each.bars_sent for each in counts) and any(each.dead_letters for each in counts):
+        raise InvalidInputError("nothing of the input was usable; the reasons are above and in dead_letter")
 
 
 def _progress() -> Progress:
@@ -178,29 +197,31 @@ def _progress() -> Progress:
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.fields[ticks]:,} ticks"),
+        TextColumn("{task.fields[sent]}"),
         TimeElapsedColumn(),
     )
     return Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal)
 
 
-def _observer(progress: Progress, name: str, metrics: FeedMetrics | None) -> Observer:
-    task = progress.add_task(name, total=None, ticks=0)
+def _observer(progress: Progress, name: str, unit: str, metrics: FeedMetrics | None) -> Observer:
+    task = progress.add_task(name, total=None, sent=f"0 {unit}")
 
     def observe(batch: FeedBatch, counts: Counts) -> None:
         total = None if batch.fraction is None else 1.0
-        progress.update(task, total=total, completed=batch.fraction, ticks=counts.sent)
+        sent = f"{counts.sent + counts.bars_sent:,} {unit}"
+        progress.update(task, total=total, completed=batch.fraction, sent=sent)
         if metrics is not None:
-            metrics.observe(batch)
+            metrics.observe(name, batch)
 
     return observe
 
 
-def _print_counts(counts: Counts, seconds: float, name: str) -> None:
-    rate = counts.sent / seconds if seconds else 0.0
+def _print_counts(counts: Counts, seconds: float, name: str, unit: str) -> None:
+    sent, acknowledged = counts.sent + counts.bars_sent, counts.acknowledged + counts.bars_acknowledged
+    rate = sent / seconds if seconds else 0.0
     output.print(
-        f"{name}{': ' if name else ''}{counts.sent:,} ticks sent, {counts.acknowledged:,} acknowledged by Kafka, "
-        f"{counts.dead_letters.total():,} dead letters; {seconds:.1f} s, {rate:,.0f} ticks/s",
+        f"{name}{': ' if name else ''}{sent:,} {unit} sent, {acknowledged:,} acknowledged by Kafka, "
+        f"{counts.dead_letters.total():,} dead letters; {seconds:.1f} s, {rate:,.0f} {unit}/s",
         markup=False,
         highlight=False,
         soft_wrap=True,

@@ -33,6 +33,8 @@ _SECRET_SPARK_SETTING = re.compile("secret|password|token|access[.]?key", re.IGN
 
 _DEPLOY_MODE = "spark.submit.deployMode"
 
+_MINUTE_SECONDS = 60
+
 Symbol = Annotated[str, Field(pattern=f"^{SYMBOL_PATTERN}$")]
 
 
@@ -230,6 +232,18 @@ class Settings(BaseSettings):
     def shortest_window(self) -> BarWindow:
         """The window whose bars close most often: forecasts are made of them."""
         return min(self.windows, key=lambda window: window.seconds)
+
+    @property
+    def minute_window(self) -> BarWindow:
+        """The window of one minute, which bars of vendors are of.
+
+        Raises:
+            ConfigError: None is configured.
+        """
+        found = next((window for window in self.windows if window.seconds == _MINUTE_SECONDS), None)
+        if found is None:
+            raise ConfigError("bars of vendors are of a minute, and window_configurations has no window of 60 seconds")
+        return found
 
     @property
     def indicators(self) -> tuple[Indicator, ...]:

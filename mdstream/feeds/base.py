@@ -15,6 +15,10 @@ A plain dict, since ticks come by the hundred thousand a second.
 """
 
 
+WireBar: TypeAlias = dict[str, Any]
+"""One usable revision of a bar: the fields of BAR as JSON holds them, times in epoch microseconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class FeedBatch:
     """What a feed delivers at once.
@@ -23,11 +27,13 @@ class FeedBatch:
         ticks: Usable ticks, in the order of arrival, with `ingest_time` and `source` set.
         rejects: Input that cannot be used.
         fraction: Share of the input read so far, 0 to 1, if the feed has an end.
+        bars: Usable revisions of bars, in the order of arrival, from a feed that was asked for bars.
     """
 
     ticks: Sequence[WireTick]
     rejects: Sequence[Reject] = ()
     fraction: float | None = None
+    bars: Sequence[WireBar] = ()
 
 
 class Feed(Protocol):

@@ -35,31 +35,36 @@ class FeedMetrics(Collector):
 
     def __init__(self, runs: Sequence[tuple[Feed, TickProducer]]) -> None:
         self._runs = tuple(runs)
-        self._received: Counter[tuple[str, str]] = Counter()
+        self._ticks: Counter[tuple[str, str]] = Counter()
+        self._bars: Counter[tuple[str, str]] = Counter()
 
-    def observe(self, batch: FeedBatch) -> None:
-        """Count the ticks of a batch."""
-        self._received.update((tick["symbol"], tick["source"]) for tick in batch.ticks)
+    def observe(self, feed: str, batch: FeedBatch) -> None:
+        """Count the ticks of a batch by their own source, and its bars, which have none, by the feed."""
+        self._ticks.update((tick["symbol"], tick["source"]) for tick in batch.ticks)
+        self._bars.update((bar["symbol"], feed) for bar in batch.bars)
 
     def collect(self) -> Iterator[Metric]:
         """Return all numbers as they are now; called from the server's threads."""
-        received = metrics.TICKS_RECEIVED.family()
-        for labels, count in dict(self._received).items():
-            received.add_metric(labels, count)
-        yield received
+        for metric, received in ((metrics.TICKS_RECEIVED, self._ticks), (metrics.BARS_RECEIVED, self._bars)):
+            family = metric.family()
+            for labels, count in dict(received).items():
+                family.add_metric(labels, count)
+            yield family
         yield from self._of_producers()
         yield from self._of_live_feeds()
 
     def _of_producers(self) -> Iterator[Metric]:
         sent, acknowledged = metrics.TICKS_SENT.family(), metrics.TICKS_ACKNOWLEDGED.family()
+        bars = metrics.BARS_ACKNOWLEDGED.family()
         waiting, rejected = metrics.INGEST_WAITING.family(), metrics.INGEST_DEAD_LETTERS.family()
         for feed, producer in self._runs:
             sent.add_metric((feed.name,), producer.counts.sent)
             acknowledged.add_metric((feed.name,), producer.counts.acknowledged)
+            bars.add_metric((feed.name,), producer.counts.bars_acknowledged)
             waiting.add_metric((feed.name,), producer.counts.waiting)
             for reason, count in dict(producer.counts.dead_letters).items():
                 rejected.add_metric((feed.name, reason), count)
-        yield from (sent, acknowledged, waiting, rejected)
+        yield from (sent, acknowledged, bars, waiting, rejected)
 
     def _of_live_feeds(self) -> Iterator[Metric]:
         live = [feed for feed, _ in self._runs if isinstance(feed, LiveFeed)]

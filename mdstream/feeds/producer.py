@@ -1,4 +1,4 @@
-"""Ticks and dead letters into Kafka: idempotent, acknowledged by all replicas, every failure raised."""
+"""Ticks, bars and dead letters into Kafka: idempotent, acknowledged by all replicas, every failure raised."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mdstream.config.kafka_login import client_login
 from mdstream.errors import DeliveryError
 from mdstream.feeds.base import FeedBatch
 from mdstream.feeds.rejects import encode_dead_letter
-from mdstream.schemas import DEAD_LETTER, TICK
+from mdstream.schemas import BAR, DEAD_LETTER, TICK
 from mdstream.schemas.limits import MAX_DEAD_LETTER_BYTES, kind_of
 from mdstream.schemas.wire import encode
 
@@ -39,31 +39,38 @@ class Counts:
     Attributes:
         sent: Ticks handed to the producer.
         acknowledged: Ticks that all replicas have.
+        bars_sent: Revisions of bars handed to the producer.
+        bars_acknowledged: Revisions of bars that all replicas have.
         dead_letters: Dead letters handed to the producer, by the stable part of their reason.
         dead_letters_acknowledged: Dead letters that all replicas have.
     """
 
     sent: int = 0
     acknowledged: int = 0
+    bars_sent: int = 0
+    bars_acknowledged: int = 0
     dead_letters: Counter[str] = field(default_factory=Counter)
     dead_letters_acknowledged: int = 0
 
     @property
     def waiting(self) -> int:
         """Messages that are sent and not acknowledged."""
-        return self.sent - self.acknowledged + self.dead_letters.total() - self.dead_letters_acknowledged
+        sent = self.sent + self.bars_sent + self.dead_letters.total()
+        return sent - self.acknowledged - self.bars_acknowledged - self.dead_letters_acknowledged
 
 
 class TickProducer:
     """Sends what a feed delivers.
 
-    The queue is bounded: when Kafka is slower than the feed, `send` waits. Ticks of a symbol keep their order.
+    The queue is bounded: when Kafka is slower than the feed, `send` waits. Ticks of a symbol keep their order,
+    and so do its bars.
     Not for several tasks at once.
 
     Args:
         settings: The broker and how to send to it.
         source: The feed, as dead letters name it.
         tick_topic: Where ticks go.
+        bar_topic: Where bars go.
         dead_letter_topic: Where input goes that cannot be used.
         client: Kafka's producer, where several feeds share one; see `open_client`.
     """
@@ -74,6 +81,7 @@ class TickProducer:
         source: str,
         *,
         tick_topic: str = str(TICK.topic),
+        bar_topic: str = str(BAR.topic),
         dead_letter_topic: str = str(DEAD_LETTER.topic),
         client: Producer | None = None,
     ) -> None:
@@ -81,12 +89,13 @@ class TickProducer:
         self._settings = settings
         self._source = source
         self._tick_topic = tick_topic
+        self._bar_topic = bar_topic
         self._dead_letter_topic = dead_letter_topic
         self._failure: str | None = None
         self._producer = open_client(settings) if client is None else client
 
     async def send(self, batch: FeedBatch) -> None:
-        """Hand over the ticks and rejects of a batch, waiting while the queue is full.
+        """Hand over the ticks, bars and rejects of a batch, waiting while the queue is full.
 
         Raises:
             DeliveryError: Kafka did not take a message, this one or an earlier one.
@@ -96,6 +105,11 @@ class TickProducer:
             while not self._queue(self._tick_topic, value, key, self._on_tick):
                 await self._wait_for_room()
             self.counts.sent += 1
+        for bar in batch.bars:
+            value, key = encode(bar), bar["symbol"]
+            while not self._queue(self._bar_topic, value, key, self._on_bar):
+                await self._wait_for_room()
+            self.counts.bars_sent += 1
         for reject in batch.rejects:
             value = encode_dead_letter(reject, self._source, time.time_ns() // 1000)
             while not self._queue(self._dead_letter_topic, value, None, self._on_dead_letter):
@@ -142,6 +156,12 @@ class TickProducer:
     def _on_tick(self, error: KafkaError | None, message: Message) -> None:
         if error is None:
             self.counts.acknowledged += 1
+        else:
+            self._fail(message.topic(), error)
+
+    def _on_bar(self, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            self.counts.bars_acknowledged += 1
         else:
             self._fail(message.topic(), error)
 

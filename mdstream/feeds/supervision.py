@@ -11,7 +11,7 @@ from mdstream.feeds.base import Feed
 
 
 class Overflow(StrEnum):
-    """What happens to ticks that come faster than Kafka takes them."""
+    """What happens to ticks and bars that come faster than Kafka takes them."""
 
     WAIT = "wait"
     """The socket is read no further until there is room: the vendor buffers, and may disconnect us."""
@@ -28,11 +28,11 @@ class Supervision:
         first_wait: Wait before the first reconnect, on average; it doubles with each failure.
         longest_wait: Longest wait between two attempts.
         evicted_wait: Wait after another connection took our place.
-        healthy_after: A connection that delivered ticks for this long was a good one: the next wait is short again.
+        healthy_after: A connection that delivered for this long was a good one: the next wait is short again.
         stale_after: A connection without any frame for this long is given up.
         ping_every: Interval of pings; the peer has as long again to answer.
         open_within: Longest time for connecting and authenticating.
-        queued_ticks: Ticks held between socket and Kafka.
+        queued_ticks: Ticks or bars held between socket and Kafka.
         overflow: What happens to those beyond.
         settle: How long a vendor may need until a live trade is in its history too.
     """
@@ -89,11 +89,11 @@ class FeedCounts:
 
     Attributes:
         frames: Frames or answers read.
-        ticks: Ticks in them, whatever became of them.
+        ticks: Ticks or bars in them, whatever became of them.
         connects: Connections that were opened and let in.
         evictions: Times that another connection took our place.
         stale: Connections given up because nothing came through them.
-        dropped: Ticks dropped because Kafka was slower than the feed.
+        dropped: Ticks or bars dropped because Kafka was slower than the feed.
         gaps_filled: Gaps of a symbol, left by a lost connection, that were fetched afterwards.
         gaps_left: Gaps that could not be fetched.
         gap_ticks: Ticks in those that were.
@@ -118,5 +118,5 @@ class LiveFeed(Feed, Protocol):
 
     @property
     def queued(self) -> int:
-        """Ticks that have arrived and were not taken yet."""
+        """Ticks or bars that have arrived and were not taken yet."""
         ...

@@ -162,6 +162,21 @@ def refusal(tick: Mapping[str, object], *, max_future_skew: timedelta = MAX_FUTU
     )
 
 
+def bar_refusal(bar: Mapping[str, object], *, max_future_skew: timedelta = MAX_FUTURE_SKEW) -> str | None:
+    """Return why a vendor's bar is not usable, by its symbol and its times; None if it is.
+
+    Args:
+        bar: Fields of BAR as JSON holds them; `last_ingest_time` is our own.
+        max_future_skew: How far `last_event_time` may be ahead of `last_ingest_time`.
+
+    Example:
+        >>> bar_refusal({"symbol": "AAPL", "last_event_time": 0, "last_ingest_time": 10**15})
+        'event_time before 1990-01-01: 1970-01-01T00:00:00+00:00'
+    """
+    times = {"event_time": bar.get("last_event_time"), "ingest_time": bar.get("last_ingest_time")}
+    return symbol_refusal(bar.get("symbol")) or _times_refusal(times, max_future_skew // _MICROSECOND)
+
+
 def symbol_refusal(symbol: object) -> str | None:
     """Return why this is no symbol; None if it is.
 

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from mdstream.config import Settings
 from mdstream.errors import ConfigError, InvalidInputError
 from mdstream.feeds.massive import BackfillProgress, MassiveRest, Place, Span
-from mdstream.feeds.massive.bars import bars_of_records
 from mdstream.feeds.massive.rest import minute_bars_path
-from mdstream.schemas import BAR, BarWindow
+from mdstream.feeds.websocket.massive_bars import bars_of_records
+from mdstream.schemas import BAR
 from mdstream.schemas.limits import kind_of
 from mdstream.sinks import Sink, lasting_sinks
 
@@ -63,7 +63,7 @@ async def backfill_bars(
     """
     if any(time.timestamp() % _MINUTE.total_seconds() for time in (span.start, span.end)):
         raise InvalidInputError(f"minute bars are of whole minutes; found {span.start} to {span.end}")
-    window, sinks = _minute_window(settings), _sinks(settings)
+    window, sinks = settings.minute_window, _sinks(settings)
     done = BarsBackfilled()
     for number, symbol in enumerate(symbols):
         place = progress.place_of(symbol) or Place(minute_bars_path(symbol, span.start, span.end))
@@ -81,13 +81,6 @@ async def backfill_bars(
             if bars.num_rows:
                 on_progress((number + _share(bars.column("window_end")[-1].as_py(), span)) / len(symbols))
     return done
-
-
-def _minute_window(settings: Settings) -> BarWindow:
-    found = next((window for window in settings.windows if window.seconds == _MINUTE.total_seconds()), None)
-    if found is None:
-        raise ConfigError("bars of a minute can be fetched, and window_configurations has no window of 60 seconds")
-    return found
 
 
 def _sinks(settings: Settings) -> tuple[Sink, ...]:

@@ -1,4 +1,4 @@
-"""Feeds that push trades over a WebSocket: one supervisor for all, a venue for what is special about each."""
+"""Feeds that push trades or bars over a WebSocket: one supervisor for all, a venue for what is special about each."""
 
 from mdstream.feeds.websocket.binance import BinanceVenue
 from mdstream.feeds.websocket.feed import WebSocketFeed

@@ -14,11 +14,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from mdstream.errors import FeedError
-from mdstream.feeds.base import FeedBatch, WireTick
+from mdstream.feeds.base import FeedBatch, WireBar, WireTick
 from mdstream.feeds.redaction import redacted, redacted_reject
 from mdstream.feeds.rejects import Reject
 from mdstream.feeds.supervision import Backoff, FeedCounts, Overflow, Supervision
-from mdstream.feeds.validation import MAX_FUTURE_SKEW, refusal
+from mdstream.feeds.validation import MAX_FUTURE_SKEW, bar_refusal, refusal
 from mdstream.feeds.websocket.gaps import GapFiller, TradeHistory
 from mdstream.feeds.websocket.venue import EvictedError, Parsed, Venue
 from mdstream.schemas.wire import encode
@@ -67,6 +67,7 @@ class WebSocketFeed:
         self._symbols: dict[str, None] = {}
         self._socket: ClientConnection | None = None
         self._ticks: list[WireTick] = []
+        self._bars: list[WireBar] = []
         self._rejects: list[Reject] = []
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
@@ -84,8 +85,8 @@ class WebSocketFeed:
 
     @property
     def queued(self) -> int:
-        """Ticks that have arrived and were not taken yet."""
-        return len(self._ticks)
+        """Ticks or bars that have arrived and were not taken yet."""
+        return len(self._ticks) + len(self._bars)
 
     async def connect(self) -> None:
         """Do nothing yet: the connection is opened, and opened again, while the feed is iterated."""
@@ -140,11 +141,11 @@ class WebSocketFeed:
 
     def _take(self) -> FeedBatch | None:
         """Return all that has arrived, if anything has."""
-        ticks, rejects = self._ticks, self._rejects
-        self._ticks, self._rejects = [], []
+        ticks, bars, rejects = self._ticks, self._bars, self._rejects
+        self._ticks, self._bars, self._rejects = [], [], []
         self._arrived.clear()
         self._room.set()
-        return FeedBatch(ticks, rejects) if ticks or rejects else None
+        return FeedBatch(ticks, rejects, bars=bars) if ticks or bars or rejects else None
 
     async def _keep_connected(self) -> None:
         while not self._closing.is_set():
@@ -238,14 +239,16 @@ class WebSocketFeed:
         parsed = self._venue.parse(frame)
         self.counts.frames += 1
         self._reject(*parsed.rejects)
-        if parsed.ticks and await self._has_room():
+        found = len(parsed.ticks) + len(parsed.bars)
+        if found and await self._has_room():
             self._backoff.delivered(self._last_frame_at)
             usable = self._queue(parsed.ticks, received, frame)
+            self._queue_bars(parsed.bars, received, frame)
             if self._gaps:
                 self._gaps.received(usable)
         else:
-            self.counts.dropped += len(parsed.ticks)
-        self.counts.ticks += len(parsed.ticks)
+            self.counts.dropped += found
+        self.counts.ticks += found
         self._announce()
 
     async def _offer_missed(self, missed: Parsed) -> None:
@@ -271,13 +274,21 @@ class WebSocketFeed:
         self._ticks.extend(usable)
         return usable
 
+    def _queue_bars(self, bars: Sequence[WireBar], received: int, payload: bytes) -> None:
+        for bar in bars:
+            bar["last_ingest_time"] = received
+            if (reason := bar_refusal(bar, max_future_skew=self._max_future_skew)) is None:
+                self._bars.append(bar)
+            else:
+                self._reject(Reject(reason, payload))
+
     def _announce(self) -> None:
-        if self._ticks or self._rejects:
+        if self.queued or self._rejects:
             self._arrived.set()
 
     async def _has_room(self) -> bool:
-        """Return whether ticks may be queued, after waiting for room where that is what was asked for."""
-        if len(self._ticks) < self._supervision.queued_ticks:
+        """Return whether more may be queued, after waiting for room where that is what was asked for."""
+        if self.queued < self._supervision.queued_ticks:
             return True
         if self._supervision.overflow is Overflow.DROP:
             return False

@@ -1,4 +1,4 @@
-"""Massive, formerly Polygon.io: trades of US stocks."""
+"""Massive, formerly Polygon.io: trades or minute bars of US stocks."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from mdstream.errors import FeedError, InvalidInputError
-from mdstream.feeds.base import WireTick
+from mdstream.feeds.base import WireBar, WireTick
 from mdstream.feeds.redaction import told
 from mdstream.feeds.rejects import Reject
 from mdstream.feeds.validation import shown
 from mdstream.feeds.websocket.frames import refused
+from mdstream.feeds.websocket.massive_bars import MinuteAggregates
 from mdstream.feeds.websocket.massive_trades import not_a_trade, tick_of_event
 from mdstream.feeds.websocket.venue import EvictedError, Parsed
 from mdstream.schemas.limits import Reason
@@ -35,17 +36,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class MassiveVenue:
-    """The stocks cluster of Massive, channel `T`.
+    """The stocks cluster of Massive, channel `T` or `AM`.
 
     An account has one connection a cluster: a second consumer with the same key evicts the first.
 
     Attributes:
         api_key: The account's key.
         url: `wss://socket.massive.com/stocks`, or `wss://delayed.massive.com/stocks` for plans with delayed data.
+        aggregates: Takes minute aggregates, which are asked for instead of trades; None for trades.
     """
 
     api_key: SecretStr
     url: str = "wss://socket.massive.com/stocks"
+    aggregates: MinuteAggregates | None = None
 
     def __post_init__(self) -> None:
         check_key(self.api_key)
@@ -83,11 +86,11 @@ class MassiveVenue:
 
     async def subscribe(self, socket: ClientConnection, symbols: Sequence[str]) -> None:
         """See `Venue`."""
-        await _ask(socket, "subscribe", symbols or [ALL_SYMBOLS])
+        await self._ask(socket, "subscribe", symbols or [ALL_SYMBOLS])
 
     async def unsubscribe(self, socket: ClientConnection, symbols: Sequence[str]) -> None:
         """See `Venue`."""
-        await _ask(socket, "unsubscribe", symbols)
+        await self._ask(socket, "unsubscribe", symbols)
 
     def parse(self, frame: bytes) -> Parsed:
         """See `Venue`.
@@ -101,6 +104,7 @@ class MassiveVenue:
         except ValueError as exc:
             return refused(str(exc), frame)
         ticks: list[WireTick] = []
+        bars: list[WireBar] = []
         rejects: list[Reject] = []
         for event in events:
             kind = event.get("ev")
@@ -109,9 +113,19 @@ class MassiveVenue:
                     ticks.append(tick_of_event(event))
                 except (TypeError, ValueError, OverflowError) as exc:
                     rejects.append(not_a_trade(event, exc))
+            elif kind == "AM" and self.aggregates is not None:
+                try:
+                    bars.append(self.aggregates.bar(event))
+                except (TypeError, ValueError, OverflowError) as exc:
+                    rejects.append(Reject(Reason.NOT_A_BAR.of(found=shown(exc)), orjson.dumps(event)))
             elif kind == "status":
                 self._judge(event)
-        return Parsed(ticks, rejects)
+        return Parsed(ticks, rejects, bars)
+
+    async def _ask(self, socket: ClientConnection, action: str, symbols: Sequence[str]) -> None:
+        channel = "T" if self.aggregates is None else "AM"
+        channels = ",".join(f"{channel}.{symbol}" for symbol in symbols)
+        await socket.send(orjson.dumps({"action": action, "params": channels}), text=True)
 
     def _judge(self, status: Mapping[str, object]) -> None:
         """Raise what a status message means, if anything bad."""
@@ -140,11 +154,6 @@ def check_key(api_key: SecretStr) -> None:
         )
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise InvalidInputError(f"{KEY_VARIABLE} has characters that no key has; expected letters, digits and _ only")
-
-
-async def _ask(socket: ClientConnection, action: str, symbols: Sequence[str]) -> None:
-    channels = ",".join(f"T.{symbol}" for symbol in symbols)
-    await socket.send(orjson.dumps({"action": action, "params": channels}), text=True)
 
 
 def _events(frame: bytes) -> list[Mapping[str, object]]:

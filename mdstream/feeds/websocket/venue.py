@@ -9,7 +9,7 @@ from typing import Protocol
 from websockets.asyncio.client import ClientConnection
 
 from mdstream.errors import MdstreamError
-from mdstream.feeds.base import WireTick
+from mdstream.feeds.base import WireBar, WireTick
 from mdstream.feeds.rejects import Reject
 
 
@@ -24,10 +24,12 @@ class Parsed:
     Attributes:
         ticks: Fields of TICK without `ingest_time` and `source`, which the feed sets; not judged yet.
         rejects: What is no tick and no message that the venue knows.
+        bars: Fields of BAR without `last_ingest_time`, which the feed sets; not judged yet.
     """
 
     ticks: Sequence[WireTick] = ()
     rejects: Sequence[Reject] = ()
+    bars: Sequence[WireBar] = ()
 
 
 class Venue(Protocol):
@@ -66,11 +68,11 @@ class Venue(Protocol):
         ...
 
     async def subscribe(self, socket: ClientConnection, symbols: Sequence[str]) -> None:
-        """Ask for the trades of `symbols`."""
+        """Ask for the trades of `symbols`, or their bars."""
         ...
 
     async def unsubscribe(self, socket: ClientConnection, symbols: Sequence[str]) -> None:
-        """Ask for no more trades of `symbols`."""
+        """Ask for no more of `symbols`."""
         ...
 
     def parse(self, frame: bytes) -> Parsed:

@@ -108,11 +108,13 @@ def feeds() -> Dashboard:
     for metric, title, unit in (
         (received, "Ticks", "cps"),
         (metrics.TICKS_ACKNOWLEDGED, "Ticks in Kafka", "cps"),
+        (metrics.BARS_RECEIVED, "Bars", "cps"),
+        (metrics.BARS_ACKNOWLEDGED, "Bars in Kafka", "cps"),
         (metrics.FEED_FRAMES, "Frames", "cps"),
         (metrics.FEED_CONNECTS, "Connections", "cps"),
         (metrics.FEED_EVICTIONS, "Evictions", "cps"),
         (metrics.FEED_STALE, "Stale connections", "cps"),
-        (metrics.FEED_DROPPED, "Ticks dropped", "cps"),
+        (metrics.FEED_DROPPED, "Dropped", "cps"),
         (metrics.FEED_GAPS_LEFT, "Gaps left", "cps"),
     ):
         made = made.with_panel(

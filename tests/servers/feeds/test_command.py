@@ -173,7 +173,7 @@ def test_a_second_signal_gives_up_on_what_is_not_acknowledged(broker: LocalKafka
     ("content", "arguments", "message"),
     [
         ("symbol,price\nAAPL,1\n", (), "has no column size, event_time; found: symbol, price"),
-        ("symbol,price,size,event_time\nAAPL,-1,1,2013-10-07\n", (), "nothing of the input was a usable tick"),
+        ("symbol,price,size,event_time\nAAPL,-1,1,2013-10-07\n", (), "nothing of the input was usable"),
         ("symbol,price,size,event_time\n", ("--speed", "fast"), "speed 'fast' is not a positive number"),
     ],
 )

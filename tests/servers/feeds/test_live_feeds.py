@@ -10,6 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -19,8 +20,10 @@ import pytest
 from mdstream.local import LocalKafka
 from mdstream.local.server import free_port
 from mdstream.operations.topics import describe_topics
+from mdstream.schemas import BAR
+from mdstream.schemas.wire import decode
 from tests.real_trades import test_data
-from tests.servers.feeds.consuming import settings_of, values
+from tests.servers.feeds.consuming import messages, settings_of, values
 from tests.servers.feeds.test_command import broker, counts_in, finish, own_broker, start
 from tests.unit.feeds.alphavantage.vendor_server import KEY as ALPHAVANTAGE_KEY
 from tests.unit.feeds.alphavantage.vendor_server import AlphaVantageServer, bars
@@ -29,6 +32,7 @@ from tests.unit.feeds.websocket.venue_server import (
     KEY,
     BinanceServer,
     FmpServer,
+    MassiveBarsServer,
     Script,
     VendorServer,
     running,
@@ -165,6 +169,56 @@ def test_several_feeds_run_at_once_and_are_counted_apart(broker: LocalKafka, tmp
     for shown in (output, errors, metrics, command):
         assert KEY not in shown
         assert ALPHAVANTAGE_KEY not in shown
+
+
+def test_minute_aggregates_are_revisions_of_bars_in_kafka(broker: LocalKafka, tmp_path: Path) -> None:
+    minute = MassiveBarsServer.trade
+    first = minute(100_499, "AAPL", z=100)
+    before = [first, minute(4110, "MSFT"), minute(7, "MSFT", l=0.5), minute(8, "MSFT", s=4_102_444_800_000)]
+    kafka, port = settings_of(broker), free_port()
+    # One trade more makes the average grow, and what it alone says of their number smaller.
+    after = [first, minute(101_000, "AAPL", z=101, c=0.4487)]
+    with served(sending(before, then="abort"), sending(after), vendor=MassiveBarsServer) as server:
+        process = start(
+            broker,
+            tmp_path,
+            *("--verbose", "ingest", "--feed", "massive", "--kind", "bars", "--symbols", "AAPL,MSFT"),
+            *("--metrics-port", str(port)),
+            MDSTREAM_FEEDS__MASSIVE__URL=server.url,
+            MDSTREAM_FEEDS__MASSIVE__API_KEY=KEY,
+        )
+        try:
+            until(lambda: [state.records for state in describe_topics(kafka, [str(BAR.topic)])] == [4], seconds=60)
+            metrics = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        finally:
+            process.send_signal(signal.SIGTERM)
+        code, output, errors = finish(process)
+    assert code == 0, errors
+    assert "4 bars sent, 4 acknowledged by Kafka, 2 dead letters" in output
+    assert server.asked == [("subscribe", ["AAPL", "MSFT"])] * 2
+    sent = messages(kafka, str(BAR.topic))
+    bars = [decode(BAR, message.value() or b"") for message in sent]
+    assert [message.key() for message in sent] == [str(bar["symbol"]).encode() for bar in bars]
+    found = [(bar["volume"], bar["close"], bar["trade_count"]) for bar in bars if bar["symbol"] == "AAPL"]
+    assert found == [(100_499.0, 0.4486, 996), (100_499.0, 0.4486, 996), (101_000.0, 0.4487, 997)]
+    [msft] = [bar for bar in bars if bar["symbol"] == "MSFT"]
+    received = msft.pop("last_ingest_time")
+    assert isinstance(received, datetime)
+    assert abs(datetime.now(UTC) - received) < timedelta(minutes=5)
+    start_of_bar = datetime(2021, 1, 8, 22, 24, tzinfo=UTC)
+    assert msft == {
+        "symbol": "MSFT", "window": "1min", "window_start": start_of_bar,
+        "window_end": start_of_bar + timedelta(minutes=1), "open": 0.4488, "high": 0.4489, "low": 0.4486,
+        "close": 0.4486, "volume": 4110.0, "vwap": 0.4488, "trade_count": 6,
+        "last_event_time": start_of_bar + timedelta(seconds=59, milliseconds=999),
+    }  # fmt: skip
+    reasons = sorted(letter["reason"] for letter in values(kafka, "dead_letter"))
+    assert [reason.partition(":")[0] for reason in reasons] == ["event_time too far ahead of ingest_time", "not a bar"]
+    assert values(kafka, "tick_data") == []
+    assert 'bar_messages_received_total{source="massive",symbol="AAPL"} 3.0' in metrics
+    assert 'feed_connects_total{source="massive"} 2.0' in metrics
+    for shown in (output, errors, metrics):
+        assert KEY not in shown
 
 
 def test_a_feed_that_fails_for_good_ends_the_others(broker: LocalKafka, tmp_path: Path) -> None:

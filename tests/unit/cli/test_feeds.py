@@ -10,9 +10,9 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from mdstream.cli.app import app
-from mdstream.cli.feeds import FeedName, FeedOptions, open_feeds, symbols_of_feeds
-from mdstream.config import Settings
-from mdstream.errors import InvalidInputError
+from mdstream.cli.feeds import FeedName, FeedOptions, Kind, open_feeds, symbols_of_feeds
+from mdstream.config import Settings, WindowConfiguration
+from mdstream.errors import ConfigError, InvalidInputError
 
 BINANCE, FINAGE, FMP, MASSIVE = FeedName.BINANCE, FeedName.FINAGE, FeedName.FMP, FeedName.MASSIVE
 KEY = SecretStr("hunter2")
@@ -55,6 +55,13 @@ def test_feeds_deliver_the_configured_symbols_unless_told_otherwise() -> None:
     }  # fmt: skip
 
 
+def test_bars_need_a_window_of_one_minute() -> None:
+    hourly = (WindowConfiguration(name="1h", duration=3600),)
+    settings = Settings.model_validate({"window_configurations": hourly, "feeds": {"massive": {"api_key": KEY}}})
+    with pytest.raises(ConfigError, match="no window of 60 seconds"):
+        open_feeds({MASSIVE: ("AAPL",)}, FeedOptions(kind=Kind.BARS), settings)
+
+
 def test_a_number_is_how_many_symbols_the_made_up_market_has() -> None:
     [(_, symbols)] = open_feeds({FeedName.SYNTHETIC: ("3",)}, FeedOptions(), Settings(symbols=("AAPL",)))
     assert symbols == ("AAPL", "SYN002", "SYN003")
@@ -69,6 +76,8 @@ def test_a_number_is_how_many_symbols_the_made_up_market_has() -> None:
         (["--feed", "finage"], "set feeds.finage.address"),
         (["--feed", "binance", "--feed", "fmp", "--symbols", "BTCUSDT"], "set MDSTREAM_FEEDS__FMP__API_KEY"),
         (["--feed", "replay"], "--file ticks.parquet"),
+        (["--feed", "massive", "--kind", "bars"], "set MDSTREAM_FEEDS__MASSIVE__API_KEY"),
+        (["--feed", "fmp", "--kind", "bars"], "--kind bars is for massive alone, and fmp is among the feeds"),
         (["--feed", "binance", "--feed", "synthetic", "--symbols", "BTCUSDT"], "BTCUSDT may come from binance and"),
     ],
 )

@@ -14,12 +14,14 @@ from websockets.asyncio.server import ServerConnection
 
 from mdstream.errors import FeedError
 from mdstream.feeds import WireTick
+from mdstream.feeds.base import WireBar
 from mdstream.feeds.supervision import Overflow, Supervision
 from mdstream.feeds.websocket import BinanceVenue, EvictedError, WebSocketFeed
-from tests.unit.feeds.taking import take
+from tests.unit.feeds.taking import take, taken
 from tests.unit.feeds.websocket.venue_server import (
     KEY,
     KEYED,
+    TRADES,
     VENDORS,
     BinanceServer,
     KeyedServer,
@@ -56,6 +58,7 @@ async def subscribed(server: VendorServer, supervision: Supervision = QUICK) -> 
     return feed
 
 
+@pytest.mark.parametrize("vendor", TRADES)
 def test_ticks_arrive_in_order_with_their_source(vendor: Vendor) -> None:
     async def test() -> None:
         async with running(vendor, sending([vendor.trade(1), vendor.trade(2, "ETHUSDT")])) as server:
@@ -132,11 +135,11 @@ def test_a_slow_consumer_gets_everything_when_it_is_waited_for(vendor: Vendor) -
     async def test() -> None:
         async with running(vendor, sending([vendor.trade(number) for number in range(1, 501)])) as server:
             feed = await subscribed(server, replace(QUICK, queued_ticks=10))
-            seen: list[WireTick] = []
+            seen: list[WireTick | WireBar] = []
             async for batch in feed:
                 await asyncio.sleep(0.001)
-                assert len(batch.ticks) <= 10
-                seen.extend(batch.ticks)
+                assert len(taken(batch)) <= 10
+                seen.extend(taken(batch))
                 if len(seen) == 500:
                     await feed.close()
         assert [vendor.number_of(tick) for tick in seen] == list(range(1, 501))
@@ -150,11 +153,11 @@ def test_a_slow_consumer_is_told_how_many_ticks_it_lost_when_dropping_is_chosen(
         async with running(vendor, sending([vendor.trade(number) for number in range(1, 501)])) as server:
             feed = await subscribed(server, replace(QUICK, queued_ticks=10, overflow=Overflow.DROP))
             stream = feed.__aiter__()
-            seen = list((await anext(stream)).ticks)
+            seen = taken(await anext(stream))
             await until(lambda: feed.counts.ticks == 500)
             await feed.close()
             async for batch in stream:
-                seen.extend(batch.ticks)
+                seen.extend(taken(batch))
         assert feed.counts.dropped > 0
         assert len(seen) + feed.counts.dropped == 500
 
@@ -259,11 +262,11 @@ def test_a_stop_while_busy_delivers_what_has_arrived(vendor: Vendor) -> None:
         async with running(vendor, sending([vendor.trade(number) for number in range(1, 301)])) as server:
             feed = await subscribed(server)
             stream = feed.__aiter__()
-            seen = len((await anext(stream)).ticks)
+            seen = len(taken(await anext(stream)))
             await until(lambda: feed.counts.ticks == 300)
             await feed.close()
             async for batch in stream:
-                seen += len(batch.ticks)
+                seen += len(taken(batch))
         assert seen == 300
 
     run(test)

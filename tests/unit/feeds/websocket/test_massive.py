@@ -13,6 +13,8 @@ from websockets.asyncio.server import ServerConnection
 from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds.validation import refusal
 from mdstream.feeds.websocket import EvictedError, MassiveVenue, WebSocketFeed
+from mdstream.feeds.websocket.massive_bars import MinuteAggregates
+from mdstream.schemas import BarWindow
 from tests.real_trades import test_data
 from tests.unit.feeds.taking import take
 from tests.unit.feeds.websocket.any_frames import any_frames
@@ -48,10 +50,13 @@ def test_a_packed_frame_gives_its_trades_and_keeps_what_is_none() -> None:
     assert json.loads(reject.payload) == bad[0]
 
 
-def test_a_wrong_key_ends_the_feed_at_once_and_is_never_shown(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("aggregates", [None, MinuteAggregates(BarWindow("1min", 60))], ids=["trades", "bars"])
+def test_a_wrong_key_ends_the_feed_at_once_and_is_never_shown(
+    caplog: pytest.LogCaptureFixture, aggregates: MinuteAggregates | None
+) -> None:
     async def test() -> None:
         async with running(MassiveServer) as server:
-            feed = WebSocketFeed(MassiveVenue(SecretStr("wr0ng"), server.url), QUICK)
+            feed = WebSocketFeed(MassiveVenue(SecretStr("wr0ng"), server.url, aggregates), QUICK)
             await feed.subscribe(["AAPL"])
             with pytest.raises(FeedError, match="refuses the API key: authentication failed; check MDSTREAM_FEEDS"):
                 await take(feed, 1)

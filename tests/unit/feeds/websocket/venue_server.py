@@ -15,7 +15,10 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from mdstream.feeds import WireTick
+from mdstream.feeds.base import WireBar
 from mdstream.feeds.websocket import BinanceVenue, FinageVenue, FmpVenue, MassiveVenue, Venue
+from mdstream.feeds.websocket.massive_bars import MinuteAggregates
+from mdstream.schemas import BarWindow
 
 KEY = "k3y-of-the-account"
 
@@ -56,10 +59,10 @@ class VendorServer(ABC):
     @staticmethod
     @abstractmethod
     def trade(number: int, symbol: str = "BTCUSDT", **changes: object) -> bytes:
-        """Return a frame of one trade; `changes` are to the vendor's own fields."""
+        """Return a frame of one trade, or bar; `changes` are to the vendor's own fields."""
 
     @staticmethod
-    def number_of(tick: WireTick) -> int:
+    def number_of(tick: WireTick | WireBar) -> int:
         """Return the number that `trade` was given."""
         return int(tick["sequence"])
 
@@ -123,6 +126,7 @@ class BinanceServer(VendorServer):
 
 class MassiveServer(KeyedServer):
     size = "ds"
+    channel = "T"
 
     def venue(self) -> Venue:
         return MassiveVenue(SecretStr(KEY), self.url)
@@ -152,13 +156,35 @@ class MassiveServer(KeyedServer):
     async def answer(self, socket: ServerConnection) -> None:
         request = orjson.loads(await socket.recv())
         channels = request["params"].split(",")
-        self.asked.append((request["action"], [channel.removeprefix("T.") for channel in channels]))
+        self.asked.append((request["action"], [channel.removeprefix(f"{self.channel}.") for channel in channels]))
         for channel in channels:
             await self.say(socket, "success", f"{request['action']}d to: {channel}")
 
     @staticmethod
     async def say(socket: ServerConnection, status: str, message: str) -> None:
         await socket.send(orjson.dumps([{"ev": "status", "status": status, "message": message}]), text=True)
+
+
+class MassiveBarsServer(MassiveServer):
+    size = "v"
+    price = "o"
+    channel = "AM"
+
+    def venue(self) -> Venue:
+        return MassiveVenue(SecretStr(KEY), self.url, MinuteAggregates(BarWindow("1min", 60)))
+
+    @staticmethod
+    def trade(number: int, symbol: str = "BTCUSDT", **changes: object) -> bytes:
+        """Return a frame like the example of Massive's own specification, with another volume."""
+        event = {
+            "ev": "AM", "sym": symbol, "v": number, "av": 9470157, "op": 0.4372, "vw": 0.4488, "o": 0.4488, "c": 0.4486,
+            "h": 0.4489, "l": 0.4486, "a": 0.4352, "z": 685, "s": 1610144640000, "e": 1610144700000,
+        }  # fmt: skip
+        return orjson.dumps([event | changes])
+
+    @staticmethod
+    def number_of(tick: WireTick | WireBar) -> int:
+        return int(tick["volume"])
 
 
 class FinageServer(KeyedServer):
@@ -174,7 +200,7 @@ class FinageServer(KeyedServer):
         return orjson.dumps(event | changes)
 
     @staticmethod
-    def number_of(tick: WireTick) -> int:
+    def number_of(tick: WireTick | WireBar) -> int:
         return int(tick["size"])
 
     @staticmethod
@@ -212,7 +238,7 @@ class FmpServer(KeyedServer):
         return orjson.dumps(event | changes)
 
     @staticmethod
-    def number_of(tick: WireTick) -> int:
+    def number_of(tick: WireTick | WireBar) -> int:
         return int(tick["size"])
 
     @staticmethod
@@ -238,8 +264,10 @@ class FmpServer(KeyedServer):
         await socket.send(orjson.dumps({"event": event, "status": status, "message": message}), text=True)
 
 
-KEYED: list[type[KeyedServer]] = [FinageServer, FmpServer, MassiveServer]
-VENDORS: list[type[VendorServer]] = [BinanceServer, *KEYED]
+TRADES_WITH_KEY: list[type[KeyedServer]] = [FinageServer, FmpServer, MassiveServer]
+KEYED: list[type[KeyedServer]] = [*TRADES_WITH_KEY, MassiveBarsServer]
+TRADES: list[type[VendorServer]] = [BinanceServer, *TRADES_WITH_KEY]
+VENDORS: list[type[VendorServer]] = [*TRADES, MassiveBarsServer]
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mdstream.feeds.massive.bars import bars_of_records
+from mdstream.feeds.websocket.massive_bars import bars_of_records
 from mdstream.schemas import BAR, BarWindow
 from tests.real_trades import test_data
 from tests.unit.feeds.massive.rest_server import minute_bar
@@ -43,6 +43,7 @@ def test_the_examples_of_the_vendor_are_read() -> None:
     [
         ({"n": None}, "number of transactions missing: None"),
         ({"n": 0}, "number of transactions missing: 0"),
+        ({"n": 2**63}, f"number of transactions missing: {2**63}"),
         ({"t": MILLIS + 1}, f"not the start of a minute: {MILLIS + 1}"),
         ({"t": "2018-02-02"}, "not the start of a minute: 2018-02-02"),
         ({"t": 60_000 * 10**15}, None),
