@@ -26,7 +26,7 @@ def revise(bars: dict[tuple[str, int, int], dict[str, Any]], tick: dict[str, Any
     bar = bars.get(key)
     if bar is None:
         bar = bars[key] = {
-            "symbol": tick["symbol"], "window": seconds, "window_start": start, "window_end": start + length,
+            "symbol": tick["symbol"], "window": str(seconds), "window_start": start, "window_end": start + length,
             "open": price, "high": price, "low": price, "volume": 0, "notional": 0.0, "trade_count": 0,
         }  # fmt: skip
     bar["high"] = max(bar["high"], price)
