@@ -108,7 +108,6 @@ def feeds() -> Dashboard:
     for metric, title, unit in (
         (received, "Ticks", "cps"),
         (metrics.TICKS_ACKNOWLEDGED, "Ticks in Kafka", "cps"),
-        (metrics.BARS_RECEIVED, "Bars", "cps"),
         (metrics.BARS_ACKNOWLEDGED, "Bars in Kafka", "cps"),
         (metrics.FEED_FRAMES, "Frames", "cps"),
         (metrics.FEED_CONNECTS, "Connections", "cps"),
@@ -123,4 +122,4 @@ def feeds() -> Dashboard:
     for gauge, title in ((metrics.INGEST_WAITING, "On the way to Kafka"), (metrics.FEED_QUEUED, "Queued")):
         made = made.with_panel(graph(title, f"{gauge.meaning}.", "short", {"{{source}}": gauge.name}))
     busiest = f"topk(10, {_rate(received, 'symbol')})"
-    return made.with_panel(graph("Busiest symbols", "Ticks a second.", "cps", {"{{symbol}}": busiest}, 24))
+    return made.with_panel(graph("Busiest symbols", "Ticks a second.", "cps", {"{{symbol}}": busiest}))
