@@ -134,14 +134,16 @@ class Rounds(StreamingQueryListener):
     """Tells when the batches of a round have ended, at no cost to those under way."""
 
     def __init__(self) -> None:
-        self._batches: Queue[StreamingQueryProgress] = Queue()
+        self._batches: Queue[StreamingQueryProgress | str] = Queue()
+        """A text is why the query has failed."""
 
     # The names are Spark's.
     def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802
         pass
 
     def onQueryTerminated(self, event: QueryTerminatedEvent) -> None:  # noqa: N802
-        pass
+        if event.exception:
+            self._batches.put(event.exception)
 
     def onQueryProgress(self, event: QueryProgressEvent) -> None:  # noqa: N802
         if event.progress.numInputRows:
@@ -152,6 +154,7 @@ class Rounds(StreamingQueryListener):
         milliseconds = 0
         while rows > 0:
             batch = self._batches.get(timeout=_DEADLINE_SECONDS)
+            assert not isinstance(batch, str), batch
             rows -= batch.numInputRows
             milliseconds += batch.durationMs["triggerExecution"]
         return milliseconds

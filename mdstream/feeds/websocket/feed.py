@@ -6,9 +6,10 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from typing import TypeAlias
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
@@ -26,6 +27,7 @@ from mdstream.schemas.wire import encode
 _MOST_FRAME_BYTES = 16 * 1024 * 1024
 _CLOSE_SECONDS = 2.0
 _STALE_CHECK_SECONDS = 1.0
+_Row: TypeAlias = WireTick | WireBar
 _REFUSED_FOR_GOOD = frozenset({400, 401, 402, 403, 404, 451})
 
 logger = logging.getLogger(__name__)
@@ -243,7 +245,7 @@ class WebSocketFeed:
         if found and await self._has_room():
             self._backoff.delivered(self._last_frame_at)
             usable = self._queue(parsed.ticks, received, frame)
-            self._queue_bars(parsed.bars, received, frame)
+            self._bars.extend(self._usable(parsed.bars, {"last_ingest_time": received}, bar_refusal, frame))
             if self._gaps:
                 self._gaps.received(usable)
         else:
@@ -263,24 +265,22 @@ class WebSocketFeed:
 
     def _queue(self, ticks: Sequence[WireTick], received: int, payload: bytes) -> Sequence[WireTick]:
         """Queue the usable ones of `ticks`, and return them."""
-        usable = []
-        for tick in ticks:
-            tick["ingest_time"] = received
-            tick["source"] = self.name
-            if (reason := refusal(tick, max_future_skew=self._max_future_skew)) is None:
-                usable.append(tick)
-            else:
-                self._reject(Reject(reason, payload))
+        usable = self._usable(ticks, {"ingest_time": received, "source": self.name}, refusal, payload)
         self._ticks.extend(usable)
         return usable
 
-    def _queue_bars(self, bars: Sequence[WireBar], received: int, payload: bytes) -> None:
-        for bar in bars:
-            bar["last_ingest_time"] = received
-            if (reason := bar_refusal(bar, max_future_skew=self._max_future_skew)) is None:
-                self._bars.append(bar)
+    def _usable(
+        self, rows: Sequence[_Row], ours: _Row, refuse: Callable[..., str | None], payload: bytes
+    ) -> list[_Row]:
+        """Return the usable ones of `rows`, each with the fields that are ours; the others are rejected."""
+        usable = []
+        for row in rows:
+            row.update(ours)
+            if (reason := refuse(row, max_future_skew=self._max_future_skew)) is None:
+                usable.append(row)
             else:
                 self._reject(Reject(reason, payload))
+        return usable
 
     def _announce(self) -> None:
         if self.queued or self._rejects:
