@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+EXTRAS := local,influxdb,slack,dashboard,forecasting,notebook,delta
+# Python compiles what it imports when it does; pip would compile all of 2 GB first.
+PIP := python -m pip install --quiet --no-compile --constraint
 ARGS ?=
 # Which services of docker-compose.yml `make start` starts besides the servers: ingest, jobs, serving, alerts,
 # monitoring, influxdb, or all (but influxdb).
@@ -13,7 +16,7 @@ LAKE_VENV := .venv-lake
 LAKE_BIN := $(LAKE_VENV)/bin
 
 .PHONY: help setup setup-dev setup-lake demo start stop producer consumer api websocket dashboard anomaly metrics train-ml
-.PHONY: test test-lake lint bench clean clean-data
+.PHONY: test test-lake test-main lint bench clean clean-data
 
 help: ## what there is
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -26,22 +29,24 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "mdstream needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version). Try: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/$(PIP) constraints.txt --upgrade pip
 
 $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[local,influxdb,slack,dashboard,forecasting,notebook,delta]'
+	$(BIN)/$(PIP) constraints.txt --editable '.[$(EXTRAS)]'
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[local,influxdb,slack,dashboard,forecasting,notebook,delta,dev]'
-	@touch $@
+$(VENV)/.installed-dev: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/$(PIP) constraints.txt --editable '.[$(EXTRAS),dev]'
+	@touch $(VENV)/.installed $@
 
 setup-lake: $(LAKE_VENV)/.installed ## .venv-lake: the job archive, with Delta Lake and Spark 4.2
 
 # A pin of constraints-lake.txt takes the place of the one that constraints.txt has of the same name.
 $(LAKE_VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt constraints-lake.txt
 	$(BIN)/python -m venv $(LAKE_VENV)
+	$(LAKE_BIN)/$(PIP) constraints.txt --upgrade pip
 	sed -n 's/==.*/==/p' constraints-lake.txt | grep -vif - constraints.txt | cat - constraints-lake.txt > $(LAKE_VENV)/constraints.txt
-	$(LAKE_BIN)/python -m pip install --quiet --constraint $(LAKE_VENV)/constraints.txt --editable '.[local,influxdb,lake]' pytest pytest-timeout hypothesis chispa
+	$(LAKE_BIN)/$(PIP) $(LAKE_VENV)/constraints.txt --editable '.[local,influxdb,lake]' pytest pytest-timeout hypothesis chispa
 	@touch $@
 
 demo: setup ## everything on this machine, without Docker; ends with Ctrl-C and leaves nothing
@@ -84,7 +89,10 @@ lint: setup-dev ## formats, types, import contracts
 	$(BIN)/mypy mdstream jobs docker tests bench
 	$(BIN)/lint-imports --config setup.cfg
 
-test: lint test-lake ## these and all tests, on real servers
+test: lint test-lake test-main ## these and all tests, on real servers
+
+# `make --jobs 3 test` runs it beside the other two.
+test-main: setup-dev ## all tests in .venv, in two processes
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # The lake, and streams on the older Spark: all but forecasts, whose library is not in this environment.
