@@ -3,8 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 EXTRAS := local,influxdb,slack,dashboard,forecasting,notebook,delta
-# Python compiles what it imports when it does; pip would compile all of 2 GB first.
-PIP := python -m pip install --quiet --no-compile --constraint
+PIP := python -m pip install --quiet --constraint
 ARGS ?=
 # Which services of docker-compose.yml `make start` starts besides the servers: ingest, jobs, serving, alerts,
 # monitoring, influxdb, or all (but influxdb).
@@ -29,6 +28,7 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "mdstream needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version). Try: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+# The pip of older Pythons takes twice as long.
 	$(BIN)/$(PIP) constraints.txt --upgrade pip
 
 $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt

@@ -96,7 +96,7 @@ class LocalKafka(LocalServer):
         jars = [jar for name in _FROM_SPARK for jar in (spark_home() / "jars").glob(f"{name}-*.jar")]
         self._class_path = ":".join(map(str, [*jars, *fetch_jars([KAFKA_SERVER_PACKAGE], self._java)]))
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        command = [*self._java_with(folder, QUICK_COMPILING), "kafka.tools.StorageTool", "format"]
+        command = [*self._java_with(folder, *QUICK_COMPILING.split()), "kafka.tools.StorageTool", "format"]
         command += [f"--cluster-id={cluster}", "--config", folder / "server.properties"]
         run.run("kafka-format", command, seconds=_FORMAT_SECONDS)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import signal
 import sys
 import time
 from contextlib import suppress
@@ -77,6 +78,7 @@ class DemoProcesses:
         self._environment = os.environ | demo_environment(servers, options)
         self.spark = self._start("spark", "run", *_JOBS)
         self._feed: Child | None = None
+        self._feed_is_stopped = False
         self._serving: list[Child] = []
         self.rest_port = self._serve("rest-api", "api", serving.rest_port)
         self.websocket_port = self._serve("websocket", "websocket", serving.websocket_port)
@@ -102,18 +104,19 @@ class DemoProcesses:
         self._feed = self._start("feed", *feed_arguments(self._options))
 
     def check(self) -> None:
-        """See that all still run; a feed may come to its end.
+        """See that all still run; a feed may come to its end, or be stopped.
 
         Raises:
             ServerError: One ended; the message has the end of its log.
         """
         for child in self._children():
-            if child.exit_code is not None and not (child is self._feed and child.exit_code == 0):
+            if child.exit_code is not None and not (child is self._feed and self._feed_may_end_with(child.exit_code)):
                 raise ServerError(f"{child.name} ended with code {child.exit_code}; its log ends:\n{child.log_tail()}")
 
     def stop_feed(self) -> None:
         """Let the feed deliver what it has begun, and end."""
         if self._feed:
+            self._feed_is_stopped = True
             self._feed.ask_to_stop()
             self._feed.end(_STOP_SECONDS)
 
@@ -123,6 +126,10 @@ class DemoProcesses:
             child.ask_to_stop()
         for child in self._children():
             child.end(_STOP_SECONDS)
+
+    def _feed_may_end_with(self, code: int) -> bool:
+        # The signal may meet a feed that has delivered all and no longer listens to it.
+        return code == 0 or (self._feed_is_stopped and code == -signal.SIGTERM)
 
     def _serve(self, name: str, command: str, preferred: int) -> int:
         """Start what serves, and return where it listens: on the port it is to have, or on a free one."""
