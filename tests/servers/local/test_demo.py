@@ -66,6 +66,12 @@ def _until_bars_flow(demo: subprocess.Popen[str]) -> list[psutil.Process]:
     return psutil.Process(demo.pid).children(recursive=True)
 
 
+def _of_command(name: str, demo: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Return the processes of the demo that run a command of mdstream."""
+    processes = psutil.Process(demo.pid).children(recursive=True)
+    return [process for process in processes if {"mdstream", name} <= {*words_of(process)}]
+
+
 def _assert_nothing_is_left(processes: list[psutil.Process]) -> None:
     names = names_of(processes)
     assert psutil.wait_procs(processes, timeout=60)[1] == [], names
@@ -111,10 +117,9 @@ def test_sigkill_leaves_nothing() -> None:
 
 def test_a_process_that_dies_ends_it_with_the_reason() -> None:
     with _demo(*_LITTLE) as demo:
-        assert demo.stderr
-        assert any("starting the feed" in line for line in demo.stderr)
+        until(lambda: _of_command("dashboard", demo))  # which starts when the API listens
         processes = psutil.Process(demo.pid).children(recursive=True)
-        [api] = [process for process in processes if {"mdstream", "api"} <= {*words_of(process)}]
+        [api] = _of_command("api", demo)
         os.kill(api.pid, signal.SIGKILL)
         _, err = demo.communicate()
     assert demo.returncode == 1

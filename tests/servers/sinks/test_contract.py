@@ -34,7 +34,7 @@ from tests.unit.sinks.rows import INDICATOR, START, anomaly, bar, batch_of, indi
 
 pytestmark = pytest.mark.servers
 
-HUGE = 500_000
+HUGE = 200_000
 
 OF_EACH_SINK = (
     "memory",
