@@ -95,6 +95,10 @@ class Stage:
         conf = {
             "spark.driver.host": "127.0.0.1",
             "spark.executor.memory": "512m",
+            # Both executors first: a query would otherwise begin on one alone, and not notice that the other ends.
+            "spark.cores.max": "24",
+            "spark.scheduler.minRegisteredResourcesRatio": "1",
+            "spark.scheduler.maxRegisteredResourcesWaitingTime": "2m",
             "spark.driver.defaultJavaOptions": options,
             "spark.executor.defaultJavaOptions": options,
             # The machines of the cluster have Python, but not our environment.

@@ -42,9 +42,11 @@ class Api:
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
         """Send a signal; return the exit code and what was still written to standard error."""
+        assert self.process.stderr is not None
         self.process.send_signal(number)
-        _, errors = self.process.communicate(timeout=START_SECONDS)
-        return self.process.returncode, errors
+        # Not by communicate(), which would miss what was read along with the first line.
+        errors = self.process.stderr.read()
+        return self.process.wait(START_SECONDS), errors
 
 
 def environment(database: TimescaleSettings, redis: RedisSettings) -> dict[str, str]:
