@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 EXTRAS := local,influxdb,slack,dashboard,forecasting,notebook,delta
-PIP := python -m pip install --quiet --constraint
+INSTALL := python -m pip install --quiet --constraint
 ARGS ?=
 # Which services of docker-compose.yml `make start` starts besides the servers: ingest, jobs, serving, alerts,
 # monitoring, influxdb, or all (but influxdb).
@@ -29,14 +29,14 @@ $(BIN)/python:
 	  { echo "mdstream needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version). Try: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 # The pip of older Pythons takes twice as long.
-	$(BIN)/$(PIP) constraints.txt --upgrade pip
+	$(BIN)/$(INSTALL) constraints.txt --upgrade pip
 
 $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/$(PIP) constraints.txt --editable '.[$(EXTRAS)]'
+	$(BIN)/$(INSTALL) constraints.txt --editable '.[$(EXTRAS)]'
 	@touch $@
 
 $(VENV)/.installed-dev: $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/$(PIP) constraints.txt --editable '.[$(EXTRAS),dev]'
+	$(BIN)/$(INSTALL) constraints.txt --editable '.[$(EXTRAS),dev]'
 	@touch $(VENV)/.installed $@
 
 setup-lake: $(LAKE_VENV)/.installed ## .venv-lake: the job archive, with Delta Lake and Spark 4.2
@@ -44,9 +44,9 @@ setup-lake: $(LAKE_VENV)/.installed ## .venv-lake: the job archive, with Delta L
 # A pin of constraints-lake.txt takes the place of the one that constraints.txt has of the same name.
 $(LAKE_VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt constraints-lake.txt
 	$(BIN)/python -m venv $(LAKE_VENV)
-	$(LAKE_BIN)/$(PIP) constraints.txt --upgrade pip
+	$(LAKE_BIN)/$(INSTALL) constraints.txt --upgrade pip
 	sed -n 's/==.*/==/p' constraints-lake.txt | grep -vif - constraints.txt | cat - constraints-lake.txt > $(LAKE_VENV)/constraints.txt
-	$(LAKE_BIN)/$(PIP) $(LAKE_VENV)/constraints.txt --editable '.[local,influxdb,lake]' pytest pytest-timeout hypothesis chispa
+	$(LAKE_BIN)/$(INSTALL) $(LAKE_VENV)/constraints.txt --editable '.[local,influxdb,lake]' pytest pytest-timeout hypothesis chispa
 	@touch $@
 
 demo: setup ## everything on this machine, without Docker; ends with Ctrl-C and leaves nothing
@@ -91,7 +91,7 @@ lint: setup-dev ## formats, types, import contracts
 
 test: lint test-lake test-main ## these and all tests, on real servers
 
-# `make --jobs 3 test` runs it beside the other two.
+# Behind `make setup-dev`, `make --jobs 3 test` runs it beside the other two.
 test-main: setup-dev ## all tests in .venv, in two processes
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 

@@ -1,7 +1,8 @@
-"""Waiting for a condition in tests."""
+"""Waiting in tests: for a condition, or the end of a process."""
 
 from __future__ import annotations
 
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -21,3 +22,14 @@ def until(condition: Callable[[], object], seconds: float = 60) -> None:
         waited = time.monotonic() - began
         assert waited < seconds, f"not within {seconds:g} s"
         pause.wait(min(max(waited / 10, _LEAST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS))
+
+
+def errors_until_end(process: subprocess.Popen[str], seconds: float = 60) -> str:
+    """Return what else a process says on standard error, once it has ended.
+
+    For a process whose first lines have been read: `communicate` misses what was read along with them.
+    """
+    assert process.stderr is not None
+    said = process.stderr.read()
+    process.wait(seconds)
+    return said

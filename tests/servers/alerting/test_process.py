@@ -15,7 +15,7 @@ from tests.servers.alerting.office import Topic, configured, process
 from tests.servers.feeds.consuming import create, settings_of
 from tests.slack_server import OK, SlackServer
 from tests.unit.alerting.alerts import minute
-from tests.waiting import until
+from tests.waiting import errors_until_end, until
 
 pytestmark = pytest.mark.servers
 
@@ -44,7 +44,7 @@ def test_sigterm_finishes_and_commits(anomalies: Topic, settings: Settings, slac
         anomalies.send(symbol="B", severity="low")
         until(lambda: len(slack.accepted) == 1, 60)
         running.send_signal(signal.SIGTERM)
-        _, said = running.communicate(timeout=60)
+        said = errors_until_end(running)
 
     assert running.returncode == 0
     assert "sent 1" in said

@@ -34,6 +34,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(900)]
 _MDSTREAM = (sys.executable, "-m", "mdstream")
 _JOBS = ("live_bars", "store_ticks", "analytics")
 _SECONDS = 300
+_CORES = 12
 _SECRET = "of-a-bucket-d41d8cd9"
 _KEY = ["symbol", "window", "window_start"]
 _BEGIN = 1_767_364_200_000_000  # 2026-01-02 14:30 UTC
@@ -88,7 +89,7 @@ class Stage:
 
     def __init__(self, servers: LocalServers) -> None:
         self.cluster = LocalSparkCluster(servers.run)
-        self.workers = self.cluster.start_workers(("one", "two"), cores=12)
+        self.workers = self.cluster.start_workers(("one", "two"), cores=_CORES)
         self.log = servers.run.path / "jobs.log"
         self.password = servers.postgres.settings.password.get_secret_value()
         options = f"{QUICK_COMPILING} {WITHOUT_TRACES}"
@@ -96,7 +97,7 @@ class Stage:
             "spark.driver.host": "127.0.0.1",
             "spark.executor.memory": "512m",
             # Both executors first: a query would otherwise begin on one alone, and not notice that the other ends.
-            "spark.cores.max": "24",
+            "spark.cores.max": str(2 * _CORES),
             "spark.scheduler.minRegisteredResourcesRatio": "1",
             "spark.scheduler.maxRegisteredResourcesWaitingTime": "2m",
             "spark.driver.defaultJavaOptions": options,

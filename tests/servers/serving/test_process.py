@@ -22,7 +22,7 @@ from mdstream.local import LocalPostgres
 from mdstream.sinks.postgres import create_schema
 from tests.servers.serving.direct import direct_engine
 from tests.servers.serving.rows import NOON, RECORDS, bar, remember_latest, store_bars, store_ticks, tick
-from tests.waiting import until
+from tests.waiting import errors_until_end, until
 
 COMMAND = [sys.executable, "-c", "from mdstream.cli import main; main()", "api"]
 START_SECONDS = 60
@@ -42,11 +42,9 @@ class Api:
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
         """Send a signal; return the exit code and what was still written to standard error."""
-        assert self.process.stderr is not None
         self.process.send_signal(number)
-        # Not by communicate(), which would miss what was read along with the first line.
-        errors = self.process.stderr.read()
-        return self.process.wait(START_SECONDS), errors
+        errors = errors_until_end(self.process)
+        return self.process.returncode, errors
 
 
 def environment(database: TimescaleSettings, redis: RedisSettings) -> dict[str, str]:
@@ -139,7 +137,7 @@ def test_answers_what_has_begun_before_it_stops(
             api.process.send_signal(signal.SIGTERM)
             until(lambda: _refuses_connections(api.port))
         request.join()
-        _, errors = api.process.communicate(timeout=START_SECONDS)
+        errors = errors_until_end(api.process)
 
     assert [answer.status_code for answer in answers] == [200]
     assert (api.process.returncode, errors) == (0, "")

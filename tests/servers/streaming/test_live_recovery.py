@@ -32,6 +32,8 @@ _JOBS = ("run", "live_bars", "store_ticks", "analytics")
 _SYMBOLS = ("AIG", "IBM")
 _TRADE_COUNT = 49_644
 """Trades of these symbols on the first day, by the data's own count."""
+_MINUTE_COUNT = 775
+"""Minutes of these symbols on the first day that are compared with the vendor's."""
 _DEADLINE_SECONDS = 600
 _STOP_SECONDS = 180
 
@@ -171,7 +173,7 @@ def _compare_with_vendor(bars: pd.DataFrame) -> None:
     both = vendor.merge(minutes, on=["symbol", "window_start"], how="left", suffixes=("_vendor", ""))
     clock = both["window_start"].dt.tz_convert("America/New_York").dt.strftime("%H:%M")
     both = both[(clock >= "09:31") & (clock <= "15:58")]
-    assert len(both) == 775
+    assert len(both) == _MINUTE_COUNT
     equal = {name: both[name] == both[f"{name}_vendor"] for name in ("open", "high", "low", "close", "volume")}
-    assert equal["volume"].sum() >= 775 - 3
-    assert (equal["open"] & equal["high"] & equal["low"] & equal["close"]).sum() >= 775 - 10
+    assert equal["volume"].sum() >= _MINUTE_COUNT - 3
+    assert (equal["open"] & equal["high"] & equal["low"] & equal["close"]).sum() >= _MINUTE_COUNT - 10

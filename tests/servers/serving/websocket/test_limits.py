@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 
 from mdstream.serving.access import entry_for, new_key
 from tests.servers.serving.websocket.running import ANSWER_SECONDS, Exchange, Running, ready
-from tests.waiting import until
+from tests.waiting import errors_until_end, until
 
 REQUEST = (
     b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -155,6 +155,6 @@ def test_keys(servers: str, tmp_path: Path) -> None:
         assert server.get("/metrics").status_code == 401
         assert server.refused("key", Authorization=f"Bearer {key}") == 6
         server.process.terminate()
-        _, errors = server.process.communicate(timeout=30)
+        errors = errors_until_end(server.process, 30)
 
     assert (server.process.returncode, errors) == (0, "")

@@ -24,7 +24,7 @@ from tests.servers.serving.websocket.running import (
     ready,
     running,
 )
-from tests.waiting import until
+from tests.waiting import errors_until_end, until
 
 
 def test_kafka_comes_later_goes_and_returns(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_kafka_comes_later_goes_and_returns(tmp_path: Path) -> None:
         server.process.send_signal(signal.SIGTERM)
         with pytest.raises(ConnectionClosedOK) as goodbye:
             client.hear_until("nothing")
-        _, errors = server.process.communicate(timeout=30)
+        errors = errors_until_end(server.process, 30)
 
     assert down["kafka"] == "down"
     assert str(kafka.port) not in down["message"]
@@ -74,7 +74,7 @@ def test_stops_when_told_to(servers: str, tmp_path: Path) -> None:
         server.process.send_signal(signal.SIGINT)
         with pytest.raises(ConnectionClosedOK):
             client.recv(ANSWER_SECONDS)
-        _, errors = server.process.communicate(timeout=30)
+        errors = errors_until_end(server.process, 30)
         silent.close()
 
     assert (server.process.returncode, errors) == (0, "")
