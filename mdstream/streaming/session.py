@@ -24,6 +24,10 @@ _SUBMIT_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"
 
 _LOGGING = Path(__file__).with_name("log4j2.properties")
 
+# What stops a query within a batch is told from a failure by a pattern over its whole trace, which recurs so deep that
+# the megabyte of a thread is not enough. Only what is used of it takes memory.
+_STACK = "-Xss16m"
+
 # What is in it says why.
 PYTHON_WORKERS = Path(__file__).with_name("python_workers")
 
@@ -51,7 +55,7 @@ def build_session(settings: SparkSettings, name: str = "mdstream", jars: Sequenc
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.memory": "2g",
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_LOGGING.as_uri()}",
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_LOGGING.as_uri()} {_STACK}",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.ansi.enabled": "true",
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),

@@ -1,4 +1,7 @@
-"""A process whose only query is within a batch when it is told to stop; see test_run_jobs."""
+"""A process whose only query is within a batch when it is told to stop; see test_run_jobs.
+
+With `within` as second argument the next batch has begun to write, and does not end, before the query is stopped.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,12 @@ class WaitingSink:
 
     folder: Path
     written: FolderSink
+    only_once: bool
 
     def write(self, batch: pa.RecordBatch) -> None:
+        if self.only_once and self.written.writes():
+            (self.folder / "writing-again").touch()
+            until((self.folder / "never").exists, 240)
         (self.folder / "writing").touch()
         until((self.folder / "may-write").exists, 240)
         self.written.write(batch)
@@ -37,17 +44,23 @@ class ObservedQuery:
 
     query: StreamingQuery
     folder: Path
+    stops_within: bool
 
     @property
     def status(self) -> dict[str, Any]:
         (self.folder / "may-write").touch()
         return self.query.status
 
+    def stop(self) -> None:
+        if self.stops_within:
+            until((self.folder / "writing-again").exists, 240)
+        self.query.stop()
+
     def __getattr__(self, name: str) -> object:
         return getattr(self.query, name)
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, *, within: bool) -> None:
     settings = Settings(
         spark=SparkSettings(
             master="local[2]", checkpoint_location=f"{folder}/checkpoints", micro_batch_trigger="0 seconds"
@@ -56,8 +69,9 @@ def main(folder: Path) -> None:
 
     def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
         numbers = spark.readStream.format("rate-micro-batch").option("rowsPerBatch", 10).load().coalesce(1)
-        running = store_stream(numbers, [WaitingSink(folder, FolderSink(folder / "written"))], settings, "numbers")
-        return [RunningQuery(cast("StreamingQuery", ObservedQuery(running.query, folder)))]
+        sink = WaitingSink(folder, FolderSink(folder / "written"), only_once=within)
+        running = store_stream(numbers, [sink], settings, "numbers")
+        return [RunningQuery(cast("StreamingQuery", ObservedQuery(running.query, folder, stops_within=within)))]
 
     spark = build_session(settings.spark, "stopping", jars=[])
     try:
@@ -68,4 +82,4 @@ def main(folder: Path) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), within="within" in sys.argv[2:])

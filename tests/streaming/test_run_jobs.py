@@ -119,10 +119,13 @@ def jobs_rows(folder: Path) -> list[object]:
     return [row for name in ("good", "bad") for row in FolderSink(folder / name).rows()]
 
 
-def test_a_process_that_is_told_to_stop_finishes_its_batch_and_ends_well(tmp_path: Path) -> None:
+@pytest.mark.parametrize("where", [(), ("within",)], ids=["between batches", "within the next batch"])
+def test_a_process_that_is_told_to_stop_finishes_its_batch_and_ends_well(
+    tmp_path: Path, where: tuple[str, ...]
+) -> None:
     # From the project's folder, where Spark's workers find the sink.
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.streaming.stopping_process", str(tmp_path)],
+        [sys.executable, "-m", "tests.streaming.stopping_process", str(tmp_path), *where],
         cwd=Path(__file__).parents[2],
         stderr=subprocess.PIPE,
         text=True,
