@@ -148,6 +148,10 @@ class SparkSettings(Section):
         1, ge=0, description="flush wait of the streaming shuffle: low for latency, higher to save CPU"
     )
     max_offsets_per_trigger: int = Field(100_000, ge=1, description="most records a micro-batch reads")
+    head_start_seconds: Seconds = Field(
+        12,
+        description="how much later than live bars the jobs named behind them begin, in one run: Java compiles first",
+    )
     restart_seconds: Seconds = Field(
         300, description="how long live bars are started again on a cluster that loses executors, before the job fails"
     )

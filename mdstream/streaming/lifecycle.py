@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import signal
 import threading
 import time
@@ -36,6 +37,10 @@ def run_jobs(jobs: Sequence[Job], spark: SparkSession, settings: Settings) -> No
 
     A real-time query that fails on a cluster is started again, see `Restarts`.
 
+    A job behind one with real-time queries begins `spark.head_start_seconds` later. All compile their code at their
+    start, and side by side on few cores live bars are the last to be fast: ten thousand ticks that were waiting for
+    them then take a minute instead of ten seconds.
+
     If `monitoring.jobs_port` is set, metrics of all queries of the session are served there meanwhile.
 
     Raises:
@@ -47,17 +52,29 @@ def run_jobs(jobs: Sequence[Job], spark: SparkSession, settings: Settings) -> No
     restarts = Restarts(settings.spark)
     with _stop_signal() as stop, measured(spark, settings) as metrics:
         try:
+            started: Sequence[RunningQuery] = ()
             for job in jobs:
+                if any(running.real_time for running in started):
+                    logger.info("the other jobs begin in %g s", settings.spark.head_start_seconds)
+                    _watch(queries, restarts, stop, settings.spark.head_start_seconds)
+                if stop.is_set():
+                    break
                 started = job(spark, settings)
                 queries.extend(started)
                 if metrics is not None:
                     metrics.note_real_time(*(running.query.name for running in started if running.real_time))
-            while not stop.wait(_POLL_SECONDS):
-                for place, running in enumerate(queries):
-                    if not running.query.isActive:
-                        queries[place] = restarts.again(running) or running
+            _watch(queries, restarts, stop)
         finally:
             _stop_all(queries, spark)
+
+
+def _watch(queries: list[RunningQuery], restarts: Restarts, stop: threading.Event, seconds: float = math.inf) -> None:
+    """Start queries again that have failed, for so many seconds or until all are to stop."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not stop.wait(_POLL_SECONDS):
+        for place, running in enumerate(queries):
+            if not running.query.isActive:
+                queries[place] = restarts.again(running) or running
 
 
 @contextmanager

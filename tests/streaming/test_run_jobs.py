@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,62 @@ def test_a_query_that_ends_by_itself_is_a_failure_too(spark: SparkSession, setti
     with pytest.raises(QueryFailedError, match=r"^query good ended: without an error$"):
         run_jobs([ends, jobs.bad], spark, settings)
     assert jobs.active() == [False, False]
+
+
+class LiveJobs(Jobs):
+    """Its good job has, as far as anyone can tell, real-time queries."""
+
+    began: float = 0.0
+
+    def good(self, spark: SparkSession, settings: Settings) -> list[RunningQuery]:
+        (running,) = super().good(spark, settings)
+        self.began = time.monotonic()
+        return [replace(running, real_time=True)]
+
+
+def with_head_start(settings: Settings, seconds: float) -> Settings:
+    return settings.model_copy(update={"spark": settings.spark.model_copy(update={"head_start_seconds": seconds})})
+
+
+def test_live_bars_have_a_head_start_and_the_others_come_one_after_the_other(
+    spark: SparkSession, settings: Settings, tmp_path: Path
+) -> None:
+    jobs, begins = LiveJobs(tmp_path), []
+
+    def later(_spark: SparkSession, _settings: Settings) -> list[RunningQuery]:
+        begins.append(time.monotonic() - jobs.began)
+        return []
+
+    def last(_spark: SparkSession, _settings: Settings) -> list[RunningQuery]:
+        begins.append(time.monotonic() - jobs.began)
+        signal.raise_signal(signal.SIGTERM)
+        return []
+
+    run_jobs([jobs.good, later, last], spark, with_head_start(settings, 3))
+    assert begins[0] >= 3
+    assert begins[1] - begins[0] < 3
+
+
+def test_told_to_stop_in_the_head_start_no_other_job_begins(
+    spark: SparkSession, settings: Settings, tmp_path: Path
+) -> None:
+    jobs = LiveJobs(tmp_path)
+
+    def live(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
+        signal.raise_signal(signal.SIGTERM)
+        return jobs.good(spark, settings)
+
+    run_jobs([live, jobs.bad], spark, with_head_start(settings, 600))
+    assert jobs.active() == [False]
+
+
+def test_live_bars_that_fail_in_their_head_start_end_the_run(
+    spark: SparkSession, settings: Settings, tmp_path: Path
+) -> None:
+    jobs = LiveJobs(tmp_path, refuse="good")
+    with pytest.raises(QueryFailedError, match=r"^query good ended: (.|\n)*no table tick_data"):
+        run_jobs([jobs.good, jobs.bad], spark, with_head_start(settings, 600))
+    assert jobs.active() == [False]
 
 
 def test_a_job_that_does_not_start_ends_those_before_it(

@@ -30,7 +30,7 @@ from mdstream.schemas import BAR, STORED_TICK
 _LOOK_SECONDS = 0.2
 _SNAPSHOT_SECONDS = 1.0
 _FIRST_BAR_SECONDS = 300.0
-_DRAIN_SECONDS = 60.0
+_DRAIN_SECONDS = 120.0
 _REST_SECONDS = 10.0
 # Ticks of the first seconds are left out of the summary's latency: the Java machine compiles meanwhile.
 _WARM_UP_SECONDS = 10.0
