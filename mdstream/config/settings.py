@@ -153,7 +153,7 @@ class SparkSettings(Section):
         description="how much later than live bars the jobs named behind them begin, in one run: Java compiles first",
     )
     restart_seconds: Seconds = Field(
-        300, description="how long live bars are started again on a cluster that loses executors, before the job fails"
+        300, description="how long live bars are started again that have lost executors or slots, before the job fails"
     )
     conf: Annotated[dict[str, str], AfterValidator(_other_settings)] = Field(
         default_factory=dict, repr=False, description="any other Spark setting"

@@ -35,7 +35,7 @@ def run_jobs(jobs: Sequence[Job], spark: SparkSession, settings: Settings) -> No
     On a signal micro-batches are finished and committed before their queries stop. A real-time query stops where it
     is: what it sent since its last checkpoint it sends again at the next start, as the same revisions.
 
-    A real-time query that fails on a cluster is started again, see `Restarts`.
+    A real-time query that fails for want of executors or slots is started again, see `Restarts`.
 
     A job behind one with real-time queries begins `spark.head_start_seconds` later. All compile their code at their
     start, and side by side on few cores live bars are the last to be fast: ten thousand ticks that were waiting for

@@ -1,8 +1,10 @@
-"""Starts real-time queries again that fail on a cluster."""
+"""Starts real-time queries again that fail for want of what comes back: executors, slots for their tasks."""
 
 from __future__ import annotations
 
 import logging
+import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +22,9 @@ _LONGEST_PAUSE_SECONDS = 15.0
 _SETTLED_SECONDS = 60.0
 """A query that has run for so long did recover: its next failure is another one."""
 
+_WANTED_SLOTS = re.compile(r"CONCURRENT_SCHEDULER_INSUFFICIENT_SLOT.*? needs (\d+) concurrent task slots", re.DOTALL)
+_LOCAL_SLOTS = re.compile(r"local\[(\d+|\*)")
+
 
 @dataclass(frozen=True)
 class _Failure:
@@ -30,7 +35,7 @@ class _Failure:
 
 
 class Restarts:
-    """Starts real-time queries of a cluster again, in the process that runs them.
+    """Starts real-time queries again, in the process that runs them.
 
     In micro-batches Spark repeats the tasks of an executor that is lost. In real-time mode all tasks of a query run at
     once and hand rows to each other, so it fails as a whole with the first task, and for as long as there are not
@@ -38,7 +43,10 @@ class Restarts:
     then it sends again, as the same revisions.
 
     It is tried again with growing pauses until `spark.restart_seconds` have passed. Any failure counts: when a machine
-    goes, those that its tasks talked to may be the first to say so. Without a cluster there is nothing to wait for.
+    goes, those that its tasks talked to may be the first to say so.
+
+    Without a cluster there is one thing to wait for: a batch of 32 tasks in the same application, of a notebook say,
+    takes all slots of `local[32]` for a moment, and a real-time batch that begins just then fails.
 
     Args:
         settings: The master, and how long is waited.
@@ -70,9 +78,28 @@ class Restarts:
         else:
             since, pause = before.since, min(2 * before.pause, _LONGEST_PAUSE_SECONDS)
         reason = f"query {running.query.name} ended: {running.reason}"
-        if self._settings.is_local or running.start_again is None:
+        if running.start_again is None or not self._may_recover(reason):
             raise QueryFailedError(reason)
         if now - since > self._settings.restart_seconds:
             raise QueryFailedError(f"{reason}\nIt was started again for {self._settings.restart_seconds} s in vain")
         logger.warning("%s; it is started again in %g s", reason, pause)
         return _Failure(running.query, since, pause, now + pause)
+
+    def _may_recover(self, reason: str) -> bool:
+        if not self._settings.is_local:
+            return True
+        wanted = _WANTED_SLOTS.search(reason)
+        return wanted is not None and int(wanted[1]) <= _slots(self._settings.master)
+
+
+def _slots(local_master: str) -> int:
+    """Return how many tasks run at once in this process.
+
+    Example:
+        >>> _slots("local[32]")
+        32
+    """
+    found = _LOCAL_SLOTS.match(local_master)
+    if found is None:
+        return 1
+    return (os.cpu_count() or 1) if found[1] == "*" else int(found[1])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
+from pyspark import InheritableThread
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
@@ -21,7 +24,7 @@ from mdstream.local.server import free_port
 from mdstream.operations.topics import TopicPlan, create_topics
 from mdstream.schemas import BAR, TICK
 from mdstream.schemas.wire import to_micros
-from mdstream.streaming import kafka, trigger_for
+from mdstream.streaming import RunningQuery, kafka, run_jobs, trigger_for
 from mdstream.transforms import to_bars
 from tests.servers.streaming.topics import Row, TestTopics, trades
 from tests.unit.transforms.frames import at, tick, ticks_frame
@@ -101,16 +104,18 @@ def test_bars_arrive_while_the_batch_is_under_way_and_bad_records_stop_nothing(
 ) -> None:
     settings = settings_of(topics, tmp_path, "5 minutes")
     ticks = [tick("A", 1, 10.0, 2.0, source="primary"), tick("B", 61, 20.0, 0.5, source="other")]
+    trades_of_a = ((0.5, 12.0, 1.0), (59.999999, 11.0, 1.0), (60, 13.0, 3.0))
+    more = ticks + [tick("A", *trade, source="primary") for trade in trades_of_a]
+    # Computed beforehand: a batch in the same session takes slots that a real-time batch wants at its begin.
+    expected, expected_of_more = (expected_bars(spark, settings, rows) for rows in (ticks, more))
     with live(spark, settings) as query:
         topics.put(0, wire(ticks[0]), b"no tick", b"\xff", wire(tick("A", 2, -1.0, source="primary")))
         topics.put(0, wire(tick("A", 1, 99.0, 2.0, source="other")))
         topics.put(1, b"", wire(ticks[1]))
-        topics.await_bars(expected_bars(spark, settings, ticks))
+        topics.await_bars(expected)
         assert {bar["window"] for bar in topics.newest().values()} == {"1min", "5min", "15min"}
-        trades_of_a = ((0.5, 12.0, 1.0), (59.999999, 11.0, 1.0), (60, 13.0, 3.0))
-        ticks += [tick("A", *trade, source="primary") for trade in trades_of_a]
-        topics.put(0, *(wire(row) for row in ticks[2:]))
-        topics.await_bars(expected_bars(spark, settings, ticks))
+        topics.put(0, *(wire(row) for row in more[2:]))
+        topics.await_bars(expected_of_more)
         if trigger_for(spark, settings.spark).real_time:
             assert query.lastProgress is None, "the batch has ended"
     first = next(bar for bar in topics.newest().values() if (bar["symbol"], bar["window"]) == ("A", "1min"))
@@ -136,6 +141,7 @@ def test_a_job_cut_off_behind_a_checkpoint_and_started_again_gives_the_same_bars
         for partition, rows in ticks.items():
             topics.put(partition, *(wire(row) for row in rows[first:last]))
 
+    expected = expected_bars(spark, settings, [row for rows in ticks.values() for row in rows])
     put(0, 100)
     with live(spark, settings) as query:
         topics.await_trades(200)
@@ -146,7 +152,7 @@ def test_a_job_cut_off_behind_a_checkpoint_and_started_again_gives_the_same_bars
     put(200, 250)
     with live(spark, settings):
         put(250, 300)
-        topics.await_bars(expected_bars(spark, settings, [row for rows in ticks.values() for row in rows]))
+        topics.await_bars(expected)
 
 
 def test_a_partition_hours_behind_loses_nothing_to_the_others(
@@ -156,6 +162,7 @@ def test_a_partition_hours_behind_loses_nothing_to_the_others(
     settings = settings_of(topics, tmp_path, "5 seconds", lateness_seconds=60)
     ahead = [tick("A", 6 * _HOUR + minute * 60.0, 10.0 + minute, source="primary") for minute in range(4)]
     behind = [tick("B", minute * 60.0, 20.0 + minute) for minute in range(4)]
+    expected = expected_bars(spark, settings, ahead + behind)
     with live(spark, settings) as query:
 
         def await_batch() -> None:
@@ -167,11 +174,65 @@ def test_a_partition_hours_behind_loses_nothing_to_the_others(
             topics.put(1, wire(behind[number]))
             topics.await_trades(2 * (number + 1))
             await_batch()
-        topics.await_bars(expected_bars(spark, settings, ahead + behind))
+        topics.await_bars(expected)
         assert trades(topics.newest().values(), "15min") == 8
         watermarks = [progress["eventTime"]["watermark"] for progress in query.recentProgress]
     # The watermark did move, with the partition that is behind: 14:30 and 60 s less.
     assert "2026-01-02T14:29:00.000Z" in watermarks
+
+
+@contextmanager
+def all_slots_taken(spark: SparkSession) -> Iterator[None]:
+    """Let a batch have every slot of the session, and more tasks to come."""
+    context, group, outcome = spark.sparkContext, uuid.uuid4().hex, []
+    sleeping = spark.range(0, 100, 1, 100).selectExpr("reflect('java.lang.Thread', 'sleep', 240000L)")
+
+    def run() -> None:
+        context.setJobGroup(group, "sleeping", interruptOnCancel=True)
+        with pytest.raises(Exception, match=group) as cancelled:
+            sleeping.collect()
+        outcome.append(cancelled)
+
+    batch = InheritableThread(run)
+    batch.start()
+    try:
+        yield
+    finally:
+        context.cancelJobGroup(group)
+        batch.join(_SECONDS)
+    assert outcome
+
+
+def test_live_bars_that_find_no_slot_begin_again_when_there_are_some(
+    spark: SparkSession, topics: TestTopics, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    if not trigger_for(spark, SparkSettings()).real_time:
+        pytest.skip("only real-time mode wants all its slots at once")
+    settings = settings_of(topics, tmp_path, "5 seconds")
+    ticks = [tick("A", minute * 60.0, 10.0 + minute, source="primary") for minute in range(2)]
+    expected = expected_bars(spark, settings, ticks)
+
+    def watch() -> None:
+        try:
+            topics.put(0, wire(ticks[0]))
+            topics.await_trades(1)
+            with all_slots_taken(spark):
+                until(lambda: "INSUFFICIENT_SLOT" in caplog.text and "it is started again" in caplog.text, _SECONDS)
+            topics.put(0, wire(ticks[1]))
+            topics.await_bars(expected)
+        finally:
+            signal.raise_signal(signal.SIGTERM)
+
+    with ThreadPoolExecutor(1) as pool:
+        watched = []
+
+        def watching(_spark: SparkSession, _settings: Settings) -> list[RunningQuery]:
+            watched.append(pool.submit(watch))
+            return []
+
+        run_jobs([watching, live_bars.start], spark, settings)
+    spark.sparkContext.setLogLevel("WARN")  # as before it was stopped
+    watched[0].result()
 
 
 def test_a_missing_topic_is_named(spark: SparkSession, topics: TestTopics, tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
-"""Queries that are started again on a cluster, by a clock of the test's own."""
+"""Queries that are started again, by a clock of the test's own."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import pytest
@@ -15,13 +18,23 @@ from mdstream.streaming.running import RunningQuery
 CLUSTER = SparkSettings(master="spark://master:7077", checkpoint_location="hdfs:///checkpoints", restart_seconds=20)
 
 
+LOST = "executor lost"
+# As Spark 4.3 says it.
+NO_SLOTS = (
+    "[CONCURRENT_SCHEDULER_INSUFFICIENT_SLOT] Cannot run the pipelined stage group: it needs 4 concurrent task slots "
+    "to run all its stages together, but only 0 are currently free."
+)
+
+
+@dataclass(frozen=True)
 class Ended:
     """Spark's handle of a query that has failed."""
 
-    name = "live"
+    why: str
+    name: str = "live"
 
     def exception(self) -> Exception:
-        return RuntimeError("executor lost\n=== Streaming Query ===\nthe plan")
+        return RuntimeError(f"{self.why}\n=== Streaming Query ===\nthe plan")
 
 
 class Clock:
@@ -31,8 +44,8 @@ class Clock:
         return self.now
 
 
-def start() -> RunningQuery:
-    return RunningQuery(cast("StreamingQuery", Ended()), real_time=True, start_again=start)
+def start(why: str = LOST) -> RunningQuery:
+    return RunningQuery(cast("StreamingQuery", Ended(why)), real_time=True, start_again=partial(start, why))
 
 
 def starts(restarts: Restarts, clock: Clock, running: RunningQuery, seconds: int) -> list[float]:
@@ -71,10 +84,22 @@ def test_a_query_that_has_recovered_begins_anew() -> None:
     ("settings", "running"),
     [
         (SparkSettings(), start()),
-        (CLUSTER, RunningQuery(cast("StreamingQuery", Ended()))),
+        (CLUSTER, RunningQuery(cast("StreamingQuery", Ended(LOST)))),
+        (SparkSettings(master="local[3]"), start(NO_SLOTS)),
+        (SparkSettings(master="local"), start(NO_SLOTS)),
     ],
-    ids=["on one machine", "in micro-batches"],
+    ids=["on one machine", "in micro-batches", "fewer slots than wanted", "one slot"],
 )
 def test_what_is_not_started_again_fails_at_once(settings: SparkSettings, running: RunningQuery) -> None:
-    with pytest.raises(QueryFailedError, match=r"^query live ended: executor lost$"):
+    with pytest.raises(QueryFailedError, match=rf"^{re.escape(f'query live ended: {running.reason}')}$"):
         Restarts(settings).again(running)
+
+
+@pytest.mark.parametrize("master", ["local[4]", "local[4,2]", "local[32]"])
+def test_slots_that_others_have_for_a_moment_are_waited_for_on_one_machine(master: str) -> None:
+    clock = Clock()
+    settings = SparkSettings(master=master, restart_seconds=20)
+    restarts = Restarts(settings, clock)
+    assert starts(restarts, clock, start(NO_SLOTS), 20) == [1, 4, 9, 18]
+    with pytest.raises(QueryFailedError, match=r"It was started again for 20 s in vain"):
+        starts(restarts, clock, start(NO_SLOTS), 30)
