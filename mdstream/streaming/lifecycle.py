@@ -99,7 +99,7 @@ def _stop_all(queries: Sequence[RunningQuery], spark: SparkSession) -> None:
     for running in sorted(queries, key=lambda running: running.real_time):
         if not running.real_time:
             _await_batch(running.query, deadline)
-        # Both report whatever of a batch is cut off as a failure, although nothing is lost.
+        # Spark and py4j report whatever of a batch is cut off as a failure, although nothing is lost.
         spark.sparkContext.setLogLevel("OFF")
         logging.getLogger("py4j").setLevel(logging.CRITICAL)
         running.query.stop()
