@@ -27,9 +27,9 @@ def until(condition: Callable[[], object], seconds: float = 60) -> None:
 def errors_until_end(process: subprocess.Popen[str], seconds: float = 60) -> str:
     """Return what else a process says on standard error, once it has ended.
 
-    For a process whose first lines have been read: `communicate` misses what was read along with them.
+    For a process whose first lines have been read: `communicate` misses what was read along with them. What it says
+    meanwhile has to fit into a pipe.
     """
     assert process.stderr is not None
-    said = process.stderr.read()
     process.wait(seconds)
-    return said
+    return process.stderr.read()

@@ -38,8 +38,8 @@ def run_jobs(jobs: Sequence[Job], spark: SparkSession, settings: Settings) -> No
     A real-time query that fails for want of executors or slots is started again, see `Restarts`.
 
     A job behind one with real-time queries begins `spark.head_start_seconds` later. All compile their code at their
-    start, and side by side on few cores live bars are the last to be fast: ten thousand ticks that were waiting for
-    them then take a minute instead of ten seconds.
+    start, and side by side on few cores live bars are the last to be fast: what waited for them then takes a minute
+    instead of twenty seconds.
 
     If `monitoring.jobs_port` is set, metrics of all queries of the session are served there meanwhile.
 

@@ -17,7 +17,7 @@ import pandas as pd
 import psutil
 import pytest
 import sqlalchemy as sa
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 
 from mdstream.config import Settings
 from mdstream.config.database_url import database_url
@@ -27,6 +27,7 @@ from mdstream.schemas import BAR, TICK
 from mdstream.schemas.wire import encode
 from mdstream.sinks.postgres import create_schema
 from tests.servers.cluster.spark_cluster import LocalSparkCluster
+from tests.servers.feeds.consuming import record_count, settings_of
 from tests.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -118,9 +119,8 @@ class Stage:
             "MDSTREAM_SPARK__CONF": json.dumps(conf),
         }
         self.engine = sa.create_engine(database_url(servers.postgres.settings), poolclass=sa.NullPool)
-        broker = {"bootstrap.servers": servers.kafka.bootstrap_servers}
-        self._producer = Producer(broker)
-        self._consumer = Consumer({**broker, "group.id": "the test"})
+        self._kafka = settings_of(servers.kafka)
+        self._producer = Producer({"bootstrap.servers": self._kafka.bootstrap_servers})
         subprocess.run([*_MDSTREAM, "topics", "create"], env=self._environment, check=True, timeout=120)
         create_schema(servers.postgres.settings, Settings().table_records)
 
@@ -134,9 +134,6 @@ class Stage:
             if jobs.poll() is None:
                 jobs.kill()
             jobs.wait(60)
-
-    def close(self) -> None:
-        self._consumer.close()
 
     def put(self, rows: Sequence[Row]) -> None:
         for row in rows:
@@ -159,17 +156,12 @@ class Stage:
         """Send a tick and wait for its bar, from a batch of live bars that has only just begun."""
         ended = self._ended_batches()
         until(lambda: self._ended_batches() > ended, _SECONDS)
-        sent = self._sent_bars()
+        sent = record_count(self._kafka, str(BAR.topic))
         self.put([row])
-        until(lambda: self._sent_bars() > sent, _SECONDS)
+        until(lambda: record_count(self._kafka, str(BAR.topic)) > sent, _SECONDS)
 
     def _ended_batches(self) -> int:
-        return max((int(file.name) for file in self._checkpoints.glob("live_bars*/commits/[0-9]*")), default=-1)
-
-    def _sent_bars(self) -> int:
-        topic = str(BAR.topic)
-        partitions = self._consumer.list_topics(topic, timeout=60).topics[topic].partitions
-        return sum(self._consumer.get_watermark_offsets(TopicPartition(topic, each))[1] for each in partitions)
+        return len(list(self._checkpoints.glob("live_bars*/commits/[0-9]*")))
 
     def ask(self, query: str) -> int:
         with self.engine.connect() as connection:
@@ -182,9 +174,7 @@ class Stage:
 @pytest.fixture
 def stage() -> Iterator[Stage]:
     with LocalServers() as servers:
-        made = Stage(servers)
-        yield made
-        made.close()
+        yield Stage(servers)
 
 
 def test_a_worker_killed_in_the_middle_changes_no_result(stage: Stage) -> None:
