@@ -7,27 +7,30 @@ import shutil
 
 from mdstream.config import SparkSettings
 from mdstream.local import find_java
-from mdstream.local.jars import fetch_jars, spark_home
+from mdstream.local.engine import live_jars
+from mdstream.local.jars import spark_home
 
 _LIBRARY = re.compile(r"(.+?)-\d")
 """What a jar's name says before its version."""
 
 
 def add_connectors() -> list[str]:
-    """Copy what the default `spark.packages` need and Spark does not have; return the names of these jars.
+    """Copy the live engine, and what the default `spark.packages` need and Spark does not have; return the names of these jars.
 
     What Spark has stays alone: of two versions of a library on a class path luck decides.
     """
     folder = spark_home() / "jars"
     there = {_library(jar.name) for jar in folder.glob("*.jar")}
     added = []
-    for jar in fetch_jars(SparkSettings().packages, find_java()):
+    *connectors, engine = live_jars(SparkSettings().packages, find_java())
+    for jar in connectors:
         # Ivy puts the group before the name.
         name = jar.name.partition("_")[2]
         if _library(name) not in there:
             shutil.copy(jar, folder / name)
             added.append(name)
-    return added
+    shutil.copy(engine, folder)
+    return [*added, engine.name]
 
 
 def _library(jar: str) -> str:

@@ -24,7 +24,7 @@ from mdstream.config import (
     TimescaleSettings,
 )
 from mdstream.local import LocalKafka, LocalPostgres, LocalRedis, server, use_java
-from mdstream.local.jars import fetch_jars
+from mdstream.local.engine import live_jars
 from tests.servers.influxd import LocalInfluxDB, influxd, reason_without
 
 if TYPE_CHECKING:
@@ -123,6 +123,6 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     )
     if importlib.util.find_spec("delta") is not None:
         settings = with_delta(Settings(spark=settings, stores=StoreSettings(lake=LakeSettings(enabled=True))))
-    session = build_session(settings, "mdstream tests", fetch_jars(settings.packages, use_java()))
+    session = build_session(settings, "mdstream tests", live_jars(settings.packages, use_java()))
     yield session
     session.stop()

@@ -16,6 +16,9 @@ from mdstream.errors import InvalidInputError, did_you_mean
 if TYPE_CHECKING:
     from mdstream.streaming import Job
 
+LIVE_JOB = "live_bars"
+"""The job that needs the live engine's Java."""
+
 LAKE_JOB = "archive"
 """The job whose session writes Delta tables."""
 
@@ -44,12 +47,15 @@ def run(
 
     # Imported here so that `mdstream --help` stays quick.
     from mdstream.local import use_java
+    from mdstream.local.engine import live_jars
     from mdstream.local.jars import fetch_jars
     from mdstream.streaming import build_session, run_jobs, with_delta
 
     session = with_delta(settings) if LAKE_JOB in jobs else settings.spark
     java = use_java()
-    jars = fetch_jars(session.packages, java) if session.packages else None
+    jars = None
+    if session.packages:
+        jars = (live_jars if LIVE_JOB in jobs else fetch_jars)(session.packages, java)
     spark = build_session(session, " ".join(jobs), jars)
     try:
         run_jobs(starts, spark, settings)

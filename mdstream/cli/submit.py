@@ -69,12 +69,12 @@ def _environment(settings: SparkSettings, *, package: bool) -> dict[str, str]:
     # Imported here so that `mdstream --help` stays quick.
     from mdstream.cluster import driver_python_path, packaged
     from mdstream.local import use_java
-    from mdstream.local.jars import fetch_jars
+    from mdstream.local.engine import live_jars
 
     java = use_java()
     conf: dict[str, str] = json.loads(os.environ.get(_CONF, "{}"))
     if settings.packages:
-        jars = (settings.conf.get(_JARS), *map(str, fetch_jars(settings.packages, java)))
+        jars = (settings.conf.get(_JARS), *map(str, live_jars(settings.packages, java)))
         conf[_JARS] = ",".join(filter(None, jars))
     found_by = {}
     if package and not settings.is_local:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_serializer, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -144,8 +144,18 @@ class SparkSettings(Section):
     shuffle_partitions: int = Field(2, ge=1)
     real_time_trigger: str = Field("5 minutes", description="length of a real-time batch, between checkpoints")
     micro_batch_trigger: str = Field("1 second", description="interval of the micro-batch queries")
+    live_partitions: int = Field(
+        1, ge=1, description="tasks that build live bars: with 1 there is no shuffle; kept by the checkpoint"
+    )
+    live_wait_ms: int = Field(
+        2, ge=0, description="how long live bars wait to send more at once, and half of it to fetch: 0 to 10"
+    )
+    live_fetch_bytes: int = Field(8_192, ge=1, description="a fetch of live bars that has so many bytes waits no more")
+    live_compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = Field(
+        "none", description="of live bars, which are sent in batches too small to gain by it"
+    )
     network_buffer_max_wait_ms: int = Field(
-        1, ge=0, description="flush wait of the streaming shuffle: low for latency, higher to save CPU"
+        1, ge=0, description="flush wait of the streaming shuffle, where live_partitions is above 1"
     )
     max_offsets_per_trigger: int = Field(100_000, ge=1, description="most records a micro-batch reads")
     head_start_seconds: Seconds = Field(

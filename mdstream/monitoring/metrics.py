@@ -111,10 +111,10 @@ WATERMARK = GaugeMetric(
 )
 TICKS_LATE = CounterMetric(
     "ticks_late_total",
-    "Rows that came behind the watermark and are in no bar: a tick counts once for each window, and ticks that Spark "
-    "had added up before count once",
+    "Ticks that came later behind their symbol's newest than ticks.allowed_lateness_seconds, and are in no bar until "
+    "mdstream rebuild; in real-time mode as of the last batch",
     _QUERY,
-    "rows",
+    "ticks",
 )
 STATE_ROWS = GaugeMetric(
     "stream_state_rows",

@@ -8,10 +8,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from enum import StrEnum
 
-SYMBOL_PATTERN = r"[A-Za-z0-9][A-Za-z0-9.:/_^=-]{0,31}"
+MAX_SYMBOL_CHARACTERS = 32
+"""Longest symbol."""
+
+SYMBOL_PATTERN = rf"[A-Za-z0-9][A-Za-z0-9.:/_^=-]{{0,{MAX_SYMBOL_CHARACTERS - 1}}}"
 """A symbol of any venue we know, e.g. `BRK.B`, `X:BTC-USD`, `EUR/USD`."""
 
-TEXT_PATTERN = r"[^\x00-\x1F\x7F]{0,128}"
+MAX_TEXT_CHARACTERS = 128
+"""Longest optional text."""
+
+TEXT_PATTERN = rf"[^\x00-\x1F\x7F]{{0,{MAX_TEXT_CHARACTERS}}}"
 """An optional text (source, exchange, trade_id, each condition): databases refuse control characters."""
 
 MAX_CONDITIONS = 64

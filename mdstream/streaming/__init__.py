@@ -5,8 +5,9 @@ from mdstream.streaming.conditions import load_conditions
 from mdstream.streaming.dead_letters import AcceptedOrDeadLetter
 from mdstream.streaming.foreach_batch import store_results, store_stream, write_batch
 from mdstream.streaming.indicators import BUCKETS, analyse_stream
-from mdstream.streaming.kafka import read_partitions, read_topic, write_topic
+from mdstream.streaming.kafka import read_topic
 from mdstream.streaming.lifecycle import Job, run_jobs
+from mdstream.streaming.live_engine import BarRecords, start_live_bars, to_bar_records
 from mdstream.streaming.predictions import Predictions
 from mdstream.streaming.rules import check_rules
 from mdstream.streaming.running import RunningQuery
@@ -16,6 +17,7 @@ from mdstream.streaming.triggers import Trigger, trigger_for
 __all__ = [
     "BUCKETS",
     "AcceptedOrDeadLetter",
+    "BarRecords",
     "Job",
     "Predictions",
     "RunningQuery",
@@ -26,13 +28,13 @@ __all__ = [
     "build_session",
     "check_rules",
     "load_conditions",
-    "read_partitions",
     "read_topic",
     "run_jobs",
+    "start_live_bars",
     "store_results",
     "store_stream",
+    "to_bar_records",
     "trigger_for",
     "with_delta",
     "write_batch",
-    "write_topic",
 ]

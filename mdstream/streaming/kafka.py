@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable, Mapping
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
-from pyspark.sql.types import TimestampType
 
 from mdstream.config import Settings
 from mdstream.config.kafka_login import client_login, spark_login
@@ -16,6 +14,9 @@ from mdstream.errors import QueryFailedError
 from mdstream.schemas import Record
 from mdstream.streaming.running import RunningQuery
 from mdstream.streaming.triggers import Trigger
+
+RECORD_COLUMNS = ("value", "topic", "partition", "offset", "timestamp")
+"""What is taken of Spark's Kafka source."""
 
 _ANSWER_SECONDS = 30
 
@@ -25,15 +26,18 @@ _MICRO_BATCH_FETCH_MS = "10"
 
 
 def read_topic(
-    spark: SparkSession, settings: Settings, record: Record, max_offsets_per_trigger: int | None = None
+    spark: SparkSession,
+    settings: Settings,
+    record: Record,
+    max_offsets_per_trigger: int | None = None,
 ) -> DataFrame:
-    """Stream the topic of `record` from its beginning, or from where the query's checkpoint left off.
+    """Stream the topic of `record` in micro-batches, from its beginning or from where the checkpoint left off.
 
     Records that Kafka dropped before they were read stop the query: nothing is lost in silence.
 
     Args:
         spark: The session.
-        settings: Broker, and the most records of a micro-batch, which real-time mode does not know.
+        settings: Broker, and the most records of a micro-batch.
         record: The record whose topic is read.
         max_offsets_per_trigger: Another limit of a micro-batch.
 
@@ -41,47 +45,29 @@ def read_topic(
         Columns value (binary), topic, partition, offset and timestamp.
     """
     limit = str(max_offsets_per_trigger or settings.spark.max_offsets_per_trigger)
-    source = {"subscribe": topic_of(record), "maxOffsetsPerTrigger": limit, _LONGEST_FETCH: _MICRO_BATCH_FETCH_MS}
-    return _load(spark, settings, source)
+    options = {"maxOffsetsPerTrigger": limit, _LONGEST_FETCH: _MICRO_BATCH_FETCH_MS}
+    return load_topic(spark, settings, record, "kafka", options).select(*RECORD_COLUMNS)
 
 
-def read_partitions(spark: SparkSession, settings: Settings, record: Record) -> list[DataFrame]:
-    """Stream each partition of the topic of `record` on its own, as `read_topic` does the whole.
+def load_topic(
+    spark: SparkSession, settings: Settings, record: Record, source: str, options: Mapping[str, object]
+) -> DataFrame:
+    """Stream the topic of `record` by a source that has the options of Spark's own; see `read_topic`."""
+    reader = spark.readStream.format(source).options(**spark_login(settings.kafka))
+    return (
+        reader.option("subscribe", topic_of(record))
+        .option("startingOffsets", "earliest")
+        .options(**{name: str(value) for name, value in options.items()})
+        .load()
+    )
 
-    Spark takes the newest event time of a stream for its watermark: a partition that is behind the others, after an
-    outage or in a replay, would lose its records as late. Streams that each have a watermark of their own are held
-    to the oldest of them when they are united. A partition without any record holds it for good, so that the state
-    of what is there stays.
 
-    Args:
-        spark: The session.
-        settings: Broker.
-        record: The record whose topic is read.
-
-    Returns:
-        One frame a partition, with columns value (binary), topic, partition, offset and timestamp.
+def require_topic(settings: Settings, topic: str) -> None:
+    """See that a topic is there: Spark would wait for it without a word.
 
     Raises:
         QueryFailedError: The topic does not exist, or the broker does not answer.
     """
-    topic = topic_of(record)
-    return [
-        _load(spark, settings, {"assign": json.dumps({topic: [partition]})})
-        for partition in range(_partition_count(settings, topic))
-    ]
-
-
-def _load(spark: SparkSession, settings: Settings, source: dict[str, str]) -> DataFrame:
-    reader = (
-        spark.readStream.format("kafka")
-        .options(**spark_login(settings.kafka))
-        .option("startingOffsets", "earliest")
-        .options(**source)
-    )
-    return reader.load().select("value", "topic", "partition", "offset", "timestamp")
-
-
-def _partition_count(settings: Settings, topic: str) -> int:
     client = AdminClient(client_login(settings.kafka))
     try:
         found = client.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic]
@@ -89,41 +75,42 @@ def _partition_count(settings: Settings, topic: str) -> int:
         raise QueryFailedError(f"Kafka at {settings.kafka.bootstrap_servers} does not answer: {exc}") from exc
     if found.error is not None:
         raise QueryFailedError(f"topic {topic} cannot be read: {found.error}; 'mdstream topics create' makes it")
-    return len(found.partitions)
 
 
-def write_topic(frame: DataFrame, settings: Settings, record: Record, trigger: Trigger, name: str) -> RunningQuery:
-    """Start a query that sends each updated row to the topic of `record` as JSON, keyed by symbol.
+def write_records(
+    records: DataFrame,
+    settings: Settings,
+    record: Record,
+    trigger: Trigger,
+    name: str,
+    late_ticks: Callable[[], int] | None = None,
+) -> RunningQuery:
+    """Start a query that sends records to the topic of `record` as they come.
 
     Args:
-        frame: A stream with the columns of `record`.
+        records: A stream with columns key and value, both binary.
         settings: Broker, producer and checkpoint location.
-        record: The record that the rows are.
-        trigger: When rows are sent.
+        record: The record that the values are.
+        trigger: When records are sent.
         name: Name of the query; its checkpoint is a folder of that name.
+        late_ticks: Returns how many ticks the query has left out as late.
     """
     kafka = settings.kafka
-    fields = [
-        F.unix_micros(field.name).alias(field.name) if isinstance(field.dataType, TimestampType) else field.name
-        for field in frame.schema.fields
-    ]
-    messages = frame.select(
-        F.col("symbol").cast("binary").alias("key"), F.to_json(F.struct(*fields)).cast("binary").alias("value")
-    )
     writer = (
-        messages.writeStream.queryName(name)
+        records.writeStream.queryName(name)
         .outputMode("update")
         .format("kafka")
         .options(**spark_login(kafka))
-        .option("kafka.compression.type", kafka.compression)
-        .option("kafka.linger.ms", str(int(kafka.linger_ms)))
+        .option("kafka.compression.type", settings.spark.live_compression)
+        .option("kafka.linger.ms", str(settings.spark.live_wait_ms))
         .option("kafka.batch.size", str(kafka.batch_size))
         .option("topic", topic_of(record))
         .option("checkpointLocation", checkpoint_of(settings, name))
     )
 
     def start() -> RunningQuery:
-        return RunningQuery(trigger.apply(writer).start(), trigger.real_time, start if trigger.real_time else None)
+        again = start if trigger.real_time else None
+        return RunningQuery(trigger.apply(writer).start(), trigger.real_time, again, late_ticks)
 
     return start()
 

@@ -62,7 +62,8 @@ def run_jobs(jobs: Sequence[Job], spark: SparkSession, settings: Settings) -> No
                 started = job(spark, settings)
                 queries.extend(started)
                 if metrics is not None:
-                    metrics.note_real_time(*(running.query.name for running in started if running.real_time))
+                    for running in started:
+                        metrics.note(running)
             _watch(queries, restarts, stop)
         finally:
             _stop_all(queries, spark)

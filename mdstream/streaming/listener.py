@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -24,6 +24,7 @@ from pyspark.sql.streaming.listener import (
 
 from mdstream.config import Settings
 from mdstream.monitoring import metrics, serve_metrics
+from mdstream.streaming.running import RunningQuery
 
 _COUNTS_STATE_ROWS = "spark.sql.streaming.stateStore.rocksdb.trackTotalNumberOfRows"
 _NO_WATERMARK = "1970-01-01T00:00:00.000Z"
@@ -47,6 +48,8 @@ class QueryMetrics(StreamingQueryListener):
         self._counts_state_rows = counts_state_rows
         self._names: dict[str, str] = {}
         self._real_time: set[str] = set()
+        self._late_ticks: dict[str, Callable[[], int]] = {}
+        self._late_known: dict[str, int] = {}
         self._running = metrics.QUERY_RUNNING.register(registry)
         self._last_progress = metrics.QUERY_LAST_PROGRESS.register(registry)
         self._rows = metrics.ROWS_READ.register(registry)
@@ -61,9 +64,13 @@ class QueryMetrics(StreamingQueryListener):
         self._lag = metrics.CONSUMER_LAG.register(registry)
         self._rate = metrics.MESSAGES_PER_SECOND.register(registry)
 
-    def note_real_time(self, *queries: str) -> None:
-        """Take note that the queries of these names run in real-time mode."""
-        self._real_time.update(queries)
+    def note(self, running: RunningQuery) -> None:
+        """Take note of what a job knows of a query that it has started."""
+        name = running.query.name
+        if running.real_time:
+            self._real_time.add(name)
+        if running.late_ticks is not None:
+            self._late_ticks[name] = running.late_ticks
 
     def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802 Spark's name
         """Take note of a query."""
@@ -103,7 +110,12 @@ class QueryMetrics(StreamingQueryListener):
             self._watermark.labels(query).set(datetime.fromisoformat(watermark).timestamp())
 
     def _take_state(self, query: str, operators: list[StateOperatorProgress]) -> None:
-        self._late.labels(query).inc(sum(operator.numRowsDroppedByWatermark for operator in operators))
+        late = sum(operator.numRowsDroppedByWatermark for operator in operators)
+        if query in self._late_ticks:
+            known = self._late_ticks[query]()
+            late += known - self._late_known.get(query, 0)
+            self._late_known[query] = known
+        self._late.labels(query).inc(late)
         rows, used = Counter[str](), Counter[str]()
         for operator in operators:
             rows[operator.operatorName] += operator.numRowsTotal

@@ -17,11 +17,13 @@ class RunningQuery:
         query: Spark's handle of it.
         real_time: Its batches are minutes long, so stopping does not wait for their end.
         start_again: Starts it anew from its checkpoint; None if Spark repeats by itself what failed.
+        late_ticks: Returns how many ticks it has left out as late, where Spark itself does not know.
     """
 
     query: StreamingQuery
     real_time: bool = False
     start_again: Callable[[], RunningQuery] | None = None
+    late_ticks: Callable[[], int] | None = None
 
     @property
     def reason(self) -> str:

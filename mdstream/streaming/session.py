@@ -67,6 +67,8 @@ def build_session(settings: SparkSettings, name: str = "mdstream", jars: Sequenc
         "spark.python.authenticate.socketTimeout": "2m",
         # Counting rows costs a read before each write.
         "spark.sql.streaming.stateStore.rocksdb.trackTotalNumberOfRows": "false",
+        # Live bars read by one task say so with an operator, CoalesceExec, that is not on Spark's list.
+        "spark.sql.streaming.realTimeMode.allowlistCheck": "false",
         "spark.shuffle.streaming.networkBufferMaxWaitTimeMs": str(settings.network_buffer_max_wait_ms),
         **connectors,
         **_on_this_machine(settings),

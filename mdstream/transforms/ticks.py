@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from pyspark.sql import Column, DataFrame
@@ -26,20 +27,24 @@ from mdstream.schemas.wire import to_micros
 from mdstream.transforms.dead_letters import KAFKA_ENVELOPE, REJECT_REASON, envelope
 
 _UNREADABLE = "unreadable"
-_WIRE = wire_schema(TICK).add(_UNREADABLE, StringType())
+TICK_JSON = wire_schema(TICK).add(_UNREADABLE, StringType())
+"""What a tick's JSON is read as: its fields, and the record itself where it could not be read."""
+
 _JSON_OPTIONS = {"columnNameOfCorruptRecord": _UNREADABLE, "allowSingleQuotes": "false"}
 _SHOWN_CHARACTERS = 80
 _REPLACEMENT = "\ufffd"
 """What from_json makes of bytes that are not UTF-8."""
 
 
-def to_ticks(records: DataFrame, max_future_skew_seconds: int) -> DataFrame:
+def to_ticks(records: DataFrame, max_future_skew_seconds: int, plain_tick: Column | None = None) -> DataFrame:
     """Keep the Kafka records that are usable ticks.
 
     Args:
         records: Columns value (binary), topic, partition, offset and timestamp of Spark's Kafka source.
         max_future_skew_seconds: A tick further ahead of its ingest time is refused, because one bad clock would move
             the watermark and close every window.
+        plain_tick: A struct like `TICK_JSON` where the source itself has read a record that is plainly well formed and
+            within all limits but those of time; null where it has not.
 
     Returns:
         Columns of STORED_TICK. A record without ingest_time takes the broker's time of it.
@@ -47,24 +52,29 @@ def to_ticks(records: DataFrame, max_future_skew_seconds: int) -> DataFrame:
     Example:
         >>> ticks = records.transform(to_ticks, 300)  # doctest: +SKIP
     """
-    parsed = with_reject_reason(records, max_future_skew_seconds)
+    parsed = with_reject_reason(records, max_future_skew_seconds, plain_tick)
     return parsed.where(F.col(REJECT_REASON).isNull()).select(*STORED_TICK.schema.names)
 
 
-def with_reject_reason(records: DataFrame, max_future_skew_seconds: int) -> DataFrame:
+def with_reject_reason(
+    records: DataFrame, max_future_skew_seconds: int, plain_tick: Column | None = None
+) -> DataFrame:
     """Parse Kafka records into ticks and say of each why it cannot be used, if so.
 
     Args:
         records: Columns value (binary), topic, partition, offset and timestamp of Spark's Kafka source.
         max_future_skew_seconds: A tick further ahead of its ingest time is refused.
+        plain_tick: See `to_ticks`.
 
     Returns:
         Columns of STORED_TICK and of the envelope, and `reject_reason`: null for a usable tick.
     """
     text = F.col("value").cast("string")
     readable = F.when(F.octet_length("value") <= MAX_PAYLOAD_BYTES, text)
+    plain = F.lit(None).cast(TICK_JSON) if plain_tick is None else plain_tick
     parsed = records.select(
-        F.from_json(readable, _WIRE, _JSON_OPTIONS).alias("tick"),
+        F.coalesce(plain, F.from_json(readable, TICK_JSON, _JSON_OPTIONS)).alias("tick"),
+        plain.isNotNull().alias("is_plain"),
         *envelope(),
         F.col("partition").alias("kafka_partition"),
         F.col("offset").alias("kafka_offset"),
@@ -74,8 +84,11 @@ def with_reject_reason(records: DataFrame, max_future_skew_seconds: int) -> Data
         "kafka_partition",
         "kafka_offset",
         *KAFKA_ENVELOPE,
+        "is_plain",
         F.col("tick").isNull().alias("is_not_an_object"),
-        (F.col(f"tick.{_UNREADABLE}").isNotNull() | _goes_on_behind_the_object()).alias("is_unreadable"),
+        F.when(F.col("is_plain"), F.lit(False))
+        .otherwise(F.col(f"tick.{_UNREADABLE}").isNotNull() | _goes_on_behind_the_object())
+        .alias("is_unreadable"),
     )
     return fields.select(
         *STORED_TICK.schema.names,
@@ -94,31 +107,46 @@ def _tick_column(name: str) -> Column:
 
 def _reject_reason(max_future_skew_seconds: int) -> Column:
     """Return the first reason against a tick; whatever needs the payload again is only computed for refused ones."""
-    price, size, event_time, ingest_time = map(F.col, ("price", "size", "event_time", "ingest_time"))
+    times = _reasons_of_time(max_future_skew_seconds)
+    of_any_other = _first([*_reasons_of_values(), *times, (_has_malformed_text(), _why_text())])
+    return F.when(F.col("is_plain"), _first(times)).otherwise(of_any_other)
+
+
+def _first(reasons: Sequence[tuple[Column, Column | str]]) -> Column:
+    verdict = F.when(*reasons[0])
+    for condition, reason in reasons[1:]:
+        verdict = verdict.when(condition, reason)
+    return verdict
+
+
+def _reasons_of_values() -> list[tuple[Column, Column | str]]:
+    price, size = F.col("price"), F.col("size")
+    return [
+        (F.col("is_not_an_object") | F.col("is_unreadable"), _why_unreadable()),
+        (F.col("symbol").isNull(), Reason.MISSING.of("symbol")),
+        (~matches(F.col("symbol"), SYMBOL_PATTERN), _found(Reason.MALFORMED.of("symbol"), "symbol")),
+        (price.isNull(), Reason.MISSING.of("price")),
+        (_is_not_finite(price), _found(Reason.NOT_FINITE.of("price"), "price")),
+        (price <= 0, _found(Reason.NOT_POSITIVE.of("price"), "price")),
+        (price > MAX_PRICE, _found(Reason.PRICE_TOO_HIGH.of(), "price")),
+        (size.isNull(), Reason.MISSING.of("size")),
+        (_is_not_finite(size), _found(Reason.NOT_FINITE.of("size"), "size")),
+        (size <= 0, _found(Reason.NOT_POSITIVE.of("size"), "size")),
+        (size > MAX_SIZE, _found(Reason.SIZE_TOO_HIGH.of(), "size")),
+        (price * size > MAX_NOTIONAL, Reason.NOTIONAL_TOO_HIGH.of()),
+        (F.col("event_time").isNull(), Reason.MISSING.of("event_time")),
+    ]
+
+
+def _reasons_of_time(max_future_skew_seconds: int) -> list[tuple[Column, Column | str]]:
+    event_time, ingest_time = F.col("event_time"), F.col("ingest_time")
     skew = F.expr(f"INTERVAL {max_future_skew_seconds} SECONDS")
-    return (
-        F.when(F.col("is_not_an_object") | F.col("is_unreadable"), _why_unreadable())
-        .when(F.col("symbol").isNull(), Reason.MISSING.of("symbol"))
-        .when(~matches(F.col("symbol"), SYMBOL_PATTERN), _found(Reason.MALFORMED.of("symbol"), "symbol"))
-        .when(price.isNull(), Reason.MISSING.of("price"))
-        .when(_is_not_finite(price), _found(Reason.NOT_FINITE.of("price"), "price"))
-        .when(price <= 0, _found(Reason.NOT_POSITIVE.of("price"), "price"))
-        .when(price > MAX_PRICE, _found(Reason.PRICE_TOO_HIGH.of(), "price"))
-        .when(size.isNull(), Reason.MISSING.of("size"))
-        .when(_is_not_finite(size), _found(Reason.NOT_FINITE.of("size"), "size"))
-        .when(size <= 0, _found(Reason.NOT_POSITIVE.of("size"), "size"))
-        .when(size > MAX_SIZE, _found(Reason.SIZE_TOO_HIGH.of(), "size"))
-        .when(price * size > MAX_NOTIONAL, F.lit(Reason.NOTIONAL_TOO_HIGH.of()))
-        .when(event_time.isNull(), Reason.MISSING.of("event_time"))
-        .when(event_time < _timestamp(MIN_EVENT_TIME), _found_time(Reason.EVENT_TIME_TOO_EARLY.of(), "event_time"))
-        .when(ingest_time < _timestamp(MIN_EVENT_TIME), _found_time(Reason.INGEST_TIME_TOO_EARLY.of(), "ingest_time"))
-        .when(
-            ingest_time > F.col("received_time") + skew,
-            _found_time(Reason.INGEST_TIME_AHEAD.of(), "ingest_time"),
-        )
-        .when(event_time > ingest_time + skew, _found_time(Reason.EVENT_TIME_AHEAD.of(), "event_time"))
-        .when(_has_malformed_text(), _why_text())
-    )
+    return [
+        (event_time < _timestamp(MIN_EVENT_TIME), _found_time(Reason.EVENT_TIME_TOO_EARLY.of(), "event_time")),
+        (ingest_time < _timestamp(MIN_EVENT_TIME), _found_time(Reason.INGEST_TIME_TOO_EARLY.of(), "ingest_time")),
+        (ingest_time > F.col("received_time") + skew, _found_time(Reason.INGEST_TIME_AHEAD.of(), "ingest_time")),
+        (event_time > ingest_time + skew, _found_time(Reason.EVENT_TIME_AHEAD.of(), "event_time")),
+    ]
 
 
 def _timestamp(time: datetime) -> Column:

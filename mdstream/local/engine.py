@@ -1,0 +1,72 @@
+"""Compiles the live engine's Java, once for each user, content and Spark."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import subprocess
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import mdstream.streaming
+from mdstream.errors import ServerError
+from mdstream.local.cache import cached
+from mdstream.local.jars import fetch_jars, spark_home
+from mdstream.local.java import WITHOUT_TRACES, Java
+
+logger = logging.getLogger(__name__)
+
+COMPILER_PACKAGE = "org.eclipse.jdt:ecj:3.41.0"
+"""Maven coordinate of a Java compiler that needs no JDK, only what Spark runs on."""
+
+_SOURCES = Path(mdstream.streaming.__file__).parent / "java"
+_COMPILE_SECONDS = 300
+_OPTIONS = ("-17", "-encoding", "UTF-8", "-proc:none", "-g", "-nowarn")
+
+
+def live_jars(packages: Sequence[str], java: Java) -> list[Path]:
+    """Return the jars that live bars need: those of the connectors, and the engine compiled for them.
+
+    Args:
+        packages: Maven coordinates of the connectors, Kafka's among them.
+        java: What compiles.
+
+    Raises:
+        ServerError: A package cannot be fetched, the cache cannot be written, or the engine does not compile.
+    """
+    connectors = fetch_jars(packages, java)
+    return [*connectors, engine_jar(connectors, java)]
+
+
+def engine_jar(connectors: Sequence[Path], java: Java) -> Path:
+    """Return the jar of the live engine, from the cache or compiled now.
+
+    Args:
+        connectors: Jars beside Spark's own that the engine calls, of Kafka's connector.
+        java: What compiles.
+
+    Raises:
+        ServerError: The compiler cannot be fetched, the cache cannot be written, or the engine does not compile.
+    """
+    sources = sorted(_SOURCES.rglob("*.java"))
+    libraries = [*sorted((spark_home() / "jars").glob("*.jar")), *connectors]
+    digest = hashlib.sha256("\n".join((COMPILER_PACKAGE, *(jar.name for jar in libraries))).encode())
+    for source in sources:
+        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    folder = cached(f"engine-{digest.hexdigest()[:16]}", lambda folder: _compile(folder, sources, libraries, java))
+    return folder / "mdstream-engine.jar"
+
+
+def _compile(folder: Path, sources: Sequence[Path], libraries: Sequence[Path], java: Java) -> None:
+    (compiler,) = fetch_jars([COMPILER_PACKAGE], java)
+    logger.info("compiling the live engine; this happens once")
+    classes = folder / "classes"
+    command: list[str | Path] = [java.executable, WITHOUT_TRACES, "-jar", compiler, *_OPTIONS]
+    command += ["-classpath", ":".join(map(str, libraries)), "-d", classes, *sources]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_COMPILE_SECONDS, check=False)
+    if done.returncode:
+        raise ServerError(f"the live engine does not compile against this Spark:\n{done.stdout}{done.stderr}")
+    with zipfile.ZipFile(folder / "mdstream-engine.jar", "w", zipfile.ZIP_DEFLATED) as jar:
+        for file in sorted(classes.rglob("*.class")):
+            jar.write(file, file.relative_to(classes))

@@ -1,0 +1,194 @@
+"""The live engine: ticks to the bars of all windows, by one Java operator keyed by symbol.
+
+Java, because real-time mode runs no Python, and because Spark's own aggregation holds a market's symbols neither in
+memory nor without a row for each window of each tick. `to_bars` says in Columns what the operator builds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from mdstream.config import Settings
+from mdstream.errors import MissingDependencyError
+from mdstream.schemas import BAR, TICK, BarWindow
+from mdstream.schemas.conditions import CANCEL
+from mdstream.schemas.limits import (
+    MAX_CONDITIONS,
+    MAX_NOTIONAL,
+    MAX_PAYLOAD_BYTES,
+    MAX_PRICE,
+    MAX_SIZE,
+    MAX_SYMBOL_CHARACTERS,
+    MAX_TEXT_CHARACTERS,
+)
+from mdstream.streaming.kafka import (
+    RECORD_COLUMNS,
+    load_topic,
+    read_topic,
+    require_topic,
+    topic_of,
+    write_records,
+)
+from mdstream.streaming.running import RunningQuery
+from mdstream.streaming.triggers import Trigger
+from mdstream.transforms import ConditionTable, from_primary_source, to_ticks
+from mdstream.transforms.eligibility import is_eligible
+from mdstream.transforms.ticks import TICK_JSON
+
+_SOURCE = "mdstream.engine.KafkaSource"
+_PARTITIONS = "spark.sql.shuffle.partitions"
+
+TICK_LIMITS = {
+    "limits.price": MAX_PRICE,
+    "limits.size": MAX_SIZE,
+    "limits.notional": MAX_NOTIONAL,
+    "limits.payload_bytes": MAX_PAYLOAD_BYTES,
+    "limits.symbol_characters": MAX_SYMBOL_CHARACTERS,
+    "limits.text_characters": MAX_TEXT_CHARACTERS,
+    "limits.conditions": MAX_CONDITIONS,
+}
+"""Limits of ticks by the names of the source's options."""
+
+# What the operator's Tick calls its flags.
+_MAY = {"open_close": 1, "high_low": 2, "volume": 4}
+_IS_TRADE = 8
+
+
+@dataclass(frozen=True)
+class BarRecords:
+    """Revisions of bars as records of `aggregated_data`.
+
+    Attributes:
+        frame: Columns key and value.
+        late_ticks: Returns how many ticks came later than allowed, as of the last batch.
+    """
+
+    frame: DataFrame
+    late_ticks: Callable[[], int]
+
+
+def start_live_bars(
+    spark: SparkSession, settings: Settings, conditions: ConditionTable, trigger: Trigger
+) -> RunningQuery:
+    """Start the query from `tick_data` to `aggregated_data`.
+
+    Its checkpoint is named after the windows: with others it begins again at the topic's first tick, because bars of a
+    new window must have all its ticks.
+
+    Args:
+        spark: A session that has the engine's jar (see `mdstream.local.engine`).
+        settings: Broker, windows, lateness, primary sources, tasks.
+        conditions: Which trades may shape a bar.
+        trigger: Real-time mode, or micro-batches.
+
+    Raises:
+        QueryFailedError: The topic does not exist, or the broker does not answer.
+        MissingDependencyError: The session lacks the engine's jar.
+    """
+    rules = settings.ticks
+    ticks = read_ticks(spark, settings, trigger).transform(from_primary_source, rules.primary_sources)
+    bars = to_bar_records(ticks, settings.windows, conditions, rules.allowed_lateness_seconds)
+    name = f"live_bars_{'_'.join(window.name for window in settings.windows)}"
+    with _shuffle_partitions(spark, settings.spark.live_partitions):
+        return write_records(bars.frame, settings, BAR, trigger, name, bars.late_ticks)
+
+
+def read_ticks(spark: SparkSession, settings: Settings, trigger: Trigger) -> DataFrame:
+    """Stream the usable ticks of `tick_data`.
+
+    In real-time mode as few tasks read as there are to build bars, each some partitions of the topic, by a source of
+    ours: Spark's own has a task a partition, and each takes a slot and polls the broker. With one task there is no
+    shuffle either.
+    """
+    skew = settings.ticks.max_future_skew_seconds
+    require_topic(settings, topic_of(TICK))
+    if not trigger.real_time:
+        return read_topic(spark, settings, TICK).transform(to_ticks, skew)
+    engine_of(spark)
+    tasks, live = settings.spark.live_partitions, settings.spark
+    fetches = {"kafka.fetch.min.bytes": live.live_fetch_bytes, "kafka.fetch.max.wait.ms": (live.live_wait_ms + 1) // 2}
+    options = {"readers": tasks, "ticks": TICK_JSON.json(), **TICK_LIMITS, **fetches}
+    records = load_topic(spark, settings, TICK, _SOURCE, options).select(*RECORD_COLUMNS, "tick")
+    if tasks == 1:
+        # Spark then knows that all ticks of a symbol are in one task.
+        records = records.coalesce(1)
+    return records.transform(to_ticks, skew, F.col("tick"))
+
+
+def to_bar_records(
+    ticks: DataFrame, windows: Sequence[BarWindow], conditions: ConditionTable, lateness_seconds: int
+) -> BarRecords:
+    """Build the bars of all windows, whatever their lengths, as the engine does, in a stream or in batch.
+
+    Args:
+        ticks: Columns of STORED_TICK, of usable ticks. `ingest_time` is there.
+        windows: Windows, in the order in which their revisions are written.
+        conditions: Which trades may shape a bar; those in the state were judged when they came.
+        lateness_seconds: How far behind the newest event time of its own symbol a tick still revises its bar.
+
+    Raises:
+        MissingDependencyError: The session lacks the engine's jar.
+    """
+    spark = ticks.sparkSession
+    engine = engine_of(spark)
+    jvm: Any = spark._jvm  # noqa: SLF001 - there is no public way to call a stateful processor in Java
+    lengths = jvm.java.util.LinkedHashMap()
+    for window in windows:
+        lengths.put(window.name, window.seconds)
+    late = spark.sparkContext._jsc.sc().longAccumulator("ticks_late")  # noqa: SLF001
+    columns = ticks.select(
+        "symbol",
+        F.unix_micros("event_time").alias("eventTime"),
+        F.unix_micros("ingest_time").alias("ingestTime"),
+        "price",
+        "size",
+        F.coalesce("sequence", "kafka_offset").alias("sequence"),
+        F.col("kafka_partition").alias("partition"),
+        F.col("kafka_offset").alias("offset"),
+        _may(conditions).alias("may"),
+    )
+    frame = engine.LiveBars.apply(columns._jdf, lengths, lateness_seconds, late)  # noqa: SLF001
+    return BarRecords(DataFrame(frame, spark), lambda: int(late.value()))
+
+
+def _may(conditions: ConditionTable) -> Column:
+    """Return what a trade's conditions allow, as the sum of flags that the operator takes."""
+    codes = F.col("conditions")
+    is_trade = ~F.coalesce(F.array_contains(codes, CANCEL), F.lit(False))
+    flags = F.when(is_trade, _IS_TRADE).otherwise(0)
+    for purpose, flag in _MAY.items():
+        flags += F.when(is_eligible(codes, conditions, purpose), flag).otherwise(0)
+    return flags
+
+
+def engine_of(spark: SparkSession) -> Any:  # noqa: ANN401 - a package of the JVM
+    """Return the engine's Java package.
+
+    Raises:
+        MissingDependencyError: The session lacks its jar.
+    """
+    jvm: Any = spark._jvm  # noqa: SLF001
+    package = jvm.mdstream.engine
+    if not callable(package.LiveBars):
+        raise MissingDependencyError(
+            "this Spark session lacks the live engine's jar: start the job by 'mdstream run' or 'mdstream submit', "
+            "or hand build_session the jars of mdstream.local.engine.live_jars()"
+        )
+    return package
+
+
+@contextmanager
+def _shuffle_partitions(spark: SparkSession, count: int) -> Iterator[None]:
+    """Let a query that is started meanwhile have its own number of tasks; it keeps a copy of the settings."""
+    before = spark.conf.get(_PARTITIONS)
+    spark.conf.set(_PARTITIONS, str(count))
+    try:
+        yield
+    finally:
+        spark.conf.set(_PARTITIONS, str(before))
