@@ -15,7 +15,7 @@ _LIBRARY = re.compile(r"(.+?)-\d")
 
 
 def add_connectors() -> list[str]:
-    """Copy the live engine, and what the default `spark.packages` need and Spark does not have; return the names of these jars.
+    """Copy the live engine, and what the default `spark.packages` need and Spark does not have; return their names.
 
     What Spark has stays alone: of two versions of a library on a class path luck decides.
     """

@@ -186,6 +186,11 @@ class SparkSettings(Section):
         return self.master.startswith("local")
 
     @property
+    def live_slots(self) -> int:
+        """How many tasks live bars hold for good: one, or as many that read as build bars."""
+        return 1 if self.live_partitions == 1 else 2 * self.live_partitions
+
+    @property
     def secret_conf(self) -> dict[str, str]:
         """The part of `conf` that is secret by its names, which are those that Spark takes for secret itself."""
         return {name: value for name, value in self.conf.items() if _SECRET_SPARK_SETTING.search(name)}

@@ -15,7 +15,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from mdstream.config import Settings
-from mdstream.errors import MissingDependencyError
+from mdstream.errors import InvalidInputError, MissingDependencyError
 from mdstream.schemas import BAR, TICK, BarWindow
 from mdstream.schemas.conditions import CANCEL
 from mdstream.schemas.limits import (
@@ -38,6 +38,7 @@ from mdstream.streaming.kafka import (
 from mdstream.streaming.running import RunningQuery
 from mdstream.streaming.triggers import Trigger
 from mdstream.transforms import ConditionTable, from_primary_source, to_ticks
+from mdstream.transforms.bars import MAX_WINDOW_SECONDS
 from mdstream.transforms.eligibility import is_eligible
 from mdstream.transforms.ticks import TICK_JSON
 
@@ -78,8 +79,8 @@ def start_live_bars(
 ) -> RunningQuery:
     """Start the query from `tick_data` to `aggregated_data`.
 
-    Its checkpoint is named after the windows: with others it begins again at the topic's first tick, because bars of a
-    new window must have all its ticks.
+    Its checkpoint is named after the windows' lengths: with others it begins again at the topic's first tick, because
+    bars of a new window must have all its ticks.
 
     Args:
         spark: A session that has the engine's jar (see `mdstream.local.engine`).
@@ -93,8 +94,9 @@ def start_live_bars(
     """
     rules = settings.ticks
     ticks = read_ticks(spark, settings, trigger).transform(from_primary_source, rules.primary_sources)
-    bars = to_bar_records(ticks, settings.windows, conditions, rules.allowed_lateness_seconds)
-    name = f"live_bars_{'_'.join(window.name for window in settings.windows)}"
+    windows = sorted(settings.windows, key=lambda window: window.seconds)
+    bars = to_bar_records(ticks, windows, conditions, rules.allowed_lateness_seconds)
+    name = f"live_bars_{'_'.join(str(window.seconds) for window in windows)}"
     with _shuffle_partitions(spark, settings.spark.live_partitions):
         return write_records(bars.frame, settings, BAR, trigger, name, bars.late_ticks)
 
@@ -133,8 +135,10 @@ def to_bar_records(
         lateness_seconds: How far behind the newest event time of its own symbol a tick still revises its bar.
 
     Raises:
+        InvalidInputError: Two windows are equally long, or one is too long.
         MissingDependencyError: The session lacks the engine's jar.
     """
+    _check(windows)
     spark = ticks.sparkSession
     engine = engine_of(spark)
     jvm: Any = spark._jvm  # noqa: SLF001 - there is no public way to call a stateful processor in Java
@@ -155,6 +159,14 @@ def to_bar_records(
     )
     frame = engine.LiveBars.apply(columns._jdf, lengths, lateness_seconds, late)  # noqa: SLF001
     return BarRecords(DataFrame(frame, spark), lambda: int(late.value()))
+
+
+def _check(windows: Sequence[BarWindow]) -> None:
+    if len({window.seconds for window in windows}) < len(windows):
+        raise InvalidInputError(f"two of the windows {', '.join(window.name for window in windows)} are equally long")
+    for window in windows:
+        if window.seconds > MAX_WINDOW_SECONDS:
+            raise InvalidInputError(f"window {window.name} is longer than {MAX_WINDOW_SECONDS // 86_400} days")
 
 
 def _may(conditions: ConditionTable) -> Column:

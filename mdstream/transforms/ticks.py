@@ -56,9 +56,7 @@ def to_ticks(records: DataFrame, max_future_skew_seconds: int, plain_tick: Colum
     return parsed.where(F.col(REJECT_REASON).isNull()).select(*STORED_TICK.schema.names)
 
 
-def with_reject_reason(
-    records: DataFrame, max_future_skew_seconds: int, plain_tick: Column | None = None
-) -> DataFrame:
+def with_reject_reason(records: DataFrame, max_future_skew_seconds: int, plain_tick: Column | None = None) -> DataFrame:
     """Parse Kafka records into ticks and say of each why it cannot be used, if so.
 
     Args:

@@ -18,11 +18,10 @@ from mdstream.local.server import HOST
 from mdstream.operations.doctor import check_kafka
 from mdstream.operations.latency import open_consumer
 from mdstream.operations.topics import TopicPlan, create_topics, describe_topics
-from mdstream.schemas import BAR, TICK, BarWindow
+from mdstream.schemas import BAR, TICK
 from mdstream.sinks import KafkaSink
-from mdstream.streaming import read_topic, write_topic
-from mdstream.streaming.triggers import Trigger
-from mdstream.transforms import to_bars, to_ticks
+from mdstream.streaming import live_engine, start_live_bars, trigger_for
+from mdstream.transforms import ConditionTable
 from tests.servers.security.broker import PASSWORD, USER, SecureKafka
 
 if TYPE_CHECKING:
@@ -64,7 +63,12 @@ def by_certificate(broker: SecureKafka, certificates: Path) -> KafkaSettings:
 
 @pytest.mark.parametrize("login", [by_password, by_certificate])
 def test_ticks_become_bars(
-    login: type, broker: SecureKafka, certificates: Path, spark: SparkSession, tmp_path: Path
+    login: type,
+    broker: SecureKafka,
+    certificates: Path,
+    spark: SparkSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     kafka = login(broker, certificates)
     ticks, bars = (replace(record, topic=f"{record.topic}-{login.__name__}") for record in (TICK, BAR))
@@ -75,10 +79,9 @@ def test_ticks_become_bars(
     assert [topic.records for topic in describe_topics(kafka, [str(ticks.topic)])] == [1]
 
     settings = Settings(kafka=kafka, spark=SparkSettings(checkpoint_location=str(tmp_path)))
-    frame = read_topic(spark, settings, ticks).transform(to_ticks, 300).withWatermark("event_time", "1 day")
-    query = write_topic(
-        frame.transform(to_bars, [BarWindow.parse("1min")]), settings, bars, Trigger(False, "0 seconds"), "secure"
-    ).query
+    monkeypatch.setattr(live_engine, "TICK", ticks)
+    monkeypatch.setattr(live_engine, "BAR", bars)
+    query = start_live_bars(spark, settings, ConditionTable(), trigger_for(spark, settings.spark)).query
     consumer = open_consumer(kafka)
     try:
         consumer.assign([TopicPartition(str(bars.topic), 0, 0)])

@@ -24,7 +24,8 @@ from mdstream.local.server import free_port
 from mdstream.operations.topics import TopicPlan, create_topics
 from mdstream.schemas import BAR, TICK
 from mdstream.schemas.wire import to_micros
-from mdstream.streaming import RunningQuery, kafka, run_jobs, trigger_for
+from mdstream.streaming import RunningQuery, kafka, live_engine, run_jobs, trigger_for
+from mdstream.streaming.kafka import topic_of
 from mdstream.transforms import to_bars
 from tests.servers.streaming.topics import Row, TestTopics, trades
 from tests.unit.transforms.frames import at, tick, ticks_frame
@@ -43,8 +44,8 @@ def topics(kafka_server: LocalKafka, monkeypatch: pytest.MonkeyPatch) -> Iterato
     suffix = uuid.uuid4().hex[:8]
     topics = TestTopics(settings, f"tick_data-{suffix}", f"aggregated_data-{suffix}")
     create_topics(settings, [TopicPlan(name, 2, 1) for name in (topics.ticks, topics.bars)])
-    monkeypatch.setattr(live_bars, "TICK", replace(TICK, topic=topics.ticks))
-    monkeypatch.setattr(live_bars, "BAR", replace(BAR, topic=topics.bars))
+    monkeypatch.setattr(live_engine, "TICK", replace(TICK, topic=topics.ticks))
+    monkeypatch.setattr(live_engine, "BAR", replace(BAR, topic=topics.bars))
     yield topics
     topics.close()
 
@@ -155,13 +156,13 @@ def test_a_job_cut_off_behind_a_checkpoint_and_started_again_gives_the_same_bars
         topics.await_bars(expected)
 
 
-def test_a_partition_hours_behind_loses_nothing_to_the_others(
+def test_symbols_that_are_hours_behind_lose_nothing_to_others_of_their_partition(
     spark: SparkSession, topics: TestTopics, tmp_path: Path
 ) -> None:
-    # An hour would be late by far: it is the partitions' own watermarks that keep it.
     settings = settings_of(topics, tmp_path, "5 seconds", lateness_seconds=60)
     ahead = [tick("A", 6 * _HOUR + minute * 60.0, 10.0 + minute, source="primary") for minute in range(4)]
     behind = [tick("B", minute * 60.0, 20.0 + minute) for minute in range(4)]
+    too_late = tick("A", 6 * _HOUR + 119.999, 9.0, source="primary")
     expected = expected_bars(spark, settings, ahead + behind)
     with live(spark, settings) as query:
 
@@ -170,15 +171,13 @@ def test_a_partition_hours_behind_loses_nothing_to_the_others(
             until(lambda: query.lastProgress is not None and query.lastProgress["batchId"] != done, _SECONDS)
 
         for number in range(4):
-            topics.put(0, wire(ahead[number]))
-            topics.put(1, wire(behind[number]))
+            topics.put(0, wire(ahead[number]), wire(behind[number]))
             topics.await_trades(2 * (number + 1))
             await_batch()
-        topics.await_bars(expected)
-        assert trades(topics.newest().values(), "15min") == 8
-        watermarks = [progress["eventTime"]["watermark"] for progress in query.recentProgress]
-    # The watermark did move, with the partition that is behind: 14:30 and 60 s less.
-    assert "2026-01-02T14:29:00.000Z" in watermarks
+        topics.put(0, wire(too_late), wire(tick("B", 3 * 60.0, 23.0)))
+        topics.await_trades(9)
+        topics.await_bars(expected_bars(spark, settings, [*ahead, *behind, tick("B", 3 * 60.0, 23.0)]))
+    assert trades(expected.values(), "15min") == 8
 
 
 @contextmanager
@@ -235,12 +234,12 @@ def test_live_bars_that_find_no_slot_begin_again_when_there_are_some(
     watched[0].result()
 
 
-def test_a_missing_topic_is_named(spark: SparkSession, topics: TestTopics, tmp_path: Path) -> None:
+def test_a_missing_topic_is_named(topics: TestTopics, tmp_path: Path) -> None:
     missing = replace(TICK, topic=f"{topics.ticks}-missing")
     with pytest.raises(
         QueryFailedError, match=rf"topic {missing.topic} cannot be read: .*; 'mdstream topics create' makes it"
     ):
-        kafka.read_partitions(spark, settings_of(topics, tmp_path, "5 seconds"), missing)
+        kafka.require_topic(settings_of(topics, tmp_path, "5 seconds"), topic_of(missing))
 
 
 def test_a_broker_that_does_not_answer_is_named(

@@ -17,7 +17,6 @@ from mdstream.cli.app import app
 from mdstream.cli.run import _job
 from mdstream.config import Settings, load_settings
 from mdstream.local.jars import KAFKA_SERVER_PACKAGE
-from mdstream.schemas import nest_windows
 from tests.unit.docker.compose import ROOT, compose, ours, published, services, variables
 
 DEFAULTS = Settings.model_construct()
@@ -96,7 +95,7 @@ def test_workers_have_the_slots_that_the_jobs_hold_at_once(monkeypatch: pytest.M
     each = settings.kafka.partitions + settings.spark.shuffle_partitions
 
     # For good those of real-time mode, at times those of three micro-batch queries.
-    real_time = len(nest_windows(settings.windows)) * each
+    real_time = settings.spark.live_slots
     assert worker["deploy"]["replicas"] * cores >= real_time + 3 * each
 
     assert settings.spark.master == worker["command"].split()[-1]

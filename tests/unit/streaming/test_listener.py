@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from pyspark.sql.streaming.listener import (
     StreamingQueryProgress,
 )
 
+from mdstream.streaming import RunningQuery
 from mdstream.streaming.listener import QueryMetrics
 
 _RUN = uuid.UUID("b306d2a7-2966-4f01-b648-bbc30d3fde47")
@@ -49,6 +52,10 @@ def _source(partition: int, end: int, latest: int, rows: int) -> dict[str, Any]:
         "processedRowsPerSecond": 0.0,
         "metrics": {},
     }
+
+
+def named(name: str) -> Any:  # noqa: ANN401 - what is taken of a query
+    return SimpleNamespace(name=name)
 
 
 def progress(name: str, **changed: object) -> QueryProgressEvent:
@@ -109,7 +116,7 @@ def test_a_batch_as_metrics(registry: CollectorRegistry) -> None:
 
 def test_of_a_real_time_query_no_lag_is_told(registry: CollectorRegistry) -> None:
     metrics = QueryMetrics(registry, counts_state_rows=False)
-    metrics.note_real_time("live_bars")
+    metrics.note(RunningQuery(named("live_bars"), real_time=True))
     metrics.onQueryProgress(progress("live_bars", sources=[_source(0, 1, 221, 1), _source(1, 1, 858, 1)]))
 
     value, query = registry.get_sample_value, {"query": "live_bars"}
@@ -117,6 +124,16 @@ def test_of_a_real_time_query_no_lag_is_told(registry: CollectorRegistry) -> Non
     assert value("messages_per_second", query | {"topic": "tick_data"}) is None
     assert value("stream_source_offset", query | {"topic": "tick_data", "partition": "1"}) == 1
     assert value("stream_state_rows", query | {"operator": "StatefulStreamlineAggregate"}) is None, "0 would be untrue"
+
+
+def test_late_ticks_of_the_engine_are_counted_as_they_come(registry: CollectorRegistry) -> None:
+    metrics, counts = QueryMetrics(registry, counts_state_rows=False), iter([2, 2, 5])
+    metrics.note(RunningQuery(named("live_bars"), late_ticks=lambda: next(counts)))
+    seen = []
+    for _ in range(3):
+        metrics.onQueryProgress(progress("live_bars", sources=[]))
+        seen.append(registry.get_sample_value("ticks_late_total", {"query": "live_bars"}))
+    assert [after - before for before, after in pairwise(seen)] == [0, 3]  # type: ignore[operator]
 
 
 def test_before_the_first_data(registry: CollectorRegistry) -> None:

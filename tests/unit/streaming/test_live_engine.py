@@ -26,7 +26,11 @@ from tests.unit.transforms.examples import examples_of
 from tests.unit.transforms.frames import Row, at, tick, ticks_frame
 
 TABLE = ConditionTable(
-    {"late": Eligibility(open_close=False, high_low=False), "odd": Eligibility(volume=False), "no": Eligibility(*[False] * 3)}
+    {
+        "late": Eligibility(open_close=False, high_low=False),
+        "odd": Eligibility(volume=False),
+        "no": Eligibility(*[False] * 3),
+    }
 )
 # Two of them divide no other.
 WINDOWS = [BarWindow("1min", 60), BarWindow("5min", 300), BarWindow("7min", 420), BarWindow("90s", 90)]
@@ -239,5 +243,3 @@ def test_a_session_without_the_engine_says_what_to_do() -> None:
     stranger: Any = SimpleNamespace(_jvm=SimpleNamespace(mdstream=SimpleNamespace(engine=SimpleNamespace(LiveBars=1))))
     with pytest.raises(MissingDependencyError, match="lacks the live engine's jar: start the job by 'mdstream run'"):
         engine_of(stranger)
-
-

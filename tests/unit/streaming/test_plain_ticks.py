@@ -1,4 +1,4 @@
-"""What the live engine reads of a tick by itself is what Spark's columns read; what it cannot read it leaves to them."""
+"""What the live engine reads of a tick by itself is what the columns read; what it cannot read it leaves to them."""
 
 from __future__ import annotations
 
@@ -82,8 +82,15 @@ def _assert_equal(spark: SparkSession, reader: PlainReader, values: list[bytes |
 
 def test_ticks_as_our_feeds_write_them_are_read(spark: SparkSession, reader: PlainReader) -> None:
     full = {
-        **{"symbol": "BRK.B", "price": 421.07, "size": 100, "event_time": RECEIVED_MICROS, "source": "massive"},
-        **{"ingest_time": RECEIVED_MICROS, "exchange": "Q", "trade_id": "71675640083", "sequence": 1_234_567},
+        "symbol": "BRK.B",
+        "price": 421.07,
+        "size": 100,
+        "event_time": RECEIVED_MICROS,
+        "source": "massive",
+        "ingest_time": RECEIVED_MICROS,
+        "exchange": "Q",
+        "trade_id": "71675640083",
+        "sequence": 1_234_567,
         "conditions": ["12", "37"],
     }
     values: list[bytes | None] = [orjson.dumps(full), json.dumps(full).encode(), orjson.dumps(GOOD)]
