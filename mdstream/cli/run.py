@@ -48,14 +48,14 @@ def run(
     # Imported here so that `mdstream --help` stays quick.
     from mdstream.local import use_java
     from mdstream.local.engine import live_jars
-    from mdstream.local.jars import fetch_jars
+    from mdstream.local.jars import fetch_connectors
     from mdstream.streaming import build_session, run_jobs, with_delta
 
     session = with_delta(settings) if LAKE_JOB in jobs else settings.spark
     java = use_java()
     jars = None
     if session.packages:
-        jars = (live_jars if LIVE_JOB in jobs else fetch_jars)(session.packages, java)
+        jars = (live_jars if LIVE_JOB in jobs else fetch_connectors)(session.packages, java)
     spark = build_session(session, " ".join(jobs), jars)
     try:
         run_jobs(starts, spark, settings)

@@ -12,7 +12,7 @@ from pathlib import Path
 import mdstream.streaming
 from mdstream.errors import ServerError
 from mdstream.local.cache import cached
-from mdstream.local.jars import fetch_jars, spark_home
+from mdstream.local.jars import fetch_connectors, fetch_jars, spark_home
 from mdstream.local.java import WITHOUT_TRACES, Java
 
 logger = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ def live_jars(packages: Sequence[str], java: Java) -> list[Path]:
     Raises:
         ServerError: A package cannot be fetched, the cache cannot be written, or the engine does not compile.
     """
-    connectors = fetch_jars(packages, java)
+    connectors = fetch_connectors(packages, java)
     return [*connectors, engine_jar(connectors, java)]
 
 

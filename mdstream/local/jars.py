@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 KAFKA_SERVER_PACKAGE = "org.apache.kafka:kafka_2.13:4.2.0"
 """Maven coordinate of the Kafka server."""
 
+_LIBRARY = re.compile(r"(.+?)-\d")
+"""What a jar's name says before its version."""
+
 _FETCH_SECONDS = 900
 _REASON = re.compile(r"Server access error|SSLHandshake|UnknownHost|not found|unresolved dependency|proxy server")
 
@@ -53,6 +56,30 @@ def fetch_jars(packages: Sequence[str], java: Java) -> list[Path]:
     """
     folder = cached(_cache_name(packages), lambda folder: _resolve(",".join(packages), folder, java))
     return sorted(folder.glob("*.jar"))
+
+
+def fetch_connectors(packages: Sequence[str], java: Java) -> list[Path]:
+    """Return of the jars of Maven packages those that Spark does not have itself; see `fetch_jars`.
+
+    Of two versions of a library on a class path luck decides, and what is not there need not be copied at each start.
+    """
+    there = {_library(jar.name) for jar in (spark_home() / "jars").glob("*.jar")}
+    return [jar for jar in fetch_jars(packages, java) if _library(name_of(jar)) not in there]
+
+
+def name_of(jar: Path) -> str:
+    """Return the name of a fetched jar without its group, which Ivy puts in front.
+
+    Example:
+        >>> name_of(Path("org.apache.kafka_kafka-clients-3.9.2.jar"))
+        'kafka-clients-3.9.2.jar'
+    """
+    return jar.name.partition("_")[2]
+
+
+def _library(jar: str) -> str:
+    found = _LIBRARY.match(jar)
+    return found[1] if found else jar
 
 
 def are_cached(packages: Sequence[str]) -> bool:
