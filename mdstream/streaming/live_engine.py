@@ -37,10 +37,10 @@ from mdstream.streaming.kafka import (
 )
 from mdstream.streaming.running import RunningQuery
 from mdstream.streaming.triggers import Trigger
-from mdstream.transforms import ConditionTable, from_primary_source, to_ticks
+from mdstream.transforms import ConditionTable, from_primary_source
 from mdstream.transforms.bars import MAX_WINDOW_SECONDS
 from mdstream.transforms.eligibility import is_eligible
-from mdstream.transforms.ticks import TICK_JSON
+from mdstream.transforms.ticks import IS_USABLE, TICK_JSON, with_usability
 
 _SOURCE = "mdstream.engine.KafkaSource"
 _PARTITIONS = "spark.sql.shuffle.partitions"
@@ -95,14 +95,14 @@ def start_live_bars(
     rules = settings.ticks
     ticks = read_ticks(spark, settings, trigger).transform(from_primary_source, rules.primary_sources)
     windows = sorted(settings.windows, key=lambda window: window.seconds)
-    bars = to_bar_records(ticks, windows, conditions, rules.allowed_lateness_seconds)
+    bars = to_bar_records(ticks, windows, conditions, rules.allowed_lateness_seconds, F.col(IS_USABLE))
     name = f"live_bars_{'_'.join(str(window.seconds) for window in windows)}"
     with _shuffle_partitions(spark, settings.spark.live_partitions):
         return write_records(bars.frame, settings, BAR, trigger, name, bars.late_ticks)
 
 
 def read_ticks(spark: SparkSession, settings: Settings, trigger: Trigger) -> DataFrame:
-    """Stream the usable ticks of `tick_data`.
+    """Stream the records of `tick_data` as ticks, with a column that says whether they are usable.
 
     In real-time mode as few tasks read as there are to build bars, each some partitions of the topic, by a source of
     ours: Spark's own has a task a partition, and each takes a slot and polls the broker. With one task there is no
@@ -111,7 +111,7 @@ def read_ticks(spark: SparkSession, settings: Settings, trigger: Trigger) -> Dat
     skew = settings.ticks.max_future_skew_seconds
     require_topic(settings, topic_of(TICK))
     if not trigger.real_time:
-        return read_topic(spark, settings, TICK).transform(to_ticks, skew)
+        return read_topic(spark, settings, TICK).transform(with_usability, skew)
     engine_of(spark)
     tasks, live = settings.spark.live_partitions, settings.spark
     fetches = {"kafka.fetch.min.bytes": live.live_fetch_bytes, "kafka.fetch.max.wait.ms": (live.live_wait_ms + 1) // 2}
@@ -120,19 +120,24 @@ def read_ticks(spark: SparkSession, settings: Settings, trigger: Trigger) -> Dat
     if tasks == 1:
         # Spark then knows that all ticks of a symbol are in one task.
         records = records.coalesce(1)
-    return records.transform(to_ticks, skew, F.col("tick"))
+    return records.transform(with_usability, skew, F.col("tick"))
 
 
 def to_bar_records(
-    ticks: DataFrame, windows: Sequence[BarWindow], conditions: ConditionTable, lateness_seconds: int
+    ticks: DataFrame,
+    windows: Sequence[BarWindow],
+    conditions: ConditionTable,
+    lateness_seconds: int,
+    is_usable: Column | None = None,
 ) -> BarRecords:
     """Build the bars of all windows, whatever their lengths, as the engine does, in a stream or in batch.
 
     Args:
-        ticks: Columns of STORED_TICK, of usable ticks. `ingest_time` is there.
+        ticks: Columns of STORED_TICK. Usable ticks have an `ingest_time`.
         windows: Windows, in the order in which their revisions are written.
         conditions: Which trades may shape a bar; those in the state were judged when they came.
         lateness_seconds: How far behind the newest event time of its own symbol a tick still revises its bar.
+        is_usable: Which ticks are taken; without it, all.
 
     Raises:
         InvalidInputError: Two windows are equally long, or one is too long.
@@ -147,15 +152,9 @@ def to_bar_records(
         lengths.put(window.name, window.seconds)
     late = spark.sparkContext._jsc.sc().longAccumulator("ticks_late")  # noqa: SLF001
     columns = ticks.select(
-        "symbol",
-        F.unix_micros("event_time").alias("eventTime"),
-        F.unix_micros("ingest_time").alias("ingestTime"),
-        "price",
-        "size",
-        F.coalesce("sequence", "kafka_offset").alias("sequence"),
-        F.col("kafka_partition").alias("partition"),
-        F.col("kafka_offset").alias("offset"),
-        _may(conditions).alias("may"),
+        F.coalesce("symbol", F.lit("")).alias("symbol"),
+        *(F.coalesce(value, F.lit(0)).alias(name) for name, value in _operator_columns().items()),
+        _may(conditions, F.lit(True) if is_usable is None else is_usable).alias("may"),
     )
     frame = engine.LiveBars.apply(columns._jdf, lengths, lateness_seconds, late)  # noqa: SLF001
     return BarRecords(DataFrame(frame, spark), lambda: int(late.value()))
@@ -169,10 +168,23 @@ def _check(windows: Sequence[BarWindow]) -> None:
             raise InvalidInputError(f"window {window.name} is longer than {MAX_WINDOW_SECONDS // 86_400} days")
 
 
-def _may(conditions: ConditionTable) -> Column:
-    """Return what a trade's conditions allow, as the sum of flags that the operator takes."""
+def _operator_columns() -> dict[str, Column]:
+    """Return the values of a tick by the names that they have in the operator; null in what is unusable alone."""
+    return {
+        "eventTime": F.unix_micros("event_time"),
+        "ingestTime": F.unix_micros("ingest_time"),
+        "price": F.col("price"),
+        "size": F.col("size"),
+        "sequence": F.coalesce("sequence", "kafka_offset"),
+        "partition": F.col("kafka_partition"),
+        "offset": F.col("kafka_offset"),
+    }
+
+
+def _may(conditions: ConditionTable, is_usable: Column) -> Column:
+    """Return what a trade's conditions allow, as the sum of flags that the operator takes; 0 of what is no trade."""
     codes = F.col("conditions")
-    is_trade = ~F.coalesce(F.array_contains(codes, CANCEL), F.lit(False))
+    is_trade = is_usable & ~F.coalesce(F.array_contains(codes, CANCEL), F.lit(False))
     flags = F.when(is_trade, _IS_TRADE).otherwise(0)
     for purpose, flag in _MAY.items():
         flags += F.when(is_eligible(codes, conditions, purpose), flag).otherwise(0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import reduce
+from operator import or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -31,20 +33,21 @@ TICK_JSON = wire_schema(TICK).add(_UNREADABLE, StringType())
 """What a tick's JSON is read as: its fields, and the record itself where it could not be read."""
 
 _JSON_OPTIONS = {"columnNameOfCorruptRecord": _UNREADABLE, "allowSingleQuotes": "false"}
+IS_USABLE = "is_usable"
+"""Column that says whether a Kafka record is a usable tick; never null."""
+
 _SHOWN_CHARACTERS = 80
 _REPLACEMENT = "\ufffd"
 """What from_json makes of bytes that are not UTF-8."""
 
 
-def to_ticks(records: DataFrame, max_future_skew_seconds: int, plain_tick: Column | None = None) -> DataFrame:
+def to_ticks(records: DataFrame, max_future_skew_seconds: int) -> DataFrame:
     """Keep the Kafka records that are usable ticks.
 
     Args:
         records: Columns value (binary), topic, partition, offset and timestamp of Spark's Kafka source.
         max_future_skew_seconds: A tick further ahead of its ingest time is refused, because one bad clock would move
             the watermark and close every window.
-        plain_tick: A struct like `TICK_JSON` where the source itself has read a record that is plainly well formed and
-            within all limits but those of time; null where it has not.
 
     Returns:
         Columns of STORED_TICK. A record without ingest_time takes the broker's time of it.
@@ -52,21 +55,53 @@ def to_ticks(records: DataFrame, max_future_skew_seconds: int, plain_tick: Colum
     Example:
         >>> ticks = records.transform(to_ticks, 300)  # doctest: +SKIP
     """
-    parsed = with_reject_reason(records, max_future_skew_seconds, plain_tick)
+    parsed = with_reject_reason(records, max_future_skew_seconds)
     return parsed.where(F.col(REJECT_REASON).isNull()).select(*STORED_TICK.schema.names)
 
 
-def with_reject_reason(records: DataFrame, max_future_skew_seconds: int, plain_tick: Column | None = None) -> DataFrame:
+def with_usability(records: DataFrame, max_future_skew_seconds: int, plain_tick: Column | None = None) -> DataFrame:
+    """Parse Kafka records into ticks, and say of each whether it can be used.
+
+    A condition on what was parsed Spark moves down to where the JSON is, and parses it once more for each part of the
+    condition: who can skip ticks further on does so by this column.
+
+    Args:
+        records: Columns value (binary), topic, partition, offset and timestamp of Spark's Kafka source.
+        max_future_skew_seconds: A tick further ahead of its ingest time is refused.
+        plain_tick: A struct like `TICK_JSON` where the source itself has read a record that is plainly well formed and
+            within all limits but those of time; null where it has not.
+
+    Returns:
+        Columns of STORED_TICK, and `is_usable`, which is never null.
+    """
+    of_values = _is_any([condition for condition, _ in _reasons_of_values()] + [_has_malformed_text()])
+    of_time = _is_any([condition for condition, _ in _reasons_of_time(max_future_skew_seconds)])
+    is_refused = F.when(of_time, F.lit(True)).when(F.col("is_plain"), F.lit(False)).otherwise(of_values)
+    return _with_fields(records, plain_tick).select(*STORED_TICK.schema.names, (~is_refused).alias(IS_USABLE))
+
+
+def _is_any(conditions: Sequence[Column]) -> Column:
+    """Return whether one of the conditions is true; never null."""
+    return reduce(or_, (F.coalesce(condition, F.lit(False)) for condition in conditions))
+
+
+def with_reject_reason(records: DataFrame, max_future_skew_seconds: int) -> DataFrame:
     """Parse Kafka records into ticks and say of each why it cannot be used, if so.
 
     Args:
         records: Columns value (binary), topic, partition, offset and timestamp of Spark's Kafka source.
         max_future_skew_seconds: A tick further ahead of its ingest time is refused.
-        plain_tick: See `to_ticks`.
 
     Returns:
         Columns of STORED_TICK and of the envelope, and `reject_reason`: null for a usable tick.
     """
+    return _with_fields(records, None).select(
+        *STORED_TICK.schema.names, _reject_reason(max_future_skew_seconds).alias(REJECT_REASON), *KAFKA_ENVELOPE
+    )
+
+
+def _with_fields(records: DataFrame, plain_tick: Column | None) -> DataFrame:
+    """Parse Kafka records into the fields of ticks, whatever they are, beside their envelope."""
     text = F.col("value").cast("string")
     readable = F.when(F.octet_length("value") <= MAX_PAYLOAD_BYTES, text)
     plain = F.lit(None).cast(TICK_JSON) if plain_tick is None else plain_tick
@@ -77,21 +112,16 @@ def with_reject_reason(records: DataFrame, max_future_skew_seconds: int, plain_t
         F.col("partition").alias("kafka_partition"),
         F.col("offset").alias("kafka_offset"),
     )
-    fields = parsed.select(
+    is_plain = F.col("is_plain")
+    unreadable = F.col(f"tick.{_UNREADABLE}").isNotNull() | _goes_on_behind_the_object()
+    return parsed.select(
         *(_tick_column(name) for name in TICK.schema.names),
         "kafka_partition",
         "kafka_offset",
         *KAFKA_ENVELOPE,
-        "is_plain",
+        is_plain,
         F.col("tick").isNull().alias("is_not_an_object"),
-        F.when(F.col("is_plain"), F.lit(False))
-        .otherwise(F.col(f"tick.{_UNREADABLE}").isNotNull() | _goes_on_behind_the_object())
-        .alias("is_unreadable"),
-    )
-    return fields.select(
-        *STORED_TICK.schema.names,
-        _reject_reason(max_future_skew_seconds).alias(REJECT_REASON),
-        *KAFKA_ENVELOPE,
+        (~is_plain & unreadable).alias("is_unreadable"),
     )
 
 
@@ -106,8 +136,7 @@ def _tick_column(name: str) -> Column:
 def _reject_reason(max_future_skew_seconds: int) -> Column:
     """Return the first reason against a tick; whatever needs the payload again is only computed for refused ones."""
     times = _reasons_of_time(max_future_skew_seconds)
-    of_any_other = _first([*_reasons_of_values(), *times, (_has_malformed_text(), _why_text())])
-    return F.when(F.col("is_plain"), _first(times)).otherwise(of_any_other)
+    return _first([*_reasons_of_values(), *times, (_has_malformed_text(), _why_text())])
 
 
 def _first(reasons: Sequence[tuple[Column, Column | str]]) -> Column:

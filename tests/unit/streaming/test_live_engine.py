@@ -95,9 +95,9 @@ def _reference_bar(symbol: str, window: BarWindow, start: int, rows: list[Row]) 
     extremes = [row["price"] for row in rows if may(row, "high_low")] or [row["price"] for row in rows]
     weighing = [row for row in rows if may(row, "high_low") and may(row, "volume")]
     size = total(row["size"] for row in weighing)
+    bounds = extremes
     if not size:
-        weighing, size = rows, total(row["size"] for row in rows)
-    prices = [row["price"] for row in weighing]
+        weighing, size, bounds = rows, total(row["size"] for row in rows), [row["price"] for row in rows]
     mean = total(row["price"] * row["size"] for row in weighing) / size if size else None
     return {
         "symbol": symbol,
@@ -109,7 +109,7 @@ def _reference_bar(symbol: str, window: BarWindow, start: int, rows: list[Row]) 
         "low": min(extremes),
         "close": first_and_last[-1]["price"],
         "volume": total(row["size"] for row in rows if may(row, "volume")),
-        "vwap": None if mean is None else min(max(mean, min(prices)), max(prices)),
+        "vwap": None if mean is None else min(max(mean, min(bounds)), max(bounds)),
         "trade_count": len(rows),
         "last_event_time": max(row["event_time"] for row in rows),
         "last_ingest_time": max(row["ingest_time"] for row in rows),

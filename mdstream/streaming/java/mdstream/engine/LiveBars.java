@@ -83,7 +83,7 @@ public final class LiveBars extends StatefulProcessor<String, Tick, Tuple2<byte[
   public void init(OutputMode outputMode, TimeMode timeMode) {
     forming = getHandle().getValueState("forming", Encoders.BINARY(), TTLConfig.NONE());
     closed = getHandle().getMapState("closed", Encoders.LONG(), Encoders.BINARY(), TTLConfig.NONE());
-    symbols = new HashMap<>();
+    symbols = null;
     dirty = new ArrayList<>();
     state = new StateWriter();
     json = new BarWriter(lengths, names);
@@ -92,18 +92,14 @@ public final class LiveBars extends StatefulProcessor<String, Tick, Tuple2<byte[
 
   @Override
   public Iterator<Tuple2<byte[], byte[]>> handleInputRows(String key, Iterator<Tick> ticks, TimerValues timers) {
-    SymbolBars symbol = symbols.get(key);
-    if (symbol == null) {
-      if (symbols.size() >= SYMBOLS_IN_MEMORY) {
-        makeRoom(key);
-      }
-      byte[] known = forming.get();
-      symbol = known == null ? new SymbolBars(lengths.length) : SymbolBars.read(known, lengths.length);
-      symbols.put(key, symbol);
-    }
+    SymbolBars symbol = null;
     boolean changed = false;
     while (ticks.hasNext()) {
-      changed |= add(symbol, ticks.next());
+      Tick tick = ticks.next();
+      if (tick.may(Tick.TRADE)) {
+        symbol = symbol == null ? symbol(key) : symbol;
+        changed |= add(symbol, tick);
+      }
     }
     List<Tuple2<byte[], byte[]>> revisions = new ArrayList<>(lengths.length);
     if (changed) {
@@ -113,10 +109,23 @@ public final class LiveBars extends StatefulProcessor<String, Tick, Tuple2<byte[
     return scala.jdk.javaapi.CollectionConverters.asScala(revisions.iterator());
   }
 
-  private boolean add(SymbolBars symbol, Tick tick) {
-    if (!tick.may(Tick.TRADE)) {
-      return false;
+  private SymbolBars symbol(String key) {
+    if (symbols == null) {
+      symbols = Memory.take(getHandle().getQueryInfo());
     }
+    SymbolBars symbol = symbols.get(key);
+    if (symbol == null) {
+      if (symbols.size() >= SYMBOLS_IN_MEMORY) {
+        makeRoom(key);
+      }
+      byte[] known = forming.get();
+      symbol = known == null ? new SymbolBars(lengths.length) : SymbolBars.read(known, lengths.length);
+      symbols.put(key, symbol);
+    }
+    return symbol;
+  }
+
+  private boolean add(SymbolBars symbol, Tick tick) {
     long time = tick.getEventTime();
     if (symbol.newest != Long.MIN_VALUE && time < symbol.newest - lateness) {
       late.add(1);
@@ -234,7 +243,7 @@ public final class LiveBars extends StatefulProcessor<String, Tick, Tuple2<byte[
   /** Whether the end of the batch will be told: a source in this task is there when the first tick is. */
   private boolean isEndTold() {
     if (endIsTold == null) {
-      endIsTold = BatchEnd.call(this::writeDirty);
+      endIsTold = BatchEnd.call(this::endBatch);
     }
     return endIsTold;
   }
@@ -256,11 +265,16 @@ public final class LiveBars extends StatefulProcessor<String, Tick, Tuple2<byte[
     dirty.clear();
   }
 
+  private void endBatch() {
+    writeDirty();
+    Memory.keep(getHandle().getQueryInfo(), symbols);
+  }
+
   /** Make room where there are more symbols than memory is meant for. */
   private void makeRoom(String key) {
     ImplicitGroupingKeyTracker.removeImplicitKey();
     writeDirty();
-    symbols.clear();
+    symbols = new HashMap<>();
     ImplicitGroupingKeyTracker.setImplicitKey(key);
   }
 }
