@@ -40,7 +40,7 @@ class PlainReader:
         row = self._reader.read(value)
         if row is None:
             return None
-        tick = {}
+        tick: dict[str, Any] = {}
         for place, name in enumerate(self._names):
             if row.isNullAt(place):
                 tick[name] = None

@@ -14,7 +14,10 @@ import org.apache.spark.util.TaskCompletionListener;
 final class BatchEnd {
   private static final Map<Long, BatchEnd> OF_TASKS = new ConcurrentHashMap<>();
 
+  private static final long NEAR_MS = 3_000;
+
   private Runnable last = () -> {};
+  private long endsAtMs = Long.MAX_VALUE;
 
   private BatchEnd() {}
 
@@ -28,14 +31,23 @@ final class BatchEnd {
     return end;
   }
 
-  /** Have something done at the end of this task's batch; false if nobody will tell of it. */
-  static boolean call(Runnable last) {
+  /** Have something done at the end of this task's batch, and return that end; null if nobody will tell of it. */
+  static BatchEnd call(Runnable last) {
     TaskContext task = TaskContext.get();
     BatchEnd end = task == null ? null : OF_TASKS.get(task.taskAttemptId());
     if (end != null) {
       end.last = last;
     }
-    return end != null;
+    return end;
+  }
+
+  /** Whether the batch ends soon: what can be done beforehand need not be done while everything waits. */
+  boolean isNear() {
+    return System.currentTimeMillis() > endsAtMs - NEAR_MS;
+  }
+
+  void isAt(long timeMs) {
+    endsAtMs = timeMs;
   }
 
   void reached() {

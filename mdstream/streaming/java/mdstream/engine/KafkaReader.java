@@ -37,6 +37,7 @@ final class KafkaReader implements SupportsRealTimeRead<InternalRow> {
   @Override
   public RecordStatus nextWithTimeout(Long startTimeMs, Long timeoutMs) {
     if (!fetched.hasNext()) {
+      end.isAt(startTimeMs + timeoutMs);
       fetched = consumer.poll(timeoutMs);
     }
     if (!fetched.hasNext()) {
@@ -63,7 +64,7 @@ final class KafkaReader implements SupportsRealTimeRead<InternalRow> {
     return new GenericInternalRow(columns);
   }
 
-  @Override
+  /** What Spark 4.3 has beside the other, and 4.2 has not. */
   public RecordStatus nextWithTimeout(Long timeoutMs) {
     return nextWithTimeout(System.currentTimeMillis(), timeoutMs);
   }

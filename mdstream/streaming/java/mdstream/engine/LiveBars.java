@@ -1,10 +1,12 @@
 package mdstream.engine;
 
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
@@ -42,8 +44,9 @@ public final class LiveBars extends StatefulProcessor<String, Tick, Tuple2<byte[
   private transient ValueState<byte[]> forming;
   private transient MapState<Long, byte[]> closed;
   private transient Map<String, SymbolBars> symbols;
-  private transient List<String> dirty;
-  private transient Boolean endIsTold;
+  private transient Queue<String> dirty;
+  private transient boolean endIsKnown;
+  private transient BatchEnd end;
   private transient StateWriter state;
   private transient BarWriter json;
   private transient Map<Long, Bar> reopened;
@@ -84,7 +87,8 @@ public final class LiveBars extends StatefulProcessor<String, Tick, Tuple2<byte[
     forming = getHandle().getValueState("forming", Encoders.BINARY(), TTLConfig.NONE());
     closed = getHandle().getMapState("closed", Encoders.LONG(), Encoders.BINARY(), TTLConfig.NONE());
     symbols = null;
-    dirty = new ArrayList<>();
+    dirty = new ArrayDeque<>();
+    endIsKnown = false;
     state = new StateWriter();
     json = new BarWriter(lengths, names);
     reopened = new HashMap<>();
@@ -203,9 +207,16 @@ public final class LiveBars extends StatefulProcessor<String, Tick, Tuple2<byte[
     }
     if (!isEndTold()) {
       write(symbol);
-    } else if (!symbol.dirty) {
+      return;
+    }
+    if (!symbol.dirty) {
       symbol.dirty = true;
       dirty.add(key);
+    }
+    if (end.isNear()) {
+      ImplicitGroupingKeyTracker.removeImplicitKey();
+      writeAway(dirty.remove());
+      ImplicitGroupingKeyTracker.setImplicitKey(key);
     }
   }
 
@@ -242,10 +253,11 @@ public final class LiveBars extends StatefulProcessor<String, Tick, Tuple2<byte[
 
   /** Whether the end of the batch will be told: a source in this task is there when the first tick is. */
   private boolean isEndTold() {
-    if (endIsTold == null) {
-      endIsTold = BatchEnd.call(this::endBatch);
+    if (!endIsKnown) {
+      end = BatchEnd.call(this::endBatch);
+      endIsKnown = true;
     }
-    return endIsTold;
+    return end != null;
   }
 
   private void write(SymbolBars symbol) {
@@ -257,12 +269,15 @@ public final class LiveBars extends StatefulProcessor<String, Tick, Tuple2<byte[
 
   /** Write the symbols that have changed; called within the task, when no symbol is the state's current one. */
   private void writeDirty() {
-    for (String key : dirty) {
-      ImplicitGroupingKeyTracker.setImplicitKey(key);
-      write(symbols.get(key));
-      ImplicitGroupingKeyTracker.removeImplicitKey();
+    while (!dirty.isEmpty()) {
+      writeAway(dirty.remove());
     }
-    dirty.clear();
+  }
+
+  private void writeAway(String key) {
+    ImplicitGroupingKeyTracker.setImplicitKey(key);
+    write(symbols.get(key));
+    ImplicitGroupingKeyTracker.removeImplicitKey();
   }
 
   private void endBatch() {
