@@ -97,7 +97,7 @@ test-main: setup-dev ## all tests in .venv, in two processes
 
 # The lake, and streams on the older Spark: all but forecasts, whose library is not in this environment.
 test-lake: setup-lake ## the lake, and streams on Spark 4.2, alone
-	$(LAKE_BIN)/python -m pytest -o cache_dir=.pytest_cache/lake tests/lake tests/streaming --ignore tests/streaming/test_stream_predictions.py
+	$(LAKE_BIN)/python -m pytest -o cache_dir=.pytest_cache/lake tests/lake tests/streaming tests/unit/streaming/test_live_engine.py --ignore tests/streaming/test_stream_predictions.py
 
 # About 20 minutes on an idle machine; bench/RESULTS.md says which longer runs its figures are of.
 bench: setup-dev ## latency and throughput

@@ -22,7 +22,7 @@ COMPILER_PACKAGE = "org.eclipse.jdt:ecj:3.41.0"
 
 _SOURCES = Path(mdstream.streaming.__file__).parent / "java"
 _COMPILE_SECONDS = 300
-_OPTIONS = ("-17", "-encoding", "UTF-8", "-proc:none", "-g", "-nowarn")
+_OPTIONS = ("-17", "-encoding", "UTF-8", "-proc:none", "-g")
 
 
 def live_jars(packages: Sequence[str], java: Java) -> list[Path]:
@@ -49,24 +49,46 @@ def engine_jar(connectors: Sequence[Path], java: Java) -> Path:
     Raises:
         ServerError: The compiler cannot be fetched, the cache cannot be written, or the engine does not compile.
     """
-    sources = sorted(_SOURCES.rglob("*.java"))
-    libraries = [*sorted((spark_home() / "jars").glob("*.jar")), *connectors]
-    digest = hashlib.sha256("\n".join((COMPILER_PACKAGE, *(jar.name for jar in libraries))).encode())
-    for source in sources:
+    digest = hashlib.sha256("\n".join((COMPILER_PACKAGE, *(jar.name for jar in _libraries(connectors)))).encode())
+    for source in _sources():
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
-    folder = cached(f"engine-{digest.hexdigest()[:16]}", lambda folder: _compile(folder, sources, libraries, java))
+    folder = cached(f"engine-{digest.hexdigest()[:16]}", lambda folder: _build(folder, connectors, java))
     return folder / "mdstream-engine.jar"
 
 
-def _compile(folder: Path, sources: Sequence[Path], libraries: Sequence[Path], java: Java) -> None:
+def compile_command(
+    classes: Path, connectors: Sequence[Path], java: Java, warnings: Sequence[str] = ("-nowarn",)
+) -> list[str | Path]:
+    """Return the command that compiles the live engine into a folder.
+
+    Args:
+        classes: The folder.
+        connectors: Jars beside Spark's own that the engine calls.
+        java: What compiles.
+        warnings: Options of the compiler that say what it warns of.
+
+    Raises:
+        ServerError: The compiler cannot be fetched.
+    """
     (compiler,) = fetch_jars([COMPILER_PACKAGE], java)
+    command: list[str | Path] = [java.executable, WITHOUT_TRACES, "-jar", compiler, *_OPTIONS, *warnings]
+    return [*command, "-classpath", ":".join(map(str, _libraries(connectors))), "-d", classes, *_sources()]
+
+
+def _build(folder: Path, connectors: Sequence[Path], java: Java) -> None:
+    command = compile_command(folder / "classes", connectors, java)
     logger.info("compiling the live engine; this happens once")
-    classes = folder / "classes"
-    command: list[str | Path] = [java.executable, WITHOUT_TRACES, "-jar", compiler, *_OPTIONS]
-    command += ["-classpath", ":".join(map(str, libraries)), "-d", classes, *sources]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_COMPILE_SECONDS, check=False)
     if done.returncode:
         raise ServerError(f"the live engine does not compile against this Spark:\n{done.stdout}{done.stderr}")
     with zipfile.ZipFile(folder / "mdstream-engine.jar", "w", zipfile.ZIP_DEFLATED) as jar:
-        for file in sorted(classes.rglob("*.class")):
-            jar.write(file, file.relative_to(classes))
+        for file in sorted((folder / "classes").rglob("*.class")):
+            jar.write(file, file.relative_to(folder / "classes"))
+
+
+def _sources() -> list[Path]:
+    return sorted(_SOURCES.rglob("*.java"))
+
+
+def _libraries(connectors: Sequence[Path]) -> list[Path]:
+    return [*sorted((spark_home() / "jars").glob("*.jar")), *connectors]

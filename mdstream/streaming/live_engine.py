@@ -146,6 +146,8 @@ def to_bar_records(
     _check(windows)
     spark = ticks.sparkSession
     engine = engine_of(spark)
+    # Asked for, it is there: Spark 4.2 looks for what it holds in batch too, and makes it for streams alone.
+    spark.streams  # noqa: B018
     jvm: Any = spark._jvm  # noqa: SLF001 - there is no public way to call a stateful processor in Java
     lengths = jvm.java.util.LinkedHashMap()
     for window in windows:

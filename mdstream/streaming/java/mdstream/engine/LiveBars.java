@@ -230,8 +230,8 @@ public final class LiveBars extends StatefulProcessor<String, Tick, Tuple2<byte[
       if (steps > STEPS) {
         forgetByLooking(length, until);
       } else {
-        for (long end = ends - steps + 1; end <= ends; end++) {
-          closed.removeKey((end - 1) * (length / SECOND) << WINDOW_BITS | length / SECOND);
+        for (long number = ends - steps; number < ends; number++) {
+          closed.removeKey(number * (length / SECOND) << WINDOW_BITS | length / SECOND);
         }
       }
     }
