@@ -50,10 +50,14 @@ def topics(kafka_server: LocalKafka, monkeypatch: pytest.MonkeyPatch) -> Iterato
     topics.close()
 
 
-def settings_of(topics: TestTopics, folder: Path, trigger: str, lateness_seconds: int = 86_400) -> Settings:
+def settings_of(
+    topics: TestTopics, folder: Path, trigger: str, lateness_seconds: int = 86_400, live_partitions: int = 1
+) -> Settings:
     return Settings(
         kafka=topics.settings,
-        spark=SparkSettings(checkpoint_location=str(folder), real_time_trigger=trigger),
+        spark=SparkSettings(
+            checkpoint_location=str(folder), real_time_trigger=trigger, live_partitions=live_partitions
+        ),
         ticks=TickSettings(allowed_lateness_seconds=lateness_seconds, primary_source={"A": "primary"}),
     )
 
@@ -132,10 +136,11 @@ def test_bars_arrive_while_the_batch_is_under_way_and_bad_records_stop_nothing(
     assert first["vwap"] == 10.75
 
 
+@pytest.mark.parametrize("live_partitions", [1, 2])
 def test_a_job_cut_off_behind_a_checkpoint_and_started_again_gives_the_same_bars(
-    spark: SparkSession, topics: TestTopics, tmp_path: Path
+    spark: SparkSession, topics: TestTopics, tmp_path: Path, live_partitions: int
 ) -> None:
-    settings = settings_of(topics, tmp_path, "5 seconds")
+    settings = settings_of(topics, tmp_path, "5 seconds", live_partitions=live_partitions)
     ticks = {partition: market(symbol, partition, 300) for partition, symbol in enumerate("AB")}
 
     def put(first: int, last: int) -> None:
