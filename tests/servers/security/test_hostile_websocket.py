@@ -59,7 +59,7 @@ def test_every_wrong_record_in_every_topic(kafka: KafkaSettings, websocket: Runn
             producer.produce(str(record.topic), orjson.dumps(good(record, symbol="LAST")))
             assert producer.flush(60) == 0
         until(lambda: unreadable(websocket) == before + sent)
-        heard = set()
+        heard: set[str] = set()
         while heard != set(EVERY_CHANNEL):
             message = client.hear()
             if "snapshot" not in message:

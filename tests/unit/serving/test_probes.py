@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 
 import pytest
-from httpx import AsyncClient
 
 from mdstream.config import TimescaleSettings
 from mdstream.serving.rest.database import Database
@@ -33,11 +31,3 @@ async def test_no_answer_is_taken_from_under_another(monkeypatch: pytest.MonkeyP
 
     assert await asyncio.gather(*map(ask_often, range(8))) == [{"away"}] * 8
     await database.close()
-
-
-async def test_readiness_asked_for_by_eight_at_once(client: AsyncClient) -> None:
-    async def ask_often() -> list[int]:
-        return [(await client.get("/health/ready")).status_code for _ in range(40)]
-
-    answers = await asyncio.gather(*(ask_often() for _ in range(8)))
-    assert Counter(status for statuses in answers for status in statuses) == {503: 320}
