@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mdstream.schemas import ANOMALY
+from mdstream.schemas.checking import RecordCheck
 from mdstream.schemas.keys import alert_cooldown_key, alert_sent_key
-from mdstream.schemas.wire import decode, to_micros
+from mdstream.schemas.wire import from_micros, to_micros
+
+_CHECK = RecordCheck(ANOMALY)
 
 
 @dataclass(frozen=True)
@@ -57,16 +60,15 @@ def parse_alert(value: bytes | None) -> Alert:
     """Read the JSON of an anomaly from its topic.
 
     Raises:
-        ValueError: It is not an anomaly.
+        MalformedRecordError: It is not an anomaly.
     """
-    try:
-        fields = decode(ANOMALY, value or b"")
-    except OverflowError as exc:
-        raise ValueError(str(exc)) from exc
-    texts = {name: fields[name] for name in ("symbol", "rule", "severity", "window", "message")}
-    times = {name: fields[name] for name in ("window_start", "detected_time")}
-    wrong = [name for name, found in texts.items() if not isinstance(found, str)]
-    wrong += [name for name, found in times.items() if not isinstance(found, datetime)]
-    if wrong:
-        raise ValueError(f"not usable in it: {', '.join(wrong)}")
-    return Alert(**texts, **times)  # type: ignore[arg-type]  # checked above
+    fields = _CHECK.read(value)
+    return Alert(
+        symbol=fields["symbol"],
+        rule=fields["rule"],
+        severity=fields["severity"],
+        window=fields["window"],
+        window_start=from_micros(fields["window_start"]),
+        message=fields["message"],
+        detected_time=from_micros(fields["detected_time"]),
+    )

@@ -114,7 +114,7 @@ class Cooldown:
             return None
         try:
             answer = question(self._redis)
-        except redis.RedisError as exc:
+        except (redis.RedisError, UnicodeDecodeError) as exc:
             self._away_until = time.monotonic() + _AWAY_SECONDS
             self._counts.cooldown_failures += 1
             if not self._is_away:

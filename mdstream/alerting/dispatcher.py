@@ -9,6 +9,9 @@ from mdstream.alerting.cooldown import Cooldown, Verdict
 from mdstream.alerting.counts import AlertCounts, Withheld
 from mdstream.alerting.sender import Done, Sender
 from mdstream.config import AlertSettings
+from mdstream.monitoring.refused_records import RefusedRecords
+from mdstream.schemas import ANOMALY
+from mdstream.schemas.checking import MalformedRecordError
 
 logger = logging.getLogger(__name__)
 
@@ -33,20 +36,22 @@ class Dispatcher:
         self._counts = counts
         self._withheld = withheld
         self._has_room = True
+        self._refused = RefusedRecords(logger)
 
-    def take(self, value: bytes | None, done: Done) -> None:
+    def take(self, value: bytes | None, done: Done, place: str = "") -> None:
         """Handle one record of the topic of anomalies.
 
         Args:
             value: The record's JSON.
             done: Called as soon as the record need not be read again.
+            place: Where it lies in the topic, for the log.
         """
         self._counts.read += 1
         try:
             alert = parse_alert(value)
-        except ValueError as exc:
+        except MalformedRecordError as exc:
             self._counts.malformed += 1
-            logger.warning("a record is no anomaly and left out: %s", exc)
+            self._refused.note(str(exc), str(ANOMALY.topic), place)
             done()
             return
         if not self._is_queued(alert, done):

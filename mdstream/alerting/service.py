@@ -98,7 +98,8 @@ class AlertService:
             return
         place = (int(message.partition() or 0), int(message.offset() or 0))
         self._offsets.begin(*place)
-        self._dispatcher.take(message.value(), partial(self._offsets.settle, *place))
+        done = partial(self._offsets.settle, *place)
+        self._dispatcher.take(message.value(), done, f"partition {place[0]} offset {place[1]}")
 
     def _commit(self, consumer: Consumer) -> None:
         offsets = [TopicPartition(self._topic, number, offset) for number, offset in self._offsets.take_new().items()]

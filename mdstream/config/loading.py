@@ -31,6 +31,8 @@ SLACK_WEBHOOK_VARIABLE = "SLACK_WEBHOOK_URL"
 DEFAULT_CONFIG = Path("conf/mdstream.yaml")
 """The configuration file that is read if none is named and it exists."""
 
+_MOST_EXPLAINED = 20
+
 
 def load_settings(path: Path | None = None) -> Settings:
     """Read the settings: environment over `.env` over the configuration file over the defaults.
@@ -130,7 +132,8 @@ def _refuse_unknown_variables(names: Iterable[str], where: str) -> None:
 def _explain(error: ValidationError, source: Path | None) -> str:
     places = f"{source}, .env and environment" if source else ".env and environment"
     lines = [f"the configuration cannot be used ({places}):"]
-    for problem in error.errors(include_input=False, include_url=False):
+    problems = error.errors(include_input=False, include_url=False)
+    for problem in problems[:_MOST_EXPLAINED]:
         where = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
             known = _known_keys(problem["loc"][:-1])
@@ -138,6 +141,8 @@ def _explain(error: ValidationError, source: Path | None) -> str:
         else:
             hint = "; in YAML put numbers and words like ON in quotes" if problem["type"] == "string_type" else ""
             lines.append(f"  {where}: {problem['msg']}{hint}")
+    if len(problems) > _MOST_EXPLAINED:
+        lines.append(f"  and {len(problems) - _MOST_EXPLAINED} more")
     return "\n".join(lines)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +19,8 @@ DEFAULT_RULES = Path("conf/rules.yaml")
 
 SHIPPED_RULES = Path(__file__).with_name("rules.yaml")
 """The rules that come with mdstream: the `conf/rules.yaml` of its sources."""
+
+_MOST_EXPLAINED = 20
 
 
 def _number_as_text(found: object) -> object:
@@ -76,7 +79,8 @@ def load_rules(settings: Settings) -> tuple[Rule, ...]:
 
 def _explain(error: ValidationError, content: object, path: Path) -> str:
     lines = [f"the rules in {path} cannot be used:"]
-    for problem in error.errors(include_url=False):
+    problems = error.errors(include_url=False)
+    for problem in problems[:_MOST_EXPLAINED]:
         if not problem["loc"]:
             lines.append(f"  expected a list of rules, found a {type(content).__name__}")
             continue
@@ -89,9 +93,11 @@ def _explain(error: ValidationError, content: object, path: Path) -> str:
         elif problem["type"] == "missing":
             lines.append(f"  {where}: {key} is missing")
         elif not keys:
-            lines.append(f"  {where}: expected keys {', '.join(_Row.model_fields)}, found {row!r}")
+            lines.append(f"  {where}: expected keys {', '.join(_Row.model_fields)}, found {reprlib.repr(row)}")
         else:
-            lines.append(f"  {where}: {key} is {problem['input']!r}; expected a text that is not empty")
+            lines.append(f"  {where}: {key} is {reprlib.repr(problem['input'])}; expected a text that is not empty")
+    if len(problems) > _MOST_EXPLAINED:
+        lines.append(f"  and {len(problems) - _MOST_EXPLAINED} more")
     return "\n".join(lines)
 
 

@@ -80,7 +80,7 @@ class LocalKafka(LocalServer):
 
     def _initialise(self, run: RunFolder) -> None:
         folder = self._folder(run)
-        folder.mkdir()
+        folder.mkdir(mode=0o700)
         (folder / "temporary").mkdir()
         (folder / "log4j2.properties").write_text(_LOG_SETTINGS, encoding="utf-8")
         controller_port = free_port()

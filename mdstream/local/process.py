@@ -52,7 +52,7 @@ class Child:
         self.log = log
         self._when_ended: Callable[[], None] = lambda: None
         try:
-            with log.open("ab") as output:
+            with open(log, "ab", opener=_open_for_us) as output:
                 self._process = subprocess.Popen(
                     ["/bin/sh", "-c", _START_GATE, name, *map(str, command)],
                     stdin=subprocess.PIPE,
@@ -64,6 +64,8 @@ class Child:
                     user=account.user if account else None,
                     group=account.group if account else None,
                     extra_groups=[] if account else None,
+                    # What it writes is for nobody else either.
+                    umask=0o077,
                 )
         except (OSError, subprocess.SubprocessError) as exc:
             raise ServerError(f"cannot start {name}: {exc}") from exc
@@ -113,3 +115,7 @@ class Child:
         if self._process.stdin:
             with suppress(BrokenPipeError), self._process.stdin as gate:
                 gate.write(word)
+
+
+def _open_for_us(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

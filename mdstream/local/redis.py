@@ -33,7 +33,7 @@ class LocalRedis(LocalServer):
         return RedisSettings(host=HOST, port=self.port)
 
     def _initialise(self, run: RunFolder) -> None:
-        self._folder(run).mkdir()
+        self._folder(run).mkdir(mode=0o700)
 
     def _launch(self, run: RunFolder) -> Child:
         command: list[str | Path] = [

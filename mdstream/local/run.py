@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -28,12 +29,13 @@ class RunFolder:
     Closing it does so; and if our process is gone without that, even by SIGKILL, a watchdog process does.
 
     Attributes:
-        path: The folder. Others may pass through it, as servers may run as another user, but not list it.
+        path: The folder. Nobody else may enter it; if we are root, the group of the user that servers run as instead
+            may pass through it.
     """
 
     def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="mdstream-", dir=_temporary_folder()))
-        self.path.chmod(0o711)
+        _let_in(Account.unprivileged(), self.path)
         self._lock = threading.Lock()
         self._children: dict[int, tuple[Child, signal.Signals]] = {}
         self._watchdog = subprocess.Popen(
@@ -119,6 +121,12 @@ class RunFolder:
             if self._watchdog.stdin:
                 self._watchdog.stdin.write(f"{line}\n".encode())
                 self._watchdog.stdin.flush()
+
+
+def _let_in(account: Account | None, folder: Path) -> None:
+    if account is not None:
+        os.chown(folder, -1, account.group)
+        folder.chmod(0o710)
 
 
 def _temporary_folder() -> str:

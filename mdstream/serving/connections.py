@@ -15,6 +15,8 @@ from uvicorn.server import ServerState
 from mdstream.serving.metrics import CONNECTIONS, REFUSED
 
 _MOST_HEAD_BYTES = 16_384
+# A head may come in one piece, however long: read in slices it is counted all the same.
+_SLICE_BYTES = 1_024
 _SLOW_READER_SECONDS = 60
 _ANSWER_SECONDS = 120
 _LOOK_SECONDS = 1.0
@@ -155,15 +157,20 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless the head of a request does not end."""
-        has_begun = self._head_bytes is not None
-        if not self.transport.is_closing():
-            super().data_received(data)
-        if has_begun and self._head_bytes is not None:
-            self._head_bytes += len(data)
-            if self._head_bytes > _MOST_HEAD_BYTES and not self.transport.is_closing():
-                self._guard.count("head")
-                self.transport.write(_TOO_LONG)
-                self.transport.close()
+        for start in range(0, len(data), _SLICE_BYTES):
+            if self.transport.is_closing():
+                return
+            self._read(data[start : start + _SLICE_BYTES])
+
+    def _read(self, part: bytes) -> None:
+        super().data_received(part)
+        if self._head_bytes is None:
+            return
+        self._head_bytes += len(part)
+        if self._head_bytes > _MOST_HEAD_BYTES and not self.transport.is_closing():
+            self._guard.count("head")
+            self.transport.write(_TOO_LONG)
+            self.transport.close()
 
     def on_message_begin(self) -> None:
         """Begin to read a head."""

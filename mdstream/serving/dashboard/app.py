@@ -22,6 +22,7 @@ from mdstream.schemas.limits import SYMBOL_PATTERN
 from mdstream.serving.access import AccessList
 from mdstream.serving.dashboard.desk import Desk
 from mdstream.serving.dashboard.page import create_page
+from mdstream.serving.dashboard.pages_of_dash import OnlyUsed
 from mdstream.serving.dashboard.protection import Protection, content_security_policy
 
 if importlib.util.find_spec("a2wsgi") is None:
@@ -30,6 +31,7 @@ if importlib.util.find_spec("a2wsgi") is None:
 from a2wsgi import WSGIMiddleware
 
 _SYMBOL = re.compile(SYMBOL_PATTERN)
+_VERSION = re.compile("[0-9]{1,18}")
 _ALIVE = "/health/live"
 _SMALLEST_COMPRESSED = 2_000
 
@@ -46,10 +48,10 @@ def create_dashboard(settings: Settings) -> ASGIApp:
     async def live(request: Request) -> Response:
         asked = request.query_params
         symbol, window, since = asked.get("symbol", ""), asked.get("window", ""), asked.get("since", "0")
-        if (symbol and not _SYMBOL.fullmatch(symbol)) or window not in windows or not since.isascii():
+        if (symbol and not _SYMBOL.fullmatch(symbol)) or window not in windows:
             return Response("expected a symbol, or none, and a configured window\n", 422)
-        if not since.isdigit():
-            return Response("expected since to be a number\n", 422)
+        if not _VERSION.fullmatch(since):
+            return Response("expected since to be a number of at most 18 digits\n", 422)
         answer = await desk.answer(symbol, window, int(since), asked.get("epoch", ""))
         return Response(orjson.dumps(answer), media_type="application/json", headers={"Cache-Control": "no-store"})
 
@@ -65,10 +67,8 @@ def create_dashboard(settings: Settings) -> ASGIApp:
             await desk.stop()
 
     page = create_page(settings)
-    app = Starlette(
-        routes=[Route("/live", live), Route(_ALIVE, alive), Mount("/", cast("ASGIApp", WSGIMiddleware(page.server)))],
-        lifespan=lifespan,
-    )
+    of_dash = OnlyUsed(cast("ASGIApp", WSGIMiddleware(page.server)), page)
+    app = Starlette(routes=[Route("/live", live), Route(_ALIVE, alive), Mount("/", of_dash)], lifespan=lifespan)
     protected = Protection(
         app, AccessList(settings.serving), content_security_policy(page.csp_hashes()), open_paths=(_ALIVE,)
     )

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mdstream.serving.dashboard.forecasts import Forecasts
-from mdstream.serving.dashboard.live import Subscription
 from mdstream.serving.dashboard.series import Series, Wire
 
 _CLOSED_AFTER_SECONDS = 60.0
@@ -14,7 +13,7 @@ _LOOK_AGAIN_SECONDS = 10.0
 _LOOK_AGAIN_WITHOUT_LIVE_SECONDS = 1.0
 _LOOK_AGAIN_BARS = 5
 _MOST_CHARTS = 200
-_CHANNELS = ["bar", "indicator"]
+_MOST_UNKNOWN_CHARTS = 16
 
 
 class Chart:
@@ -23,25 +22,22 @@ class Chart:
     Attributes:
         symbol: Its symbol.
         window: Its window.
+        is_known: Whether anything is known of its symbol; else it waits behind the others.
         series: What it shows.
         forecasts: What is expected next.
         seen_at: When a page asked last, in seconds of a clock that never jumps.
         loaded_at: When history was read last; None if it is to be read whole.
     """
 
-    def __init__(self, symbol: str, window: str, series: Series) -> None:
+    def __init__(self, symbol: str, window: str, series: Series, *, is_known: bool) -> None:
         self.symbol = symbol
         self.window = window
+        self.is_known = is_known
         self.series = series
         self.forecasts = Forecasts()
         self.seen_at = 0.0
         self.loaded_at: float | None = None
         self._has_history = False
-
-    @property
-    def subscription(self) -> Subscription:
-        """What it needs live."""
-        return {"symbols": [self.symbol], "channels": _CHANNELS, "windows": [self.window]}
 
     def loaded(
         self,
@@ -77,6 +73,9 @@ class Chart:
 class Charts:
     """Charts by symbol and window; one that no page asks for is closed after a minute.
 
+    There are at most 200, and of those at most 16 of symbols that nothing is known of, which anybody can make up: one
+    more takes the place of the one that was not asked for for longest.
+
     Args:
         capacity: Bars of a chart.
         columns: Indicators of a chart.
@@ -90,37 +89,44 @@ class Charts:
     def __iter__(self) -> Iterator[Chart]:
         return iter(list(self._charts.values()))
 
-    @property
-    def subscriptions(self) -> Iterator[Subscription]:
-        """What all of them need live, in few messages."""
-        for window in {chart.window for chart in self}:
-            symbols = [chart.symbol for chart in self if chart.window == window]
-            yield {"symbols": symbols, "channels": _CHANNELS, "windows": [window]}
-
     def get(self, symbol: str, window: str) -> Chart | None:
         """Return a chart if it is open."""
         return self._charts.get((symbol, window))
 
-    def open(self, symbol: str, window: str, now: float) -> tuple[Chart, bool]:
-        """Return a chart that a page looks at, and whether it had to be opened."""
-        chart = self._charts.get((symbol, window))
-        is_new = chart is None
-        if chart is None:
-            chart = self._charts[symbol, window] = Chart(symbol, window, Series(self._capacity, self._columns))
-        chart.seen_at = now
-        return chart, is_new
+    def open(self, symbol: str, window: str, now: float, *, is_known: bool) -> Chart:
+        """Return a chart that a page looks at; it is opened if need be.
 
-    def closed(self, now: float) -> list[Chart]:
-        """Close the charts that no page looks at any more, and return them."""
-        by_use = sorted(self._charts.values(), key=lambda chart: chart.seen_at, reverse=True)
-        ended = [
-            chart
-            for place, chart in enumerate(by_use)
-            if place >= _MOST_CHARTS or now - chart.seen_at > _CLOSED_AFTER_SECONDS
-        ]
-        for chart in ended:
-            del self._charts[chart.symbol, chart.window]
-        return ended
+        Args:
+            symbol: Its symbol.
+            window: Its window.
+            now: Seconds of a clock that never jumps.
+            is_known: Whether anything is known of the symbol.
+        """
+        # Put at the end again: the first is the one that was not asked for for longest.
+        chart = self._charts.pop((symbol, window), None)
+        if chart is None:
+            chart = Chart(symbol, window, Series(self._capacity, self._columns), is_known=is_known)
+            self._make_room(is_known=is_known)
+        chart.is_known = is_known
+        chart.seen_at = now
+        self._charts[symbol, window] = chart
+        return chart
+
+    def _make_room(self, *, is_known: bool) -> None:
+        unknown = [chart for chart in self if not chart.is_known]
+        if not is_known and len(unknown) >= _MOST_UNKNOWN_CHARTS:
+            self._close(unknown[0])
+        elif len(self._charts) >= _MOST_CHARTS:
+            self._close(unknown[0] if unknown else next(iter(self)))
+
+    def _close(self, chart: Chart) -> None:
+        del self._charts[chart.symbol, chart.window]
+
+    def close_unseen(self, now: float) -> None:
+        """Close the charts that no page looks at any more."""
+        for chart in self:
+            if now - chart.seen_at > _CLOSED_AFTER_SECONDS:
+                self._close(chart)
 
     def reload(self) -> None:
         """Let all charts be read whole again: something may have been missed."""
@@ -130,13 +136,19 @@ class Charts:
     def due(self, now: float, *, live: bool) -> Iterator[tuple[Chart, int]]:
         """Yield the charts whose history is to be read, with how many bars.
 
+        Those of known symbols come first, and of these the ones that have waited longest.
+
         Args:
             now: Seconds of a clock that never jumps.
             live: Whether bars come live; without that the newest are read every second.
         """
         pause = _LOOK_AGAIN_SECONDS if live else _LOOK_AGAIN_WITHOUT_LIVE_SECONDS
-        for chart in self:
+        for chart in sorted(self, key=_urgency):
             if chart.loaded_at is None:
                 yield chart, self._capacity
             elif now - chart.loaded_at > pause:
                 yield chart, _LOOK_AGAIN_BARS
+
+
+def _urgency(chart: Chart) -> tuple[bool, float]:
+    return not chart.is_known, float("-inf") if chart.loaded_at is None else chart.loaded_at

@@ -6,25 +6,35 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from functools import partial
+from itertools import islice
 from typing import Any
 
 from mdstream.config import Settings
+from mdstream.monitoring.refused_records import RefusedRecords
+from mdstream.schemas import ANOMALY, BAR, PREDICTION
+from mdstream.schemas.checking import MalformedRecordError, RecordCheck
 from mdstream.serving.dashboard.anomalies import AnomalyFeed
 from mdstream.serving.dashboard.charts import Chart, Charts
+from mdstream.serving.dashboard.following import Following
 from mdstream.serving.dashboard.history import History, HistoryError
 from mdstream.serving.dashboard.live import Live, Subscription
 from mdstream.serving.dashboard.pace import Pace
-from mdstream.serving.dashboard.problems import NO_KAFKA, explain_server
+from mdstream.serving.dashboard.problems import NO_KAFKA, explain_failure, explain_server
 from mdstream.serving.dashboard.quotes import Quotes
 from mdstream.serving.dashboard.series import Wire
 from mdstream.serving.dashboard.studies import study_of
+from mdstream.serving.keeping import Keeper
+from mdstream.serving.metrics import REFUSED
 
 _LOGGER = logging.getLogger(__name__)
 _HEALTH_SECONDS = 1.0
 _SYMBOLS_SECONDS = 5.0
 _CHARTS_SECONDS = 0.1
+_CHARTS_A_ROUND = 8
+_FOLLOWING_SECONDS = 0.2
 _AFTER_FAILURE_SECONDS = 1.0
 _MOST_SYMBOLS = 500
 _EVERY = ["*"]
@@ -43,11 +53,17 @@ class Desk:
         host = _reachable(serving.host)
         self._history = History(own.rest_url or f"http://{host}:{serving.rest_port}", key, settings.indicator_record)
         self._live = Live(
-            own.websocket_url or f"ws://{host}:{serving.websocket_port}", key, self._take, self._subscriptions
+            own.websocket_url or f"ws://{host}:{serving.websocket_port}", key, self._receive, self._everything
         )
+        self._configured = frozenset(settings.symbols)
+        records = {"bar": BAR, "indicator": settings.indicator_record, "anomaly": ANOMALY, "prediction": PREDICTION}
+        self._checks = {channel: RecordCheck(record) for channel, record in records.items()}
+        self._refused = RefusedRecords(_LOGGER)
+        self._keeper = Keeper()
         self._windows = sorted(settings.windows, key=lambda window: window.seconds)
         columns = [line.column for indicator in settings.indicators for line in study_of(indicator).lines]
         self._charts = Charts(own.history_bars, columns)
+        self._following = Following(self._charts, _always([window.name for window in self._windows]))
         self._quotes = Quotes()
         self._feed = AnomalyFeed()
         self._pace = Pace()
@@ -59,13 +75,14 @@ class Desk:
 
     async def start(self) -> None:
         """Begin to read; nothing has to be there yet."""
-        rounds = (
-            (self._look_at_health, _HEALTH_SECONDS),
-            (self._look_for_symbols, _SYMBOLS_SECONDS),
-            (self._load_charts, _CHARTS_SECONDS),
-        )
-        self._tasks = [asyncio.create_task(_again_and_again(round_, seconds)) for round_, seconds in rounds]
-        self._tasks.append(asyncio.create_task(self._live.run()))
+        work: dict[str, Callable[[], Awaitable[None]]] = {
+            "what comes live": self._live.run,
+            "health": partial(_again_and_again, self._look_at_health, _HEALTH_SECONDS),
+            "symbols": partial(_again_and_again, self._look_for_symbols, _SYMBOLS_SECONDS),
+            "charts": partial(_again_and_again, self._load_charts, _CHARTS_SECONDS),
+            "subscriptions": partial(_again_and_again, self._keep_up, _FOLLOWING_SECONDS),
+        }
+        self._tasks = [asyncio.create_task(self._keeper.keep(name, each)) for name, each in work.items()]
 
     async def stop(self) -> None:
         """End reading and close the connections."""
@@ -96,11 +113,12 @@ class Desk:
             "chart": None,
         }
         if symbol:
-            chart, is_new = self._charts.open(symbol, window, time.monotonic())
-            if is_new:
-                await self._live.subscribe(chart.subscription)
+            chart = self._charts.open(symbol, window, time.monotonic(), is_known=self._knows(symbol))
             answer["chart"] = chart.since(since)
         return answer
+
+    def _knows(self, symbol: str) -> bool:
+        return symbol in self._quotes or symbol in self._configured
 
     def _status(self) -> dict[str, Any]:
         problems = dict(self._problems)
@@ -108,18 +126,32 @@ class Desk:
             problems["websocket"] = self._live.problem
         elif self._live.is_without_kafka:
             problems["kafka"] = NO_KAFKA
+        if self._keeper.problem:
+            problems["dashboard"] = explain_failure(self._keeper.problem)
         return {
-            "live": self._live.problem is None,
+            "live": self._live.problem is None and self._keeper.problem is None,
             "problems": [{"name": name, "text": text} for name, text in problems.items()],
             **self._pace.figures(time.monotonic()),
         }
 
-    def _subscriptions(self) -> Iterator[Subscription]:
-        names = [window.name for window in self._windows]
-        yield {"symbols": _EVERY, "channels": ["bar"], "windows": names[:1]}
-        yield {"symbols": _EVERY, "channels": ["anomaly"], "windows": names}
-        yield {"symbols": _EVERY, "channels": ["prediction"]}
-        yield from self._charts.subscriptions
+    def _everything(self) -> Iterable[Subscription]:
+        return self._following.all()
+
+    async def _keep_up(self) -> None:
+        await self._following.keep_up(self._live)
+
+    def _receive(self, channel: str, data: object, was_there: bool) -> None:
+        """Take what came live if it is the record that it should be; else count it, and go on."""
+        check = self._checks.get(channel)
+        if check is None:
+            return
+        try:
+            record = check.check(data)
+        except MalformedRecordError as exc:
+            REFUSED.labels("dashboard", "record").inc()
+            self._refused.note(str(exc), self._live.url, f"channel {channel}")
+        else:
+            self._take(channel, record, was_there)
 
     def _take(self, channel: str, record: Wire, was_there: bool) -> None:
         """Take a record that came live."""
@@ -183,9 +215,11 @@ class Desk:
         if self._live.connections != self._connections_loaded:
             self._connections_loaded = self._live.connections
             self._charts.reload()
-        for chart in self._charts.closed(time.monotonic()):
-            await self._live.unsubscribe(chart.subscription)
-        for chart, limit in self._charts.due(time.monotonic(), live=self._live.problem is None):
+        self._charts.close_unseen(time.monotonic())
+        # Few at a time: one that is opened meanwhile is not to wait for all others.
+        for chart, limit in islice(
+            self._charts.due(time.monotonic(), live=self._live.problem is None), _CHARTS_A_ROUND
+        ):
             await self._load(chart, limit)
 
     async def _load(self, chart: Chart, limit: int) -> None:
@@ -197,6 +231,15 @@ class Desk:
         )
         self._version += 1
         chart.loaded(bars, indicators, anomalies, forecasts, self._version, time.monotonic())
+
+
+def _always(windows: list[str]) -> list[Subscription]:
+    """Return what is wanted live whatever charts are open, of windows by their length."""
+    return [
+        {"symbols": _EVERY, "channels": ["bar"], "windows": windows[:1]},
+        {"symbols": _EVERY, "channels": ["anomaly"], "windows": windows},
+        {"symbols": _EVERY, "channels": ["prediction"]},
+    ]
 
 
 def _reachable(host: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from mdstream.serving.dashboard.series import Wire
 
 _MICROS_A_MILLISECOND = 1_000
+_MOST_HORIZONS = 64
 _SHOWN = ("horizon_minutes", "predicted_price", "lower", "upper", "naive_price", "beats_naive", "relative_mae")
 
 
@@ -33,6 +34,8 @@ class Forecasts:
         if known is not None and _age(forecast) <= _age(known[1]):
             return False
         self._newest[forecast["horizon_minutes"]] = version, forecast
+        if len(self._newest) > _MOST_HORIZONS:
+            del self._newest[min(self._newest, key=lambda horizon: _age(self._newest[horizon][1]))]
         return True
 
     def since(self, version: int) -> Iterator[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -10,11 +11,15 @@ import httpx
 import pyarrow as pa
 
 from mdstream.errors import MdstreamError
+from mdstream.monitoring.refused_records import RefusedRecords
 from mdstream.schemas import ANOMALY, BAR, PREDICTION, Record
+from mdstream.schemas.checking import MalformedRecordError, RecordCheck
 from mdstream.schemas.records import TIME
 from mdstream.schemas.wire import to_micros
 from mdstream.serving.dashboard.series import Wire
+from mdstream.serving.metrics import REFUSED
 
+_LOGGER = logging.getLogger(__name__)
 _TIMEOUT = httpx.Timeout(5.0)
 _MOST_CONNECTIONS = 8
 _DAY = timedelta(days=1) // timedelta(microseconds=1)
@@ -44,6 +49,8 @@ class History:
     def __init__(self, url: str, key: str, indicator: Record) -> None:
         self.url = url.rstrip("/")
         self._indicator = indicator
+        self._checks = {record.name: RecordCheck(record) for record in (BAR, ANOMALY, PREDICTION, indicator)}
+        self._refused = RefusedRecords(_LOGGER)
         self._client = httpx.AsyncClient(
             base_url=self.url,
             headers={"X-API-Key": key} if key else {},
@@ -104,7 +111,10 @@ class History:
         Raises:
             HistoryError: The API does not answer, or refuses.
         """
-        return list((await self._get("/api/v1/symbols"))["symbols"])
+        found = (await self._get("/api/v1/symbols")).get("symbols")
+        if not isinstance(found, list):
+            raise HistoryError(f"The REST API at {self.url} answers without a list of symbols.")
+        return [symbol for symbol in found if isinstance(symbol, str)]
 
     async def problems(self) -> dict[str, str]:
         """Return what is wrong with the servers behind the API, by their names.
@@ -114,8 +124,10 @@ class History:
         """
         answer = await self._send("/health/ready")
         if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-            states = _error_of(answer).get("servers") or {}
-            return {name: state for name, state in states.items() if state != "ok"}
+            states = _error_of(answer).get("servers")
+            if not isinstance(states, dict):
+                raise HistoryError(f"The REST API at {self.url} is not ready and does not say why.", answer.status_code)
+            return {str(name): str(state) for name, state in states.items() if state != "ok"}
         self._refuse(answer)
         return {}
 
@@ -130,12 +142,29 @@ class History:
             if exc.status == httpx.codes.NOT_FOUND:
                 return []
             raise
-        return [wire_of(record, item) for item in page["items"]]
+        items = page.get("items")
+        if not isinstance(items, list):
+            raise HistoryError(f"The REST API at {self.url} answers {path} without a list of items.")
+        return [wire for item in items if (wire := self._checked(record, item, path)) is not None]
+
+    def _checked(self, record: Record, item: object, path: str) -> Wire | None:
+        """Return what is a record on the wire; count what is none, and return None."""
+        try:
+            return self._checks[record.name].check(wire_of(record, item) if isinstance(item, dict) else item)
+        except (MalformedRecordError, ValueError, TypeError) as exc:
+            REFUSED.labels("dashboard", "record").inc()
+            self._refused.note(str(exc), self.url, path)
+            return None
 
     async def _get(self, path: str, **asked: str | int) -> dict[str, Any]:
         answer = await self._send(path, **asked)
         self._refuse(answer)
-        found: dict[str, Any] = answer.json()
+        try:
+            found = answer.json()
+        except ValueError as exc:
+            raise HistoryError(f"The REST API at {self.url} answers {path} with what is no JSON.") from exc
+        if not isinstance(found, dict):
+            raise HistoryError(f"The REST API at {self.url} answers {path} with what is no object.")
         return found
 
     async def _send(self, path: str, **asked: str | int) -> httpx.Response:

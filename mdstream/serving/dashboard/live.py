@@ -11,8 +11,8 @@ import orjson
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from mdstream.monitoring.refused_records import RefusedRecords
 from mdstream.serving.dashboard.problems import explain_live
-from mdstream.serving.dashboard.series import Wire
 
 _LOGGER = logging.getLogger(__name__)
 _FIRST_PAUSE_SECONDS = 0.25
@@ -29,7 +29,8 @@ class Live:
     Args:
         url: Where the server is.
         key: The dashboard's key; empty where none is asked for.
-        take: Called with the channel, the record and whether it was there before, for every frame with a record.
+        take: Called with the channel, what should be a record and whether it was there before, for every frame with
+            data.
         wanted: Returns what is to be subscribed to; asked at every new connection.
 
     Attributes:
@@ -43,7 +44,7 @@ class Live:
         self,
         url: str,
         key: str,
-        take: Callable[[str, Wire, bool], None],
+        take: Callable[[str, object, bool], None],
         wanted: Callable[[], Iterable[Subscription]],
     ) -> None:
         self.url = url
@@ -55,6 +56,7 @@ class Live:
         self._take = take
         self._wanted = wanted
         self._connection: ClientConnection | None = None
+        self._refused = RefusedRecords(_LOGGER)
 
     async def run(self) -> None:
         """Read until cancelled."""
@@ -89,19 +91,23 @@ class Live:
         self.connections += 1
         for subscription in self._wanted():
             await self.subscribe(subscription)
-        async for message in connection:
-            self._understand(orjson.loads(message))
+        async for text in connection:
+            message = _parsed(text)
+            if message is None:
+                self._refused.note("it is no message of mdstream's WebSocket server", self.url)
+            else:
+                self._understand(message["type"], message)
 
-    def _understand(self, message: dict[str, Any]) -> None:
-        if message["type"] == "error":
+    def _understand(self, kind: str, message: dict[str, Any]) -> None:
+        if kind == "error":
             _LOGGER.warning("the WebSocket server refuses a message: %s", message.get("message"))
             return
         self._is_welcome = True
         self.problem = None
-        if message["type"] == "status":
+        if kind == "status":
             self.is_without_kafka = message.get("kafka") == "down"
         if "data" in message:
-            self._take(message["type"], message["data"], bool(message.get("snapshot")))
+            self._take(kind, message["data"], bool(message.get("snapshot")))
 
     async def _send(self, kind: str, subscription: Subscription) -> None:
         if self._connection is None:
@@ -110,3 +116,12 @@ class Live:
             await self._connection.send(orjson.dumps({"type": kind, **subscription}).decode())
         except ConnectionClosed:
             _LOGGER.debug("the connection was lost; the next one asks for everything")
+
+
+def _parsed(text: str | bytes) -> dict[str, Any] | None:
+    """Return a message of the server; None if it is none."""
+    try:
+        message = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return message if isinstance(message, dict) and isinstance(message.get("type"), str) else None

@@ -36,6 +36,16 @@ def explain_server(name: str, found: str, status: int | None = None) -> str:
     return f"{_NAMES.get(name, name)} cannot be reached ({found}). {_ADVICE.get(name, '')}".rstrip()
 
 
+def explain_failure(found: str) -> str:
+    """Return a sentence about a part of the dashboard itself that failed.
+
+    Example:
+        >>> explain_failure("charts failed (KeyError) and was begun again")[:55]
+        'A part of the dashboard failed: charts failed (KeyError'
+    """
+    return f"A part of the dashboard failed: {found}. What is shown may be old; its log says more."
+
+
 def explain_live(url: str, failure: Exception | None) -> str:
     """Return a sentence about the WebSocket server, and what to do.
 

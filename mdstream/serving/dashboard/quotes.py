@@ -9,6 +9,7 @@ from typing import Any
 
 from mdstream.serving.dashboard.series import Wire
 
+_MOST_QUOTES = 20_000
 _DAY = timedelta(days=1) // timedelta(microseconds=1)
 
 
@@ -61,6 +62,8 @@ class Quotes:
         place = (bar["window_start"], bar["trade_count"])
         quote = self._quotes.get(bar["symbol"])
         day = day_of(bar["window_start"])
+        if quote is None and len(self._quotes) >= _MOST_QUOTES:
+            return False
         if quote is None:
             self._quotes[bar["symbol"]] = _Quote(version, place, bar["close"], day, bar["open"], False)
             return True

@@ -10,6 +10,7 @@ Wire = Mapping[str, Any]
 """A record's fields as they travel: times are epoch microseconds."""
 
 _MICROS_A_MILLISECOND = 1_000
+_MOST_ANOMALIES = 2_000
 _SHOWN_OF_BAR = ("open", "high", "low", "close", "volume", "vwap", "trade_count")
 _SHOWN_OF_ANOMALY = ("symbol", "window", "rule", "severity", "message")
 
@@ -77,6 +78,8 @@ class Series:
         if known is not None and (known == anomaly or anomaly["trade_count"] < known["trade_count"]):
             return False
         self._anomalies[key] = (version, anomaly)
+        if len(self._anomalies) > _MOST_ANOMALIES:
+            del self._anomalies[min(self._anomalies)]
         return True
 
     def bars_since(self, version: int) -> Iterator[dict[str, Any]]:

@@ -103,10 +103,12 @@ class Database:
 
     async def problem(self) -> str | None:
         """Return why the database cannot be used now, None if it can; asks it over a new connection."""
-        if self._probe is None or self._probe.done():
-            self._probe = asyncio.create_task(self._find_problem())
-        done, _ = await asyncio.wait({self._probe}, timeout=_PROBE_SECONDS)
-        return self._probe.result() if done else f"no answer from {self._address} within {_PROBE_SECONDS} s"
+        # Kept by whoever waits: meanwhile others may ask anew.
+        probe = self._probe
+        if probe is None or probe.done():
+            probe = self._probe = asyncio.create_task(self._find_problem())
+        done, _ = await asyncio.wait({probe}, timeout=_PROBE_SECONDS)
+        return probe.result() if done else f"no answer from {self._address} within {_PROBE_SECONDS} s"
 
     async def _find_problem(self) -> str | None:
         try:

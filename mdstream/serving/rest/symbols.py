@@ -41,7 +41,8 @@ class SymbolDirectory:
                 self._refreshing = asyncio.create_task(self._refresh())
             await asyncio.wait({self._refreshing}, timeout=None if self._symbols is None else _PATIENCE_SECONDS)
         if self._failure is not None:
-            raise self._failure
+            # One failure is told to many: without this it would collect the traces of all of them.
+            raise self._failure.with_traceback(None)
         return self._symbols or []
 
     async def _refresh(self) -> None:

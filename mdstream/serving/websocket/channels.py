@@ -9,6 +9,7 @@ from typing import Any
 
 from mdstream.config import Settings
 from mdstream.schemas import ANOMALY, BAR, PREDICTION, TICK, Record
+from mdstream.schemas.checking import RecordCheck
 
 DEFAULT_CHANNELS = ("tick", "bar")
 """What a client gets that names no channels."""
@@ -24,6 +25,7 @@ class Channel:
     Attributes:
         name: What clients call it.
         topic: Where its records come from.
+        check: Reads its records, and refuses what is none.
         windowed: Whether its records are of a window each.
         time_column: Places a record in time.
         revision_column: Grows with the revisions of one thing, if there are any.
@@ -34,6 +36,7 @@ class Channel:
 
     name: str
     topic: str
+    check: RecordCheck
     windowed: bool
     time_column: str
     revision_column: str | None
@@ -49,6 +52,7 @@ class Channel:
         return cls(
             name=name,
             topic=str(record.topic),
+            check=RecordCheck(record),
             windowed="window" in columns,
             time_column=str(record.time_column),
             revision_column=record.revision_column,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
-from typing import NamedTuple
+from collections.abc import KeysView
 
 from websockets.asyncio.server import ServerConnection
 from websockets.protocol import State
@@ -13,26 +12,12 @@ from mdstream.serving.websocket.streams import Stream
 EVERY_SYMBOL = "*"
 
 
-class Subscription(NamedTuple):
-    """What a client wants: one channel and window of a symbol, or of every symbol.
-
-    Attributes:
-        channel: Name of the channel.
-        symbol: A symbol or `*`.
-        window: Name of the window; "" for a channel without windows.
-    """
-
-    channel: str
-    symbol: str
-    window: str
-
-
 class Client:
     """A connected client.
 
     Attributes:
         name: Whose key it has.
-        subscriptions: What it wants.
+        wanted: What it wants of each symbol, or of `*`: the sum of `Stream.bit` of its channels and windows.
         waiting: Frames for the next write.
         is_behind: Whether it has not taken what it got, and frames since then were left out.
         left_out: How many.
@@ -41,7 +26,7 @@ class Client:
 
     def __init__(self, connection: ServerConnection, name: str) -> None:
         self.name = name
-        self.subscriptions: set[Subscription] = set()
+        self.wanted: dict[str, int] = {}
         self.waiting: list[bytes] = []
         self.is_behind = False
         self.left_out = 0
@@ -53,13 +38,12 @@ class Client:
 
     def wants(self, stream: Stream) -> bool:
         """Say whether a stream is among its subscriptions."""
-        names = product((stream.channel.name,), (stream.symbol, EVERY_SYMBOL), (stream.window,))
-        return any(Subscription(*name) in self.subscriptions for name in names)
+        return bool((self.wanted.get(stream.symbol, 0) | self.wanted.get(EVERY_SYMBOL, 0)) & stream.bit)
 
     @property
-    def symbols(self) -> set[str]:
+    def symbols(self) -> KeysView[str]:
         """The symbols that it is subscribed to, perhaps with `*` among them."""
-        return {subscription.symbol for subscription in self.subscriptions}
+        return self.wanted.keys()
 
     def flush(self, now: float, publication: int) -> int:
         """Hand what waits to the system in one write, or leave it out if earlier frames are still held back.

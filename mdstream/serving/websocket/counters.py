@@ -19,6 +19,7 @@ class Refusal(StrEnum):
     KEY = "key"
     CONNECTIONS = "connections"
     OVERSIZE = "oversize"
+    HEAD = "head"
     MESSAGE_RATE = "message_rate"
     SUBSCRIPTIONS = "subscriptions"
     MESSAGE = "message"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import ClassVar
-
 from websockets.asyncio.server import ServerConnection
 
 from mdstream.serving.websocket.counters import Counters, Refusal
@@ -44,34 +41,3 @@ class HalfOpenConnections:
         del self._connections[connection]
         self._counters.refuse(Refusal.HALF_OPEN)
         connection.transport.abort()
-
-
-class GuardedConnection(ServerConnection):
-    """A connection that is half open until its request has come.
-
-    Attributes:
-        half_open: Where it belongs meanwhile.
-        key_name: Whose key its request showed; None without a key.
-    """
-
-    half_open: ClassVar[HalfOpenConnections]
-    key_name: str | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Belong to those that are half open."""
-        super().connection_made(transport)
-        self.half_open.begin(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Belong to none."""
-        self.half_open.lose(self)
-        super().connection_lost(exc)
-
-
-def guarded_by(connections: HalfOpenConnections) -> type[GuardedConnection]:
-    """Return the class of connections that belong to `connections` at first: the library makes them by their class."""
-
-    class Connection(GuardedConnection):
-        half_open = connections
-
-    return Connection

@@ -12,7 +12,8 @@ from websockets.http11 import Request, Response
 
 from mdstream.serving.access import AccessList, key_of
 from mdstream.serving.websocket.counters import Counters, Refusal
-from mdstream.serving.websocket.half_open import GuardedConnection, HalfOpenConnections
+from mdstream.serving.websocket.guarded import GuardedConnection
+from mdstream.serving.websocket.half_open import HalfOpenConnections
 from mdstream.serving.websocket.messages import encode, encode_error
 
 _JSON = "application/json"

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import orjson
-
 from mdstream.config import Settings
+from mdstream.monitoring.refused_records import RefusedRecords
+from mdstream.schemas.checking import MalformedRecordError
 from mdstream.serving.websocket.channels import Channel, channels_of
-from mdstream.serving.websocket.client import EVERY_SYMBOL, Client, Subscription
+from mdstream.serving.websocket.client import EVERY_SYMBOL, Client
 from mdstream.serving.websocket.counters import Counters
+from mdstream.serving.websocket.reader import Arrival
 from mdstream.serving.websocket.streams import Slot, Stream
 
 _CLIENTS_AT_ONCE = 64
 _LOOK_AGAIN_SECONDS = 0.1
 _MICROSECONDS = 1_000_000
+_MOST_SYMBOLS = 100_000
+_MOST_WANTS = 500_000
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,8 +61,12 @@ class Hub:
         self._settings = settings.serving.websocket
         self._counters = counters
         self._by_topic = {channel.topic: channel for channel in self.channels.values()}
-        self._streams: dict[Subscription, Stream] = {}
-        self._wanting: defaultdict[Subscription, set[Client]] = defaultdict(set)
+        self._bits = _bits_of(self.channels.values(), self.windows)
+        # Of each symbol by their bits.
+        self._streams: dict[str, dict[int, Stream]] = {}
+        self._wanting: defaultdict[str, set[Client]] = defaultdict(set)
+        self._wants = 0
+        self._refused = RefusedRecords(logger)
         self._clients: set[Client] = set()
         self._behind: set[Client] = set()
         self._changed: dict[Slot, Stream] = {}
@@ -65,25 +75,28 @@ class Hub:
         self._ingested: list[int] = []
         self._offered = 0
 
-    def take(self, records: Sequence[tuple[str, bytes]]) -> None:
-        """Take records, each with its topic."""
-        for topic, count in Counter(topic for topic, _ in records).items():
+    def take(self, records: Sequence[Arrival]) -> None:
+        """Take records; those that are not what their topic holds are counted and left out."""
+        for topic, count in Counter(record.topic for record in records).items():
             self._counters.records.labels(topic).inc(count)
-        for topic, value in records:
+        for record in records:
             try:
-                self._take(self._by_topic[topic], value)
-            except (KeyError, TypeError, ValueError):
-                self._counters.unreadable.labels(topic).inc()
+                self._take(self._by_topic[record.topic], record.value)
+            except MalformedRecordError as exc:
+                self._counters.unreadable.labels(record.topic).inc()
+                place = f"partition {record.partition} offset {record.offset}"
+                self._refused.note(str(exc), record.topic, place)
         self._has_changed.set()
 
     def _take(self, channel: Channel, value: bytes) -> None:
-        fields = orjson.loads(value)
-        symbol, window = fields["symbol"], fields["window"] if channel.windowed else ""
-        if not (isinstance(symbol, str) and isinstance(window, str)):
-            raise TypeError("a symbol and a window are text")
-        stream = self._streams.get(Subscription(channel.name, symbol, window))
-        if stream is None:
-            stream = self._new_stream(channel, symbol, window)
+        fields = channel.check.read(value)
+        window = fields["window"] if channel.windowed else ""
+        bit = self._bits.get((channel.name, window))
+        if bit is None:
+            # Of a window that is not configured here: nobody can ask for it.
+            return
+        symbol = fields["symbol"]
+        stream = self._streams.get(symbol, {}).get(bit) or self._new_stream(channel, symbol, window, bit)
         slot = stream.take(fields, value)
         if slot is not None:
             # What changes again goes to the end, so that numbers do not go back.
@@ -91,12 +104,15 @@ class Hub:
             self._changed[slot] = stream
             self._offered += len(stream.subscribers)
 
-    def _new_stream(self, channel: Channel, symbol: str, window: str) -> Stream:
-        stream = Stream(channel, symbol, window)
+    def _new_stream(self, channel: Channel, symbol: str, window: str, bit: int) -> Stream:
+        if symbol not in self._streams and len(self._streams) >= _MOST_SYMBOLS:
+            raise MalformedRecordError(f"its symbol is one more than the {_MOST_SYMBOLS} that are kept")
+        stream = Stream(channel, symbol, window, bit)
         for name in (symbol, EVERY_SYMBOL):
-            for client in self._wanting.get(Subscription(channel.name, name, window), ()):
-                stream.subscribers[client] = client.waiting
-        self._streams[Subscription(channel.name, symbol, window)] = stream
+            for client in self._wanting.get(name, ()):
+                if client.wants(stream):
+                    stream.subscribers[client] = client.waiting
+        self._streams.setdefault(symbol, {})[bit] = stream
         self.symbols.add(symbol)
         return stream
 
@@ -112,41 +128,47 @@ class Hub:
         self._behind.discard(client)
         self._counters.clients.dec()
         self._counters.frames_conflated.inc(client.left_out)
-        self._forget(client, client.subscriptions)
+        self._forget(client, dict(client.wanted))
+
+    def has_room_for(self, symbols: int) -> bool:
+        """Say whether clients may want so many symbols more: what they want is kept even if nothing comes of it."""
+        return self._wants + symbols <= _MOST_WANTS
 
     def subscribe(self, client: Client, wanted: Selection) -> None:
         """Bring a client the last state of what it wants, and from now on whatever changes it."""
         self._publish()
-        subscriptions = self._subscriptions(wanted)
-        client.subscriptions |= subscriptions
-        for subscription in subscriptions:
-            self._wanting[subscription].add(client)
+        bits = self._bits_in(wanted)
+        for symbol in wanted.symbols:
+            known = client.wanted.get(symbol)
+            self._wants += known is None
+            # One number for all symbols takes less memory than one for each.
+            client.wanted[symbol] = bits if known is None else known | bits
+            self._wanting[symbol].add(client)
         frames = []
-        for stream in self._wanted_by(subscriptions):
+        for stream in self._wanted_by(dict.fromkeys(wanted.symbols, bits)):
             stream.subscribers[client] = client.waiting
             frames += [slot.snapshot() for slot in stream.newest()]
         self._send_now(client, *frames)
 
     def unsubscribe(self, client: Client, unwanted: Selection) -> None:
         """Bring a client no more of it; `*` is everything of those channels and windows."""
-        gone = self._subscriptions(unwanted)
-        if EVERY_SYMBOL in unwanted.symbols:
-            gone = {
-                Subscription(channel, symbol, window)
-                for channel, symbol, window in client.subscriptions
-                if Subscription(channel, EVERY_SYMBOL, window) in gone
-            }
+        bits = self._bits_in(unwanted)
+        symbols = list(client.wanted) if EVERY_SYMBOL in unwanted.symbols else unwanted.symbols
         # Nothing of it may come behind the answer.
         self._publish()
         self._send_now(client)
-        self._forget(client, client.subscriptions & gone)
+        self._forget(client, {symbol: bits for symbol in symbols if symbol in client.wanted})
 
-    def _forget(self, client: Client, gone: set[Subscription]) -> None:
-        client.subscriptions = client.subscriptions - gone
-        for subscription in gone:
-            self._wanting[subscription].discard(client)
-            if not self._wanting[subscription]:
-                del self._wanting[subscription]
+    def _forget(self, client: Client, gone: Mapping[str, int]) -> None:
+        for symbol, bits in gone.items():
+            client.wanted[symbol] &= ~bits
+            if client.wanted[symbol]:
+                continue
+            del client.wanted[symbol]
+            self._wants -= 1
+            self._wanting[symbol].discard(client)
+            if not self._wanting[symbol]:
+                del self._wanting[symbol]
         for stream in self._wanted_by(gone):
             if not client.wants(stream):
                 stream.subscribers.pop(client, None)
@@ -220,7 +242,7 @@ class Hub:
     def _catch_up(self, client: Client) -> None:
         missed = [
             slot.frame
-            for stream in self._wanted_by(client.subscriptions)
+            for stream in self._wanted_by(client.wanted)
             for slot in stream.published_since(client.has_all_until)
         ]
         self._counters.frames_conflated.inc(client.catch_up(missed))
@@ -231,19 +253,22 @@ class Hub:
             self._catch_up(client)
         self._counters.frames_sent.inc(client.send_now(self._publication, *frames))
 
-    def _subscriptions(self, selection: Selection) -> set[Subscription]:
-        return {
-            Subscription(name, symbol, window)
+    def _bits_in(self, selection: Selection) -> int:
+        places = (
+            (name, window)
             for name in selection.channels
-            for symbol in selection.symbols
             for window in (selection.windows if self.channels[name].windowed else ("",))
-        }
+        )
+        return sum(self._bits[place] for place in dict.fromkeys(places))
 
-    def _wanted_by(self, subscriptions: set[Subscription]) -> Iterator[Stream]:
-        """Yield the streams that there are of subscriptions."""
-        every = {(channel, window) for channel, symbol, window in subscriptions if symbol == EVERY_SYMBOL}
-        if every:
-            yield from [stream for key, stream in self._streams.items() if (key.channel, key.window) in every]
-        for subscription in subscriptions:
-            if subscription.symbol != EVERY_SYMBOL and (stream := self._streams.get(subscription)) is not None:
-                yield stream
+    def _wanted_by(self, wanted: Mapping[str, int]) -> Iterator[Stream]:
+        """Yield the streams that there are of what is wanted of symbols."""
+        for symbol, bits in wanted.items():
+            found = self._streams.values() if symbol == EVERY_SYMBOL else (self._streams.get(symbol, {}),)
+            yield from [stream for streams in found for bit, stream in streams.items() if bit & bits]
+
+
+def _bits_of(channels: Iterable[Channel], windows: Sequence[str]) -> dict[tuple[str, str], int]:
+    """Return a power of two for each channel and window that there can be."""
+    places = [(channel.name, window) for channel in channels for window in (windows if channel.windowed else ("",))]
+    return {place: 1 << number for number, place in enumerate(places)}

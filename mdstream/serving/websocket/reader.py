@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -14,8 +15,22 @@ from mdstream.config import KafkaSettings
 from mdstream.config.kafka_login import client_login
 from mdstream.config.serving import WebSocketSettings
 
-Arrival = tuple[str, bytes]
-"""A topic and the value of one of its records."""
+
+class Arrival(NamedTuple):
+    """A record as it came, and where it lies.
+
+    Attributes:
+        topic: Its topic.
+        value: Its JSON.
+        partition: Its partition.
+        offset: Its offset there.
+    """
+
+    topic: str
+    value: bytes
+    partition: int = -1
+    offset: int = -1
+
 
 _ANSWER_SECONDS = 2.0
 _LOOK_SECONDS = 10.0
@@ -64,21 +79,22 @@ class TopicReader:
         self._stop = threading.Event()
 
     def run(self) -> None:
-        """Read until `stop` is called."""
-        try:
-            while not self._stop.is_set():
-                if time.monotonic() >= self._look_at:
-                    self._look()
-                if records := self._read():
-                    self._deliver(records)
-                elif self._is_up and not self._caught_up.is_set() and self._has_read_all():
-                    self._caught_up.set()
-        finally:
-            self._consumer.close()
+        """Read until `stop` is called; called again after a failure it goes on where it was."""
+        while not self._stop.is_set():
+            if time.monotonic() >= self._look_at:
+                self._look()
+            if records := self._read():
+                self._deliver(records)
+            elif self._is_up and not self._caught_up.is_set() and self._has_read_all():
+                self._caught_up.set()
 
     def stop(self) -> None:
         """Have it end soon."""
         self._stop.set()
+
+    def close(self) -> None:
+        """Leave Kafka, once `run` has returned."""
+        self._consumer.close()
 
     def _read(self) -> list[Arrival]:
         first = self._consumer.poll(_POLL_SECONDS)
@@ -147,7 +163,11 @@ def _record_of(message: Message) -> Arrival | None:
     if error is not None:
         logger.warning("Kafka: %s", error.str())
         return None
-    return None if topic is None or value is None else (topic, value)
+    if topic is None or value is None:
+        return None
+    # Zero is a partition and an offset.
+    partition, offset = message.partition(), message.offset()
+    return Arrival(topic, value, -1 if partition is None else partition, -1 if offset is None else offset)
 
 
 def _configuration(kafka: KafkaSettings, error_callback: Callable[[KafkaError], None]) -> dict[str, object]:

@@ -10,7 +10,6 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from prometheus_client import REGISTRY, CollectorRegistry
 from websockets.asyncio.server import Server, ServerConnection
@@ -18,9 +17,11 @@ from websockets.asyncio.server import serve as serve_websockets
 
 from mdstream.config import Settings
 from mdstream.serving.access import AccessList
+from mdstream.serving.keeping import Keeper
 from mdstream.serving.server import allow_connections
 from mdstream.serving.websocket.counters import Counters
-from mdstream.serving.websocket.half_open import GuardedConnection, HalfOpenConnections, guarded_by
+from mdstream.serving.websocket.guarded import Guard, GuardedConnection, guarded_by
+from mdstream.serving.websocket.half_open import HalfOpenConnections
 from mdstream.serving.websocket.handshake import Handshake
 from mdstream.serving.websocket.hub import Hub
 from mdstream.serving.websocket.messages import encode
@@ -52,6 +53,7 @@ class WebSocketServer:
         self._handshake = Handshake(
             self._access, self._half_open, registry, self._counters, self._not_ready, self._is_full
         )
+        self._keeper = Keeper()
         self._connected = 0
         self._problem: str | None = "it has not been asked yet"
         self._has_caught_up = threading.Event()
@@ -61,19 +63,18 @@ class WebSocketServer:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._limits.send_buffer_bytes)
         loop = asyncio.get_running_loop()
         reader = self._reader(loop)
-        reading = loop.run_in_executor(None, reader.run)
-        rounds = asyncio.create_task(self._hub.run())
-        stopping = asyncio.create_task(stop.wait())
-        work: list[asyncio.Future[Any]] = [stopping, rounds, reading]
-        async with self._listening(listener):
-            await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
-        reader.stop()
-        await reading
-        stopping.cancel()
-        rounds.cancel()
-        # Unless cancelled just now, it failed and says so here.
-        with suppress(asyncio.CancelledError):
-            await rounds
+        reading = asyncio.create_task(self._keeper.keep("reading", lambda: loop.run_in_executor(None, reader.run)))
+        rounds = asyncio.create_task(self._keeper.keep("sending", self._hub.run))
+        try:
+            async with self._listening(listener):
+                await stop.wait()
+        finally:
+            reader.stop()
+            await reading
+            reader.close()
+            rounds.cancel()
+            with suppress(asyncio.CancelledError):
+                await rounds
 
     def _listening(self, listener: socket.socket) -> Server:
         limits = self._limits
@@ -83,7 +84,7 @@ class WebSocketServer:
             backlog=_BACKLOG,
             process_request=self._handshake.answer,
             process_response=self._handshake.note_outcome,
-            create_connection=guarded_by(self._half_open),
+            create_connection=guarded_by(Guard(self._half_open, limits, self._counters)),
             # Frames are made once for all, and compressing each of them for each client costs more than it saves.
             compression=None,
             server_header=None,
@@ -112,6 +113,8 @@ class WebSocketServer:
     def _not_ready(self) -> str | None:
         if self._problem is not None:
             return f"Kafka does not answer: {self._problem}"
+        if (failure := self._keeper.problem) is not None:
+            return failure
         return None if self._has_caught_up.is_set() else "still reading what was in the topics at the start"
 
     def _greeting(self) -> str | None:

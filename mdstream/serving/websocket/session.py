@@ -148,10 +148,14 @@ class Session:
             list(dict.fromkeys(message.channels or DEFAULT_CHANNELS)),
             known_windows(message.windows, self._hub.windows),
         )
-        count = len(client.symbols | set(wanted.symbols))
+        count = len(client.symbols | wanted.symbols)
         if count > self._settings.max_subscriptions:
             raise RefusedMessageError(
                 _TOO_MANY, f"this would be {count} symbols; at most {self._settings.max_subscriptions} are allowed"
+            )
+        if not self._hub.has_room_for(count - len(client.symbols)):
+            raise RefusedMessageError(
+                _TOO_MANY, "the server has no room for more symbols; ask for fewer, or for '*', or try again later"
             )
         unknown = [symbol for symbol in wanted.symbols if symbol != "*" and symbol not in self._hub.symbols]
         await self._connection.send(

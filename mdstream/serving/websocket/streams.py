@@ -11,6 +11,7 @@ from websockets.frames import Frame, Opcode
 from mdstream.serving.websocket.channels import Channel
 
 _SLOTS_KEPT = 16
+_KINDS_KEPT = 256
 _LATE = "late"
 
 
@@ -70,15 +71,17 @@ class Stream:
         channel: Its channel.
         symbol: Its symbol.
         window: Its window; "" where records have none.
+        bit: Its channel and window as a power of two: what a client wants of a symbol is a sum of them.
 
     Attributes:
         subscribers: The frames that wait for each client that wants them.
     """
 
-    def __init__(self, channel: Channel, symbol: str, window: str) -> None:
+    def __init__(self, channel: Channel, symbol: str, window: str, bit: int) -> None:
         self.channel = channel
         self.symbol = symbol
         self.window = window
+        self.bit = bit
         self.subscribers: dict[object, list[bytes]] = {}
         self._head = b'{"type":"%b","symbol":%b,"sequence":' % (channel.name.encode(), orjson.dumps(symbol))
         self._sequence = 0
@@ -86,16 +89,9 @@ class Stream:
         self._newest: dict[Hashable, Slot] = {}
 
     def take(self, fields: Mapping[str, Any], value: bytes) -> Slot | None:
-        """Take a record; return what it changed, None if it is a repeat or older than what is known.
-
-        Raises:
-            KeyError: The record lacks what its kind must have.
-            TypeError: Its time or revision is not a number.
-        """
+        """Take a checked record; return what it changed, None if it is a repeat or older than what is known."""
         channel = self.channel
         time = fields[channel.time_column]
-        if not isinstance(time, int):
-            raise TypeError("a time is a number of microseconds")
         kind = channel.kind_of(fields)
         newest = self._newest.get(kind)
         slot = self._slot_for(channel.key_of(fields), late=newest is not None and time < newest.time)
@@ -107,6 +103,8 @@ class Stream:
         slot.put(value, self._sequence, time, revision, ingested)
         if newest is None or time >= newest.time:
             self._newest[kind] = slot
+            if len(self._newest) > _KINDS_KEPT:
+                del self._newest[next(iter(self._newest))]
         return slot
 
     def newest(self) -> list[Slot]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from mdstream.alerting import Alert
 from mdstream.alerting.alert import parse_alert
+from mdstream.schemas.checking import MalformedRecordError
 from tests.unit.alerting.alerts import NOON, alert, wire
 
 
@@ -35,7 +36,7 @@ def test_a_record_is_read() -> None:
     ],
 )
 def test_what_is_no_anomaly_is_refused(value: bytes | None) -> None:
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises(MalformedRecordError, match="anomaly"):
         parse_alert(value)
 
 
@@ -49,7 +50,7 @@ def test_what_is_no_anomaly_is_refused(value: bytes | None) -> None:
 def test_any_record_is_an_alert_or_refused(value: bytes) -> None:
     try:
         found = parse_alert(value)
-    except ValueError:
+    except MalformedRecordError:
         return
     assert isinstance(found, Alert)
     assert isinstance(found.sent_key, str)

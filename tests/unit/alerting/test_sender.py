@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from pydantic import SecretStr
@@ -18,10 +20,12 @@ from mdstream.alerting.dispatcher import Dispatcher
 from mdstream.alerting.sender import Sender
 from mdstream.alerting.slack import SlackChannel
 from mdstream.config import AlertSettings, RedisSettings
+from mdstream.schemas import ANOMALY
 from tests.http_server import Answer
 from tests.slack_server import OK, SlackServer
 from tests.unit.alerting.alerts import alert, minute, wire
 from tests.waiting import until
+from tests.wrong_records import NO_RECORDS, wrong
 
 FAST = AlertSettings(first_retry_seconds=0.01, longest_retry_seconds=0.05, queue_size=3)
 
@@ -134,6 +138,19 @@ def test_a_dead_webhook_stalls_nothing(office: Office, slack: SlackServer, caplo
     until(lambda: office.counts.sent == 5)
 
 
+def test_wrong_records_are_counted_and_settled(office: Office, caplog: pytest.LogCaptureFixture) -> None:
+    values = [*NO_RECORDS, *(json.dumps(fields).encode() for _, fields in wrong(ANOMALY))]
+    for number, value in enumerate(values):
+        office.dispatcher.take(value, partial(office.settled.append, number), f"partition 0 offset {number}")
+    office.take(len(values))
+    until(lambda: office.counts.sent == 1)
+
+    assert office.counts == AlertCounts(read=len(values) + 1, malformed=len(values), sent=1)
+    assert office.settled == list(range(len(values) + 1))
+    [said] = [entry.getMessage() for entry in caplog.records if "left out" in entry.getMessage()]
+    assert "anomalies, partition 0 offset 0" in said
+
+
 def test_only_severe_and_recent_ones_of_quiet_symbols_and_rules(office: Office, slack: SlackServer) -> None:
     old = datetime.now(UTC) - timedelta(seconds=901)
     office.take(1, severity="low")
@@ -153,7 +170,7 @@ def test_only_severe_and_recent_ones_of_quiet_symbols_and_rules(office: Office, 
     office.stop()
 
     assert sorted(office.settled) == list(range(1, 12))
-    assert office.counts == AlertCounts(read=11, malformed=1, not_severe=3, outdated=1, repeats=1, held_back=2, sent=2)
+    assert office.counts == AlertCounts(read=11, malformed=2, not_severe=2, outdated=1, repeats=1, held_back=2, sent=2)
     assert [text.split()[1] for text in slack.accepted] == ["AAPL", "MSFT"]
     assert slack.accepted[1].endswith("\n_2 more alerts held back_")
 

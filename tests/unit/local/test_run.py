@@ -48,6 +48,16 @@ def test_close_removes_the_folder_and_what_still_runs() -> None:
     assert [process.is_running() for process in processes] == [False, False]
 
 
+def test_what_is_in_the_folder_is_for_nobody_else(run: RunFolder) -> None:
+    run.start("writer", ["sh", "-c", f"echo secret > {run.path}/data; mkdir {run.path}/folder; sleep 1000"])
+    until((run.path / "folder").is_dir)
+
+    # The group is that of the servers' own user, where we are root.
+    assert run.path.stat().st_mode & 0o777 == (0o710 if os.geteuid() == 0 else 0o700)
+    modes = {name: (run.path / name).stat().st_mode & 0o777 for name in ("writer.log", "data", "folder")}
+    assert modes == {"writer.log": 0o600, "data": 0o600, "folder": 0o700}
+
+
 def test_folder_is_closed_twice_without_harm() -> None:
     run = RunFolder()
     run.close()

@@ -40,7 +40,8 @@ def refused() -> Callable[[], dict[str, float]]:
 
     def read() -> dict[str, float]:
         metric = next(metric for metric in REGISTRY.collect() if metric.name == "serving_refused")
-        return {s.labels["reason"]: s.value for s in metric.samples if s.name.endswith("_total")}
+        samples = [s for s in metric.samples if s.name.endswith("_total") and s.labels["server"] == "rest"]
+        return {s.labels["reason"]: s.value for s in samples}
 
     before = read()
     return lambda: {

@@ -117,7 +117,9 @@ class Exchange:
         now = time.time_ns() // 1_000
         tick = {"symbol": symbol, "price": 100.0, "size": 1.0, "event_time": now, "ingest_time": now}
         start = now - now % 60_000_000
-        bar = {"symbol": symbol, "window": "1min", "window_start": start, "close": 100.0}
+        prices = dict.fromkeys(("open", "high", "low", "close"), 100.0)
+        times = {"window_start": start, "window_end": start + 60_000_000, "last_event_time": now}
+        bar = {"symbol": symbol, "window": "1min", "volume": 1.0} | prices | times
         self._producer.produce("tick_data", orjson.dumps(tick | changes), symbol)
         self._producer.produce("aggregated_data", orjson.dumps(bar | {"trade_count": self._count}), symbol)
         self._producer.flush()

@@ -99,7 +99,7 @@ def test_a_frozen_client_is_cut_off_and_delays_nobody(server: Running, exchange:
         deadline = time.monotonic() + 60
         while server.metric("websocket_clients_stalled_total") == before:
             assert time.monotonic() < deadline
-            exchange.trade(symbol, source="x" * 20_000)
+            exchange.trade(symbol, more="x" * 20_000)
             sequence += 1
             assert live.hear_until("tick")["sequence"] == sequence
         until(lambda: server.metric("websocket_clients") == 1)
@@ -111,7 +111,7 @@ def test_a_slow_client_goes_on_with_the_newest(server: Running, exchange: Exchan
         sequence = 0
         # While it does not read, only what the systems between hold can be old.
         while sequence < 100:
-            exchange.trade(symbol, source="x" * 20_000)
+            exchange.trade(symbol, more="x" * 20_000)
             sequence = live.hear_until("tick")["sequence"]
         seen = [slow.hear_until("tick")["sequence"]]
         while seen[-1] < sequence:

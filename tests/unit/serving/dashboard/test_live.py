@@ -148,3 +148,16 @@ async def test_says_that_kafka_is_away_and_back() -> None:
         assert client.problem is None
         await peer.send(type="status", kafka="up", message="records come again")
         await until(lambda: not client.is_without_kafka)
+
+
+async def test_what_is_no_message_is_left_out() -> None:
+    peer, taken = Peer(), list[Any]()
+    async with peer.listen() as server, running(port_of(server), taken) as client:
+        await until(lambda: client.problem is None)
+        for text in ("", "[", "[]", "3", "null", "{}", '{"type":3}', '{"type":null,"data":{}}', b"\xff"):
+            await peer.connections[-1].send(text)
+        await peer.send(type="bar", data=None)
+        await until(lambda: taken)
+        assert client.connections == 1
+        assert client.problem is None
+    assert taken == [("bar", None, False)]

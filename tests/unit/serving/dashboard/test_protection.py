@@ -13,7 +13,7 @@ from httpx import ASGITransport, AsyncClient
 import mdstream.serving.dashboard
 from mdstream.config import ServingSettings, Settings
 from mdstream.serving.access import entry_for, new_key
-from mdstream.serving.dashboard import create_dashboard
+from mdstream.serving.dashboard import create_dashboard, protection
 
 pytestmark = pytest.mark.anyio
 
@@ -104,6 +104,8 @@ async def test_another_sites_name_for_this_machine_is_refused(open_client: Async
         "window=1min&since=x",
         "window=1min&since=-1",
         "window=1min&since=²",
+        "window=1min&since=" + "9" * 5000,
+        "window=1min&since=",
     ],
 )
 async def test_senseless_questions_are_refused(open_client: AsyncClient, query: str) -> None:
@@ -124,3 +126,72 @@ async def test_versions_of_another_process_mean_nothing(open_client: AsyncClient
     again = (await open_client.get(f"/live?window=1min&since=999999&epoch={first['epoch']}x")).json()
     assert again["epoch"] == first["epoch"]
     assert again["version"] == first["version"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/_dash-component-suites/os/path.py",
+        "/_dash-component-suites/dash/dash.py",
+        "/_dash-component-suites/dash/../../etc/passwd",
+        "/_dash-component-suites/dash/%2e%2e/dash.py",
+        "/_dash-component-suites/",
+        "/_dash-component-suites/dash",
+        "/_dash-update-component",
+        "/_reload-hash",
+        "/no-such-page",
+        "/assets/../app.py",
+        "/assets/%00",
+        "/assets/" + "a" * 1000,
+    ],
+)
+async def test_what_no_page_needs_is_not_there(
+    open_client: AsyncClient, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = await open_client.get(path)
+    assert answer.status_code == 404
+    assert "Traceback" not in answer.text + caplog.text
+
+
+async def test_every_script_that_dash_lists_is_there(open_client: AsyncClient) -> None:
+    page = (await open_client.get("/")).text
+    scripts = re.findall(r'src="(/_dash-component-suites/[^"?]+)', page)
+    assert len(scripts) > 3
+    for script in scripts:
+        assert (await open_client.get(script)).status_code == 200
+    lazy = await open_client.get("/_dash-component-suites/dash/dcc/async-dropdown.js")
+    assert lazy.status_code == 200
+
+
+async def test_bodies_are_refused_unread(open_client: AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
+    read = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal read
+        while True:
+            read += 1
+            yield b"x" * 65_536
+
+    forged = {"output": "address.search", "inputs": [], "changedPropIds": []}
+    for content in (b"{}", endless(), b"x" * 1_000_000):
+        answer = await open_client.post("/_dash-update-component", content=content)
+        assert answer.status_code == 413
+        assert answer.headers["Connection"] == "close"
+    assert (await open_client.post("/_dash-update-component", json=forged)).status_code == 413
+    for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE"):
+        assert (await open_client.request(method, "/_dash-update-component")).status_code == 405
+    assert (await open_client.get("/live?window=" + "a" * 10_000)).status_code == 414
+    assert read <= 1
+    assert caplog.text == ""
+
+
+async def test_too_many_questions_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protection, "_REQUESTS_PER_SECOND", 0.01)
+    monkeypatch.setattr(protection, "_BURST", 5)
+    async with client_of(api_keys=[entry_for("desk", KEY)]) as client:
+        answers = [await client.get("/live?window=1min") for _ in range(10)]
+        assert [answer.status_code for answer in answers] == [401] * 5 + [429] * 5
+        assert int(answers[-1].headers["Retry-After"]) > 1
+        assert (await client.get("/health/live")).is_success
+        # Who has a key is not held up by who has none.
+        assert (await client.get("/live?window=1min", headers={"X-API-Key": KEY})).is_success

@@ -124,32 +124,43 @@ def test_a_quote_never_goes_back_and_starts_a_day_with_its_first_price() -> None
 
 def test_charts_that_nobody_looks_at_are_closed() -> None:
     charts = Charts(300, [])
-    first, is_new = charts.open("AAPL", "1min", now=0.0)
-    assert is_new
-    assert charts.open("AAPL", "1min", now=50.0) == (first, False)
-    charts.open("MSFT", "1min", now=50.0)
-    assert [*charts.subscriptions] == [
-        {"symbols": ["AAPL", "MSFT"], "channels": ["bar", "indicator"], "windows": ["1min"]}
-    ]
-    assert charts.closed(now=109.0) == []
-    charts.open("MSFT", "1min", now=109.0)
-    assert charts.closed(now=111.0) == [first]
+    first = charts.open("AAPL", "1min", now=0.0, is_known=True)
+    assert charts.open("AAPL", "1min", now=50.0, is_known=True) is first
+    charts.open("MSFT", "1min", now=50.0, is_known=True)
+    charts.close_unseen(now=109.0)
+    assert [chart.symbol for chart in charts] == ["AAPL", "MSFT"]
+    charts.open("MSFT", "1min", now=109.0, is_known=True)
+    charts.close_unseen(now=111.0)
     assert charts.get("AAPL", "1min") is None
+    assert charts.get("MSFT", "1min")
 
 
 def test_charts_are_bounded() -> None:
     charts = Charts(300, [])
     for number in range(1000):
-        charts.open(f"S{number}", "1min", now=float(number) / 1000)
-    closed = charts.closed(now=1.0)
-    assert len([*charts]) + len(closed) == 1000
-    assert len([*charts]) == 200
+        charts.open(f"S{number}", "1min", now=float(number) / 1000, is_known=True)
+        charts.open("S0", "1min", now=float(number) / 1000, is_known=True)
+        assert len([*charts]) <= 200
     assert charts.get("S999", "1min")
+    assert charts.get("S0", "1min")
+
+
+def test_charts_of_made_up_symbols_take_the_place_of_no_other() -> None:
+    charts = Charts(300, [])
+    known = [charts.open(f"S{number}", "1min", now=0.0, is_known=True) for number in range(190)]
+    for number in range(1000):
+        charts.open(f"ZZ{number}", "1min", now=1.0, is_known=False)
+    assert len([*charts]) == 200
+    assert all(charts.get(chart.symbol, "1min") is chart for chart in known)
+    late = charts.open("LATE", "1min", now=2.0, is_known=True)
+    assert charts.get("LATE", "1min") is late
+    due = [chart for chart, _ in charts.due(2.0, live=True)]
+    assert [chart.is_known for chart in due] == [True] * 191 + [False] * 9
 
 
 def test_history_is_read_whole_then_its_end_and_whole_again_after_an_outage() -> None:
     charts = Charts(300, [])
-    chart, _ = charts.open("AAPL", "1min", now=0.0)
+    chart = charts.open("AAPL", "1min", now=0.0, is_known=True)
     assert [*charts.due(0.0, live=True)] == [(chart, 300)]
     told = dict.fromkeys(("predicted_price", "lower", "upper", "naive_price", "beats_naive", "relative_mae"))
     told |= {"horizon_minutes": 5, "target_time": 6 * MINUTE, "made_at": MINUTE}

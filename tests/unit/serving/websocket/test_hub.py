@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import Sequence
 
 import pytest
@@ -12,6 +13,7 @@ from mdstream.serving.websocket.channels import DEFAULT_CHANNELS
 from mdstream.serving.websocket.client import Client
 from mdstream.serving.websocket.counters import Counters
 from mdstream.serving.websocket.hub import Hub, Selection
+from mdstream.serving.websocket.reader import Arrival
 from tests.unit.serving.websocket.peers import Peer, client_of
 from tests.unit.serving.websocket.records import MINUTE, NOON, anomaly, bar, prediction, tick
 
@@ -80,21 +82,22 @@ def test_a_record_reaches_who_wants_it_with_the_very_bytes_of_the_topic(exchange
     assert everything.received() == [message]
 
 
-def test_a_symbol_is_escaped_as_json_asks_for(exchange: Exchange) -> None:
+def test_a_symbol_of_other_characters_is_none(exchange: Exchange) -> None:
     peer, _ = exchange.join("*")
-    exchange.hub.take([tick(symbol='A"\\B')])
+    exchange.hub.take([tick(symbol='A"\\B'), tick(symbol="BTC/USD")])
     exchange.round()
 
-    assert peer.received()[0]["symbol"] == 'A"\\B'
+    assert [message["symbol"] for message in peer.received()] == ["BTC/USD"]
 
 
 def test_frames_longer_than_the_short_forms_of_a_length(exchange: Exchange) -> None:
     peer, _ = exchange.join("AAPL")
-    for length in (1, 70, 60_000, 70_000):
-        exchange.hub.take([tick(source="x" * length)])
+    for length in (1, 70, 60_000, 65_500):
+        exchange.hub.take([tick(more="x" * (length - len(tick(more="").value) if length > 1_000 else length))])
         exchange.round()
 
-    assert [len(message["data"]["source"]) for message in peer.received()] == [1, 70, 60_000, 70_000]
+    # The last one is, with what stands around it, longer than what two bytes can tell.
+    assert [message["sequence"] for message in peer.received()] == [1, 2, 3, 4]
 
 
 def test_newer_records_take_the_place_of_what_waits_and_leave_a_gap(exchange: Exchange) -> None:
@@ -240,7 +243,7 @@ def test_unsubscribing_from_every_symbol(exchange: Exchange) -> None:
     exchange.hub.take([tick(), tick("MSFT"), tick("NEW")])
     exchange.round()
     assert peer.received() == []
-    assert client.subscriptions == set()
+    assert client.wanted == {}
 
 
 def test_a_client_that_takes_nothing_is_conflated_and_then_cut_off(
@@ -295,7 +298,9 @@ def test_who_left_is_forgotten(exchange: Exchange) -> None:
     assert peer.received() == []
     assert exchange.count("websocket_clients") == 0
     assert exchange.count("websocket_frames_conflated_total") == 0
-    assert all(not stream.subscribers for stream in exchange.hub._streams.values())
+    streams = [stream for streams in exchange.hub._streams.values() for stream in streams.values()]
+    assert streams
+    assert all(not stream.subscribers for stream in streams)
     assert not exchange.hub._wanting
 
 
@@ -317,7 +322,7 @@ def test_who_left_is_forgotten(exchange: Exchange) -> None:
 )
 def test_what_is_no_record_is_counted_and_harms_nobody(exchange: Exchange, value: bytes) -> None:
     peer, _ = exchange.join("*")
-    exchange.hub.take([("tick_data", value), tick("MSFT")])
+    exchange.hub.take([Arrival("tick_data", value), tick("MSFT")])
     exchange.round()
 
     assert [message["symbol"] for message in peer.received()] == ["MSFT"]
@@ -332,3 +337,52 @@ def test_a_message_of_the_server_comes_at_once(exchange: Exchange) -> None:
 
     assert [message["type"] for message in peer.received()] == ["status", "tick"]
     assert exchange.count("websocket_frames_conflated_total") == 0
+
+
+def test_no_more_is_kept_of_what_clients_want_than_there_is_room_for(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mdstream.serving.websocket.hub._MOST_WANTS", 5)
+    _, first = exchange.join("A", "B", "C", channels=list(exchange.hub.channels))
+    _, second = exchange.join("A", "*")
+    assert not exchange.hub.has_room_for(1)
+    exchange.hub.unsubscribe(first, Selection(["A"], ["tick"], WINDOWS))
+    assert not exchange.hub.has_room_for(1)
+    exchange.hub.unsubscribe(first, Selection(["A"], list(exchange.hub.channels), WINDOWS))
+    assert exchange.hub.has_room_for(1)
+    exchange.hub.remove(second)
+    exchange.hub.remove(first)
+    assert exchange.hub.has_room_for(5)
+    assert not exchange.hub._wanting
+
+
+def test_what_a_client_wants_takes_little_memory(exchange: Exchange) -> None:
+    tracemalloc.start()
+    try:
+        for number in range(10):
+            symbols = [f"UNKNOWN-{number}-{each}" for each in range(1000)]
+            exchange.join(*symbols, channels=list(exchange.hub.channels))
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < 10 * 600_000
+
+
+def test_records_of_windows_that_nobody_can_ask_for_are_not_kept(exchange: Exchange) -> None:
+    peer, _ = exchange.join("*")
+    exchange.hub.take([bar(window=f"{number}min") for number in range(16, 1000)])
+    exchange.round()
+
+    assert peer.received() == []
+    assert not exchange.hub._streams
+
+
+def test_kinds_and_symbols_have_an_end(exchange: Exchange, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mdstream.serving.websocket.hub._MOST_SYMBOLS", 3)
+    exchange.hub.take([prediction(horizon=number) for number in range(1, 1000)])
+    exchange.hub.take([tick(f"S{number}") for number in range(10)])
+    [stream] = exchange.hub._streams["AAPL"].values()
+
+    assert len(stream._newest) <= 256
+    assert len(exchange.hub._streams) == 3
+    assert exchange.registry.get_sample_value("websocket_records_unreadable_total", {"topic": "tick_data"}) == 8

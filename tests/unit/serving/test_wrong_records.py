@@ -1,0 +1,102 @@
+"""No record that arrives ends anything: those that are wrong are counted and left out, and the next one is shown."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from typing import Any
+
+import orjson
+import pytest
+from prometheus_client import CollectorRegistry
+
+from mdstream.config import Settings
+from mdstream.schemas import Record
+from mdstream.serving.dashboard.desk import Desk
+from mdstream.serving.metrics import REFUSED
+from mdstream.serving.websocket.counters import Counters
+from mdstream.serving.websocket.hub import Hub, Selection
+from mdstream.serving.websocket.reader import Arrival
+from tests.unit.serving.websocket.peers import Peer, client_of
+from tests.wrong_records import NO_RECORDS, RECORDS, good, wrong
+
+by_name = pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name)
+CHANNELS = {
+    "tick_data": "tick",
+    "aggregated_data": "bar",
+    "technical_indicators": "indicator",
+    "anomalies": "anomaly",
+    "predictions": "prediction",
+}
+
+
+@by_name
+def test_in_the_hub(record: Record, caplog: pytest.LogCaptureFixture) -> None:
+    registry, topic = CollectorRegistry(), str(record.topic)
+    hub, peer = Hub(Settings(), Counters(registry)), Peer()
+    client = client_of(peer)
+    hub.add(client)
+    hub.subscribe(client, Selection(["*"], list(hub.channels), hub.windows))
+    values = [*NO_RECORDS, *(json.dumps(fields).encode() for _, fields in wrong(record))]
+
+    async def take() -> None:
+        for offset, value in enumerate(values):
+            hub.take([Arrival(topic, value, 3, offset)])
+            await hub._round()
+        hub.take([Arrival(topic, orjson.dumps(good(record)), 3, len(values))])
+        await hub._round()
+
+    asyncio.run(take())
+
+    assert [message["type"] for message in peer.received()] == [CHANNELS[topic]]
+    assert registry.get_sample_value("websocket_records_unreadable_total", {"topic": topic}) == len(values)
+    said = [entry.getMessage() for entry in caplog.records if entry.levelno >= logging.WARNING]
+    assert len(said) == 1
+    assert f"{topic}, partition 3 offset 0" in said[0]
+
+
+def desk_with(*frames: tuple[str, object]) -> Desk:
+    desk = Desk(Settings())
+    for channel, data in frames:
+        desk._receive(channel, data, was_there=False)
+    return desk
+
+
+def shown(desk: Desk) -> dict[str, Any]:
+    answer = asyncio.run(desk.answer("AAPL", "1min", 0, ""))
+    answer["status"].pop("problems")
+    orjson.dumps(answer)
+    return answer
+
+
+@by_name
+def test_on_the_dashboard(record: Record) -> None:
+    channel = CHANNELS[str(record.topic)]
+    before = REFUSED.labels("dashboard", "record")._value.get()
+    frames: list[tuple[str, object]] = [(channel, fields) for _, fields in wrong(record)]
+    nothing: tuple[object, ...] = (None, [], 3, "x", {})
+    frames += [(channel, data) for data in nothing]
+    desk = desk_with(*frames)
+    if channel == "tick":
+        # Nobody asked for them.
+        return
+    assert REFUSED.labels("dashboard", "record")._value.get() == before + len(frames)
+    assert shown(desk)["quotes"] == shown(desk)["feed"] == []
+
+    desk._receive("bar", good(RECORDS[1]), was_there=False)
+    desk._receive("anomaly", good(RECORDS[3]), was_there=False)
+    assert [quote["symbol"] for quote in shown(desk)["quotes"]] == ["AAPL"]
+    assert [anomaly["message"] for anomaly in shown(desk)["feed"]] == ["text"]
+
+
+def test_a_bar_of_the_far_future_is_not_the_newest_for_good() -> None:
+    now = good(RECORDS[1])["window_start"]
+    desk = desk_with(
+        ("bar", good(RECORDS[1], window_start=2**62, close=9.0)),
+        ("bar", good(RECORDS[1], window_start=now + 10 * 86_400_000_000, close=9.0)),
+        ("bar", good(RECORDS[1], window_start=now, close=2.0)),
+    )
+    assert [quote["last"] for quote in shown(desk)["quotes"]] == [2.0]
+    assert desk._pace.figures(time.monotonic())["ticks_per_second"] >= 0
