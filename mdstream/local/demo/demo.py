@@ -18,6 +18,7 @@ from mdstream.config import Settings
 from mdstream.errors import ServerError
 from mdstream.local.demo.meter import Meter, Snapshot
 from mdstream.local.demo.processes import DemoOptions, DemoProcesses, example_symbol, with_checkpoints
+from mdstream.local.engine import live_jars
 from mdstream.local.jars import KAFKA_SERVER_PACKAGE, are_cached, fetch_jars
 from mdstream.local.java import find_java
 from mdstream.local.server import HOST
@@ -104,6 +105,9 @@ class Demo:
             if packages and not are_cached(packages):
                 self._say(f"fetching {', '.join(packages)}; this happens once")
                 fetch_jars(packages, java)
+        if self._settings.spark.packages:
+            self._say("looking for the live engine; the first time it is compiled")
+            live_jars(self._settings.spark.packages, java)
         self._say("starting Kafka, PostgreSQL and Redis")
         self.servers = steps.enter_context(LocalServers())
         settings = with_checkpoints(self.servers.settings(self._settings), self.servers.run)
