@@ -64,8 +64,6 @@ def _queries() -> tuple[_Graph, ...]:
          {"{{query}}": _rate(metrics.ROWS_READ, "query")}),
         ("Since the last word", f"{metrics.QUERY_LAST_PROGRESS.meaning}.", "s",
          {"{{query}}": f"time() - {metrics.QUERY_LAST_PROGRESS.name}"}),
-        ("Watermark's delay", f"{metrics.WATERMARK.meaning}.", "s",
-         {"{{query}}": f"time() - {metrics.WATERMARK.name}"}),
         ("Too late", f"{metrics.TICKS_LATE.meaning}.", "cps", {"{{query}}": _rate(metrics.TICKS_LATE, "query")}),
         ("Memory of states", f"{metrics.STATE_BYTES.meaning}.", "bytes", {operator: metrics.STATE_BYTES.name}),
         ("Writes into states", f"{metrics.STATE_ROWS_UPDATED.meaning}.", "cps",
