@@ -35,11 +35,31 @@ class Arrival(NamedTuple):
 _ANSWER_SECONDS = 2.0
 _LOOK_SECONDS = 10.0
 _LOOK_WHILE_DOWN_SECONDS = 0.5
+_SILENT_SECONDS = 30.0
+_WORDS = 100
 _POLL_SECONDS = 0.2
 _BATCH = 500
 _GATHER_SECONDS = 0.002
 
 logger = logging.getLogger(__name__)
+
+
+class _NotAgain(logging.Filter):
+    """Lets a word of Kafka's client through once in a while: it tells of an absent broker twenty times a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        # Behind it is how long the attempt took.
+        word, now = record.getMessage().partition(" (")[0], time.monotonic()
+        if now < self._said.get(word, 0.0):
+            return False
+        if len(self._said) >= _WORDS:
+            self._said.clear()
+        self._said[word] = now + _SILENT_SECONDS
+        return True
 
 
 class TopicReader:
@@ -71,7 +91,9 @@ class TopicReader:
         self._deliver = deliver
         self._report = report
         self._caught_up = caught_up
-        self._consumer = Consumer(_configuration(kafka, self._note_error), logger=logger)
+        client_logger = logger.getChild("client")
+        client_logger.filters = [_NotAgain()]
+        self._consumer = Consumer(_configuration(kafka, self._note_error), logger=client_logger)
         self._assigned: set[tuple[str, int]] = set()
         self._unread: dict[tuple[str, int], int] = {}
         self._is_up: bool | None = None

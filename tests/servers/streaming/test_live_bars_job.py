@@ -212,7 +212,8 @@ def test_live_bars_that_find_no_slot_begin_again_when_there_are_some(
 ) -> None:
     if not trigger_for(spark, SparkSettings()).real_time:
         pytest.skip("only real-time mode wants all its slots at once")
-    settings = settings_of(topics, tmp_path, "5 seconds")
+    # One task waits for a slot; several want theirs at once.
+    settings = settings_of(topics, tmp_path, "5 seconds", live_partitions=2)
     ticks = [tick("A", minute * 60.0, 10.0 + minute, source="primary") for minute in range(2)]
     expected = expected_bars(spark, settings, ticks)
 
