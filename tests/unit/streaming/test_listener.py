@@ -131,7 +131,7 @@ def test_late_ticks_of_the_engine_are_counted_as_they_come(registry: CollectorRe
     metrics.note(RunningQuery(named("live_bars"), late_ticks=lambda: next(counts)))
     seen = []
     for _ in range(3):
-        metrics.onQueryProgress(progress("live_bars", sources=[]))
+        metrics.onQueryProgress(progress("live_bars", sources=[], stateOperators=[]))
         seen.append(registry.get_sample_value("ticks_late_total", {"query": "live_bars"}))
     assert [after - before for before, after in pairwise(seen)] == [0, 3]  # type: ignore[operator]
 
