@@ -15,9 +15,8 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from mdstream.config import Settings
-from mdstream.errors import InvalidInputError, MissingDependencyError
+from mdstream.errors import MissingDependencyError
 from mdstream.schemas import BAR, TICK, BarWindow
-from mdstream.schemas.conditions import CANCEL
 from mdstream.schemas.limits import (
     MAX_CONDITIONS,
     MAX_NOTIONAL,
@@ -38,7 +37,7 @@ from mdstream.streaming.kafka import (
 from mdstream.streaming.running import RunningQuery
 from mdstream.streaming.triggers import Trigger
 from mdstream.transforms import ConditionTable, from_primary_source
-from mdstream.transforms.bars import MAX_WINDOW_SECONDS
+from mdstream.transforms.bars import check_lengths, is_trade
 from mdstream.transforms.eligibility import is_eligible
 from mdstream.transforms.ticks import IS_USABLE, TICK_JSON, with_usability
 
@@ -143,7 +142,7 @@ def to_bar_records(
         InvalidInputError: Two windows are equally long, or one is too long.
         MissingDependencyError: The session lacks the engine's jar.
     """
-    _check(windows)
+    check_lengths(windows)
     spark = ticks.sparkSession
     engine = engine_of(spark)
     # Asked for, it is there: Spark 4.2 looks for what it holds in batch too, and makes it for streams alone.
@@ -162,14 +161,6 @@ def to_bar_records(
     return BarRecords(DataFrame(frame, spark), lambda: int(late.value()))
 
 
-def _check(windows: Sequence[BarWindow]) -> None:
-    if len({window.seconds for window in windows}) < len(windows):
-        raise InvalidInputError(f"two of the windows {', '.join(window.name for window in windows)} are equally long")
-    for window in windows:
-        if window.seconds > MAX_WINDOW_SECONDS:
-            raise InvalidInputError(f"window {window.name} is longer than {MAX_WINDOW_SECONDS // 86_400} days")
-
-
 def _operator_columns() -> dict[str, Column]:
     """Return the values of a tick by the names that they have in the operator; null in what is unusable alone."""
     return {
@@ -186,8 +177,7 @@ def _operator_columns() -> dict[str, Column]:
 def _may(conditions: ConditionTable, is_usable: Column) -> Column:
     """Return what a trade's conditions allow, as the sum of flags that the operator takes; 0 of what is no trade."""
     codes = F.col("conditions")
-    is_trade = is_usable & ~F.coalesce(F.array_contains(codes, CANCEL), F.lit(False))
-    flags = F.when(is_trade, _IS_TRADE).otherwise(0)
+    flags = F.when(is_usable & is_trade(), _IS_TRADE).otherwise(0)
     for purpose, flag in _MAY.items():
         flags += F.when(is_eligible(codes, conditions, purpose), flag).otherwise(0)
     return flags

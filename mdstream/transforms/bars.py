@@ -75,13 +75,23 @@ def _check_nest(windows: Sequence[BarWindow]) -> None:
         raise InvalidInputError(
             f"{', '.join(strangers)} does not divide {longest.name}: give each nest a call of its own"
         )
+    check_lengths(windows)
+
+
+def check_lengths(windows: Sequence[BarWindow]) -> None:
+    """See that the windows are of different lengths, and none is too long.
+
+    Raises:
+        InvalidInputError: Two are equally long, or one is longer than `MAX_WINDOW_SECONDS`.
+    """
     if len({window.seconds for window in windows}) < len(windows):
         raise InvalidInputError(f"two of the windows {', '.join(window.name for window in windows)} are equally long")
+    longest = max(windows, key=lambda window: window.seconds)
     if longest.seconds > MAX_WINDOW_SECONDS:
         raise InvalidInputError(f"window {longest.name} is longer than {MAX_WINDOW_SECONDS // 86_400} days")
 
 
-def _is_trade() -> Column:
+def is_trade() -> Column:
     """Return whether a tick is neither a cancelled trade nor the record of a cancel; never null."""
     return ~F.coalesce(F.array_contains("conditions", CANCEL), F.lit(False))
 
@@ -106,7 +116,7 @@ def _with_trade_terms(ticks: DataFrame, conditions: ConditionTable, longest_seco
         "event_time",
         "ingest_time",
         "price",
-        _is_trade().alias("is_trade"),
+        is_trade().alias("is_trade"),
         may["open_close"].alias("sets_open_close"),
         F.when(may["high_low"], price).alias("eligible_price"),
         _trade_rank(longest_seconds).alias("rank"),

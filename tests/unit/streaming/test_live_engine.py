@@ -21,7 +21,7 @@ from mdstream.schemas.wire import decode, to_micros
 from mdstream.streaming import to_bar_records
 from mdstream.streaming.live_engine import engine_of
 from mdstream.transforms import ConditionTable, Eligibility, to_bars
-from tests.streaming.streams import add_file, ticks_stream
+from tests.streaming.streams import add_file, ticks_stream, work_off
 from tests.unit.transforms.examples import examples_of
 from tests.unit.transforms.frames import Row, at, tick, ticks_frame
 
@@ -148,19 +148,9 @@ def test_the_engine_builds_what_the_columns_and_the_reference_build(spark: Spark
 def stream_bars(spark: SparkSession, folder: Path, lateness: int = DAY) -> tuple[list[list[Row]], int]:
     """Work off what is in a folder, file by file, from where the checkpoint is; the revisions, and what was late."""
     records = to_bar_records(ticks_stream(spark, folder / "ticks"), WINDOWS, TABLE, lateness)
-    batches: list[list[Row]] = []
-    query = (
-        records.frame.writeStream.outputMode("update")
-        .foreachBatch(lambda frame, _: batches.append(decoded(frame.collect())))
-        .option("checkpointLocation", str(folder / "checkpoint"))
-        .trigger(availableNow=True)
-        .start()
-    )
-    try:
-        assert query.awaitTermination(120), "the query is still running"
-    finally:
-        query.stop()
-    return batches, records.late_ticks()
+    revisions, _ = work_off(records.frame, folder / "checkpoint")
+    # Where the test's stream moves its watermark, a batch without any tick follows.
+    return [decoded(batch) for batch in revisions.batches if batch], records.late_ticks()
 
 
 def test_revisions_grow_to_the_bars_of_all_ticks_over_restarts(spark: SparkSession, tmp_path: Path) -> None:
