@@ -80,20 +80,18 @@ def require_topic(settings: Settings, topic: str) -> None:
 def write_records(
     records: DataFrame,
     settings: Settings,
-    record: Record,
     trigger: Trigger,
     name: str,
-    late_ticks: Callable[[], int] | None = None,
+    again: Callable[[], RunningQuery],
 ) -> RunningQuery:
-    """Start a query that sends records to the topic of `record` as they come.
+    """Start a query that sends records to their topics as they come.
 
     Args:
-        records: A stream with columns key and value, both binary.
+        records: A stream with columns topic, key and value, the last two binary.
         settings: Broker, producer and checkpoint location.
-        record: The record that the values are.
         trigger: When records are sent.
         name: Name of the query; its checkpoint is a folder of that name.
-        late_ticks: Returns how many ticks the query has left out as late.
+        again: Starts the query anew, where Spark does not do so itself.
     """
     kafka = settings.kafka
     writer = (
@@ -104,15 +102,9 @@ def write_records(
         .option("kafka.compression.type", settings.spark.live_compression)
         .option("kafka.linger.ms", str(settings.spark.live_wait_ms))
         .option("kafka.batch.size", str(kafka.batch_size))
-        .option("topic", topic_of(record))
         .option("checkpointLocation", checkpoint_of(settings, name))
     )
-
-    def start() -> RunningQuery:
-        again = start if trigger.real_time else None
-        return RunningQuery(trigger.apply(writer).start(), trigger.real_time, again, late_ticks)
-
-    return start()
+    return RunningQuery(trigger.apply(writer).start(), trigger.real_time, again if trigger.real_time else None)
 
 
 def topic_of(record: Record) -> str:
