@@ -31,7 +31,7 @@ from mdstream.schemas.limits import (
 from mdstream.schemas.rules import Rule
 from mdstream.streaming.kafka import (
     RECORD_COLUMNS,
-    load_topic,
+    load_topics,
     read_topic,
     require_topic,
     topic_of,
@@ -106,7 +106,7 @@ def start_live_bars(
     ticks = read_ticks(spark, settings, trigger)
     is_usable = F.col(IS_USABLE) & is_from_primary_source(taken.primary_sources)
     windows = sorted(settings.windows, key=lambda window: window.seconds)
-    analysis = Analysis.of(settings, rules, newest_ingest_time(settings))
+    analysis = Analysis.of(settings, rules, newest_ingest_time(settings, topic_of(BAR)))
     bars = to_bar_records(ticks, windows, conditions, taken.allowed_lateness_seconds, is_usable, analysis)
     name = f"live_bars_{_STATE}_{'_'.join(str(window.seconds) for window in windows)}"
     again = partial(start_live_bars, spark, settings, conditions, rules, trigger)
@@ -130,7 +130,7 @@ def read_ticks(spark: SparkSession, settings: Settings, trigger: Trigger) -> Dat
     tasks, live = settings.spark.live_partitions, settings.spark
     fetches = {"kafka.fetch.min.bytes": live.live_fetch_bytes, "kafka.fetch.max.wait.ms": (live.live_wait_ms + 1) // 2}
     options = {"readers": tasks, "ticks": TICK_JSON.json(), **TICK_LIMITS, **fetches}
-    records = load_topic(spark, settings, TICK, _SOURCE, options).select(*RECORD_COLUMNS, "tick")
+    records = load_topics(spark, settings, [TICK], _SOURCE, options).select(*RECORD_COLUMNS, "tick")
     if tasks == 1:
         # Spark then knows that all ticks of a symbol are in one task.
         records = records.coalesce(1)

@@ -10,8 +10,6 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from mdstream.config import Settings
 from mdstream.config.kafka_login import client_login
 from mdstream.errors import QueryFailedError
-from mdstream.schemas import BAR
-from mdstream.streaming.kafka import topic_of
 
 _RECORDS = 200
 """How many records of a partition are looked at: bars of several symbols are not written in the order of time."""
@@ -19,8 +17,8 @@ _RECORDS = 200
 _ANSWER_SECONDS = 30
 
 
-def newest_ingest_time(settings: Settings) -> int:
-    """Return when the newest tick had arrived of those that are in the newest bars of `aggregated_data`.
+def newest_ingest_time(settings: Settings, topic: str) -> int:
+    """Return when the newest tick had arrived of those that are in the newest bars of a topic.
 
     A query that begins again at its last checkpoint makes the bars since then a second time. How long those took is
     judged by when they came first.
@@ -33,7 +31,7 @@ def newest_ingest_time(settings: Settings) -> int:
     """
     consumer = Consumer(client_login(settings.kafka) | {"group.id": "mdstream-newest", "enable.auto.commit": False})
     try:
-        return max((_ingest_time(record) for record in _last_records(consumer, topic_of(BAR))), default=0)
+        return max((_ingest_time(record) for record in _last_records(consumer, topic)), default=0)
     except KafkaException as exc:
         raise QueryFailedError(f"Kafka at {settings.kafka.bootstrap_servers} does not answer: {exc}") from exc
     finally:

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 from mdstream.errors import ConfigError
 from mdstream.indicators import Indicator, indicator_levels, indicator_record, indicator_values, parse_indicators
 from mdstream.indicators.catalogue import BAR_SERIES, functions
-from mdstream.schemas import ANOMALY, BAR, BarWindow
+from mdstream.schemas import ANOMALY, BAR, BarWindow, Record
 from mdstream.schemas.rules import Rule
 from mdstream.schemas.wire import decode
 from mdstream.streaming import live_analysis, to_bar_records
@@ -63,7 +63,7 @@ def walk(count: int, symbol: str = "A", seed: int = 1, begin: float = 0) -> list
     ]  # fmt: skip
 
 
-def of_topic(records: Iterable[Any], record: Any) -> list[Row]:
+def of_topic(records: Iterable[Any], record: Record) -> list[Row]:
     """The records of a topic in their order."""
     return [decode(record, bytes(row["value"])) for row in records if row["topic"] == record.topic]
 
@@ -109,11 +109,8 @@ def every_function() -> dict[str, Any]:
             parse_indicators({name: uses})
         except ConfigError:
             uses = [{}]
-        try:
-            parse_indicators({**asked, name: uses})
-        except ConfigError as exc:
-            assert "which bars do not have" in str(exc)
-        else:
+        # MAVP asks for a series of periods, which bars do not have.
+        if name != "mavp":
             asked[name] = uses
     return asked
 
@@ -141,7 +138,7 @@ def work_off_ticks(spark: SparkSession, folder: Path, analysis: Analysis, latene
 
 def test_indicators_follow_revisions_over_restarts(spark: SparkSession, tmp_path: Path) -> None:
     rows = walk(500, "A") + walk(500, "B", seed=2)
-    np.random.default_rng(3).shuffle(rows)  # type: ignore[arg-type]
+    np.random.default_rng(3).shuffle(rows)
     analysis, record = Analysis(USUAL, RULES, 600), indicator_record(USUAL)
     bars: dict[tuple[object, ...], Row] = {}
     newest: dict[tuple[object, ...], Row] = {}
@@ -171,7 +168,7 @@ def test_what_is_kept_is_what_is_computed_from(spark: SparkSession, tmp_path: Pa
             assert {name: newest[name] for name in expected} == expected
 
 
-def findings(batch: Iterable[Row]) -> list[tuple[object, ...]]:
+def findings(batch: Iterable[Any]) -> list[tuple[object, ...]]:
     names = ("symbol", "window", "window_start", "rule", "severity", "value", "threshold", "message", "withdrawn")
     return sorted(tuple(row[name] for name in names) for row in of_topic(batch, ANOMALY))
 
