@@ -29,6 +29,7 @@ from mdstream.schemas.limits import (
     MAX_TEXT_CHARACTERS,
 )
 from mdstream.schemas.rules import Rule
+from mdstream.streaming.histories import stored_histories
 from mdstream.streaming.kafka import (
     RECORD_COLUMNS,
     load_topics,
@@ -107,8 +108,10 @@ def start_live_bars(
     is_usable = F.col(IS_USABLE) & is_from_primary_source(taken.primary_sources)
     windows = sorted(settings.windows, key=lambda window: window.seconds)
     analysis = Analysis.of(settings, rules, newest_ingest_time(settings, topic_of(BAR)))
-    bars = to_bar_records(ticks, windows, conditions, taken.allowed_lateness_seconds, is_usable, analysis)
     name = f"live_bars_{_STATE}_{'_'.join(str(window.seconds) for window in windows)}"
+    before = stored_histories(spark, settings, name)
+    lateness = taken.allowed_lateness_seconds
+    bars = to_bar_records(ticks, windows, conditions, lateness, is_usable, analysis, before)
     again = partial(start_live_bars, spark, settings, conditions, rules, trigger)
     with _shuffle_partitions(spark, settings.spark.live_partitions):
         query = write_records(bars.frame, settings, trigger, name, again)
@@ -144,6 +147,7 @@ def to_bar_records(
     lateness_seconds: int,
     is_usable: Column | None = None,
     analysis: Analysis | None = None,
+    histories: DataFrame | None = None,
 ) -> BarRecords:
     """Build the bars of all windows, whatever their lengths, as the engine does, in a stream or in batch.
 
@@ -154,6 +158,7 @@ def to_bar_records(
         lateness_seconds: How far behind the newest event time of its own symbol a tick still revises its bar.
         is_usable: Which ticks are taken; without it, all.
         analysis: What is made of the bars; without it, nothing.
+        histories: Bars from before the first tick, for a first start; see `mdstream.streaming.histories`.
 
     Raises:
         InvalidInputError: Two windows are equally long, or one is too long.
@@ -177,7 +182,8 @@ def to_bar_records(
     planned = None if analysis is None else plan_analysis(spark, engine, analysis)
     topics = engine.Topics(topic_of(BAR), topic_of(indicator_record(())), topic_of(ANOMALY))
     plan = None if planned is None else planned.plan
-    frame = engine.LiveBars.apply(columns._jdf, lengths, lateness_seconds, late, topics, plan)  # noqa: SLF001
+    before = None if histories is None else histories.coalesce(1)._jdf  # noqa: SLF001
+    frame = engine.LiveBars.apply(columns._jdf, lengths, lateness_seconds, late, topics, plan, before)  # noqa: SLF001
     return BarRecords(DataFrame(frame, spark), lambda: int(late.value()), None if planned is None else planned.thinned)
 
 

@@ -83,7 +83,9 @@ def with_records(records: DataFrame, kinds: Sequence[Record]) -> DataFrame:
     Example:
         >>> records.transform(with_records, [BAR, ANOMALY])  # doctest: +SKIP
     """
-    parsed = records.select(*map(_parsed, kinds), *envelope())
+    # What is asked of one topic is not parsed for another.
+    own = [F.when(F.col("topic") == F.lit(kind.topic), _parsed(kind)).alias(kind.name) for kind in kinds]
+    parsed = records.select(*own, *envelope())
     fields = {kind: F.struct(*(_field(kind, field).alias(field.name) for field in kind.schema)) for kind in kinds}
     structs = [F.when(_is_usable(kind), struct).alias(kind.name) for kind, struct in fields.items()]
     reasons = [
@@ -94,9 +96,8 @@ def with_records(records: DataFrame, kinds: Sequence[Record]) -> DataFrame:
 
 
 def _parsed(record: Record) -> Column:
-    """Return the fields of a value as JSON holds them; null in other topics than the record's."""
-    value = F.from_json(F.col("value").cast("string"), wire_schema(record))
-    return F.when(F.col("topic") == F.lit(record.topic), value).alias(record.name)
+    """Return the fields of a value as JSON holds them."""
+    return F.from_json(F.col("value").cast("string"), wire_schema(record)).alias(record.name)
 
 
 def _named(record: Record, field: pa.Field) -> Column:
@@ -122,7 +123,7 @@ def _is_usable_field(value: Column, record: Record, field: pa.Field) -> Column:
     elif pa.types.is_integer(field.type):
         verdict = value >= 1
     elif pa.types.is_boolean(field.type):
-        verdict = value.isNotNull()
+        verdict = F.when(value.isNotNull(), True)
     else:
         verdict = matches(value, PATTERNS.get(field.name, ANY_TEXT))
     return F.coalesce(verdict, F.lit(field.nullable))

@@ -223,9 +223,22 @@ final class Analysis implements AutoCloseable {
   private void readHistories(SymbolBars symbol) {
     BarHistory[] histories = store.readHistories(plan.history());
     for (Series series : symbol.series) {
-      if (series.history == null) {
-        series.take(histories[series.window]);
+      series.take(histories[series.window]);
+      if (symbol.isNew) {
+        dropFrom(series, series.changed.stream().mapToLong(bar -> bar.start).min().orElse(Long.MAX_VALUE));
       }
+    }
+    symbol.isNew = false;
+  }
+
+  /** Forget what was made elsewhere of the time from which on the ticks come: they make it anew. */
+  private void dropFrom(Series series, long start) {
+    BarHistory history = series.history;
+    long last = history.lastChunk();
+    history.truncate(start);
+    if (last >= history.chunkOf(start)) {
+      store.dropChunks(series.window, history.chunkOf(start), last + 1);
+      store.keepChunk(series.window, history, history.chunkOf(start), start);
     }
   }
 

@@ -1,5 +1,7 @@
 package mdstream.engine;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
 
@@ -19,6 +21,9 @@ final class BarHistory {
 
   /** Place of a bar that is older than what is kept. */
   static final int TOO_OLD = -1;
+
+  /** A bar in a chunk: start, trades, last event time, then the series; little-endian. */
+  private static final int BAR_BYTES = 3 * Long.BYTES + 5 * Double.BYTES;
 
   private static final int FIRST_CAPACITY = 16;
 
@@ -151,38 +156,48 @@ final class BarHistory {
     return size == 0 ? Long.MAX_VALUE : chunkOf(starts[0]);
   }
 
-  /** Write a chunk's bars that begin before a time; return how many they are. */
-  int write(long chunk, long before, StateWriter out) {
-    int written = 0;
+  /** Return the chunk of the last bar; the smallest number if there is none. */
+  long lastChunk() {
+    return size == 0 ? Long.MIN_VALUE : chunkOf(starts[size - 1]);
+  }
+
+  /** Return a chunk's bars that begin before a time, as {@link #read} takes them. */
+  byte[] chunk(long chunk, long before) {
     long first = chunk * CHUNK * length;
-    long end = Math.min(before, first + CHUNK * length);
-    for (int place = placeOf(first); place < size && starts[place] < end; place++) {
-      out.number((starts[place] - first) / length);
-      out.number(trades[place]);
-      out.number(lastEvents[place] - starts[place]);
+    int from = placeOf(first);
+    int until = placeOf(Math.min(before, first + CHUNK * length));
+    ByteBuffer bytes = ByteBuffer.allocate(Math.max(0, until - from) * BAR_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+    for (int place = from; place < until; place++) {
+      bytes.putLong(starts[place]).putLong(trades[place]).putLong(lastEvents[place]);
       for (double[] column : values) {
-        out.price(column[place]);
+        bytes.putDouble(column[place]);
       }
-      written++;
     }
-    return written;
+    return bytes.array();
   }
 
   /** Append the bars of a chunk; chunks must come in the order of their numbers. */
-  void read(long chunk, byte[] bytes) {
-    StateReader in = new StateReader(bytes);
-    while (in.hasMore()) {
+  void read(byte[] chunk) {
+    ByteBuffer bytes = ByteBuffer.wrap(chunk).order(ByteOrder.LITTLE_ENDIAN);
+    while (bytes.hasRemaining()) {
       insert(size);
       int place = size - 1;
-      starts[place] = (chunk * CHUNK + in.number()) * length;
-      trades[place] = in.number();
-      lastEvents[place] = starts[place] + in.number();
+      starts[place] = bytes.getLong();
+      trades[place] = bytes.getLong();
+      lastEvents[place] = bytes.getLong();
       for (double[] column : values) {
-        column[place] = in.price();
+        column[place] = bytes.getDouble();
       }
       if (size > limit) {
         dropFirst();
       }
     }
+    // Nobody knows whether there were more.
+    cut |= size == limit;
+  }
+
+  /** Forget the bars that begin at a time or later. */
+  void truncate(long start) {
+    size = placeOf(start);
   }
 }

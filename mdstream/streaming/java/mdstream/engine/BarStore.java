@@ -58,7 +58,10 @@ final class BarStore {
   /** Return the current symbol as it was written, or a new one. */
   SymbolBars read(String key) {
     byte[] known = forming.get();
-    return known == null ? new SymbolBars(key, lengths.length) : SymbolBars.read(key, known, lengths.length);
+    SymbolBars symbol =
+        known == null ? new SymbolBars(key, lengths.length) : SymbolBars.read(key, known, lengths.length);
+    symbol.isNew = known == null;
+    return symbol;
   }
 
   /** Note that a symbol is to be written. */
@@ -158,7 +161,7 @@ final class BarStore {
         (place, content) -> {
           for (int window = 0; window < lengths.length; window++) {
             if (secondsOf(place) * SECOND == lengths[window]) {
-              histories[window].read(place >> WINDOW_BITS, content);
+              histories[window].read(content);
             }
           }
         });
@@ -167,10 +170,15 @@ final class BarStore {
 
   /** Write the bars of a chunk that begin before a time. */
   void keepChunk(int window, BarHistory history, long chunk, long before) {
-    bytes.clear();
-    if (history.write(chunk, before, bytes) > 0) {
-      chunks.updateValue(chunkPlace(window, chunk), bytes.copy());
+    byte[] content = history.chunk(chunk, before);
+    if (content.length > 0) {
+      chunks.updateValue(chunkPlace(window, chunk), content);
     }
+  }
+
+  /** Write a chunk of bars that were made elsewhere. */
+  void keepChunk(Chunk chunk) {
+    chunks.updateValue(chunk.getNumber() << WINDOW_BITS | chunk.getSeconds(), chunk.getBars());
   }
 
   void dropChunks(int window, long first, long until) {

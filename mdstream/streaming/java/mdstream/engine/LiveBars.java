@@ -7,10 +7,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoder;
 import org.apache.spark.sql.Encoders;
+import org.apache.spark.sql.KeyValueGroupedDataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.streaming.OutputMode;
-import org.apache.spark.sql.streaming.StatefulProcessor;
+import org.apache.spark.sql.streaming.StatefulProcessorWithInitialState;
 import org.apache.spark.sql.streaming.TimeMode;
 import org.apache.spark.sql.streaming.TimerValues;
 import org.apache.spark.util.LongAccumulator;
@@ -24,7 +26,7 @@ import scala.collection.Iterator;
  * Forming bars are in memory and written to the state once a batch where the batch's end is told (see {@link BatchEnd}), else
  * at each tick; closed bars are a row each until no tick may revise them any more.
  */
-public final class LiveBars extends StatefulProcessor<String, Tick, Tuple3<String, byte[], byte[]>> {
+public final class LiveBars extends StatefulProcessorWithInitialState<String, Tick, Tuple3<String, byte[], byte[]>, Chunk> {
   private static final long serialVersionUID = 1L;
   private static final long SECOND = 1_000_000L;
   private static final int SYMBOLS_IN_MEMORY = 200_000;
@@ -63,6 +65,7 @@ public final class LiveBars extends StatefulProcessor<String, Tick, Tuple3<Strin
    * @param late counts the ticks that came later
    * @param topics where the records belong
    * @param plan what is made of bars; null: nothing
+   * @param histories symbol and columns of {@link Chunk}: bars from before the first tick, for a first start; null: none
    * @return columns topic, key and value
    */
   public static Dataset<Row> apply(
@@ -71,18 +74,34 @@ public final class LiveBars extends StatefulProcessor<String, Tick, Tuple3<Strin
       long latenessSeconds,
       LongAccumulator late,
       Topics topics,
-      AnalysisPlan.Full plan) {
+      AnalysisPlan.Full plan,
+      Dataset<Row> histories) {
     String[] names = windows.keySet().toArray(String[]::new);
     long[] lengths = windows.values().stream().mapToLong(seconds -> seconds.longValue() * SECOND).toArray();
-    return ticks
-        .groupBy(ticks.col("symbol"))
-        .as(Encoders.STRING(), Encoders.bean(Tick.class))
-        .transformWithState(
-            new LiveBars(lengths, names, latenessSeconds * SECOND, late, topics, plan),
-            TimeMode.None(),
-            OutputMode.Update(),
-            Encoders.tuple(Encoders.STRING(), Encoders.BINARY(), Encoders.BINARY()))
-        .toDF("topic", "key", "value");
+    LiveBars operator = new LiveBars(lengths, names, latenessSeconds * SECOND, late, topics, plan);
+    KeyValueGroupedDataset<String, Tick> bySymbol = grouped(ticks, Tick.class);
+    Encoder<Tuple3<String, byte[], byte[]>> records =
+        Encoders.tuple(Encoders.STRING(), Encoders.BINARY(), Encoders.BINARY());
+    Dataset<Tuple3<String, byte[], byte[]>> made =
+        histories == null
+            ? bySymbol.transformWithState(operator, TimeMode.None(), OutputMode.Update(), records)
+            : bySymbol.transformWithState(
+                operator,
+                TimeMode.None(),
+                OutputMode.Update(),
+                grouped(histories, Chunk.class),
+                records,
+                Encoders.bean(Chunk.class));
+    return made.toDF("topic", "key", "value");
+  }
+
+  private static <T> KeyValueGroupedDataset<String, T> grouped(Dataset<Row> rows, Class<T> bean) {
+    return rows.groupBy(rows.col("symbol")).as(Encoders.STRING(), Encoders.bean(bean));
+  }
+
+  @Override
+  public void handleInitialState(String key, Chunk chunk, TimerValues timers) {
+    store.keepChunk(chunk);
   }
 
   @Override

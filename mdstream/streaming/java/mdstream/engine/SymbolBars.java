@@ -26,6 +26,9 @@ final class SymbolBars {
   /** Closed bars that end at or before this are gone from the state. */
   long forgotten = Long.MIN_VALUE;
 
+  /** Was not in the state: what is in its histories was made elsewhere. */
+  boolean isNew;
+
   /** Changed since it was last written to the state store. */
   boolean dirty;
 
