@@ -49,7 +49,8 @@ class QueryMetrics(StreamingQueryListener):
         self._names: dict[str, str] = {}
         self._real_time: set[str] = set()
         self._late_ticks: dict[str, Callable[[], int]] = {}
-        self._late_known: dict[str, int] = {}
+        self._thinned_of: dict[str, Callable[[], int]] = {}
+        self._known: dict[tuple[str, str], int] = {}
         self._running = metrics.QUERY_RUNNING.register(registry)
         self._last_progress = metrics.QUERY_LAST_PROGRESS.register(registry)
         self._rows = metrics.ROWS_READ.register(registry)
@@ -57,6 +58,7 @@ class QueryMetrics(StreamingQueryListener):
         self._phase_seconds = metrics.PHASE_SECONDS.register(registry)
         self._watermark = metrics.WATERMARK.register(registry)
         self._late = metrics.TICKS_LATE.register(registry)
+        self._thinned = metrics.INDICATORS_THINNED.register(registry)
         self._state_rows = metrics.STATE_ROWS.register(registry)
         self._state_updates = metrics.STATE_ROWS_UPDATED.register(registry)
         self._state_bytes = metrics.STATE_BYTES.register(registry)
@@ -71,6 +73,8 @@ class QueryMetrics(StreamingQueryListener):
             self._real_time.add(name)
         if running.late_ticks is not None:
             self._late_ticks[name] = running.late_ticks
+        if running.thinned is not None:
+            self._thinned_of[name] = running.thinned
 
     def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802 Spark's name
         """Take note of a query."""
@@ -112,10 +116,10 @@ class QueryMetrics(StreamingQueryListener):
     def _take_state(self, query: str, operators: list[StateOperatorProgress]) -> None:
         late = sum(operator.numRowsDroppedByWatermark for operator in operators)
         if query in self._late_ticks:
-            known = self._late_ticks[query]()
-            late += known - self._late_known.get(query, 0)
-            self._late_known[query] = known
+            late += self._growth(query, "late", self._late_ticks[query])
         self._late.labels(query).inc(late)
+        if query in self._thinned_of:
+            self._thinned.labels(query).inc(self._growth(query, "thinned", self._thinned_of[query]))
         rows, used = Counter[str](), Counter[str]()
         for operator in operators:
             rows[operator.operatorName] += operator.numRowsTotal
@@ -125,6 +129,12 @@ class QueryMetrics(StreamingQueryListener):
             self._state_bytes.labels(query, name).set(number)
             if self._counts_state_rows:
                 self._state_rows.labels(query, name).set(rows[name])
+
+    def _growth(self, query: str, what: str, count: Callable[[], int]) -> int:
+        """Return by how much a count has grown; a query that was started again counts from zero."""
+        found, known = count(), self._known.get((query, what), 0)
+        self._known[query, what] = found
+        return found - known if found >= known else found
 
     def _take_offsets(self, query: str, source: SourceProgress, seconds: float) -> None:
         reached, newest = _offsets(source.endOffset), _offsets(source.latestOffset)
