@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from mdstream.errors import InvalidInputError
 from mdstream.schemas.limits import (
+    ANY_TEXT,
     LAST_MICROSECOND,
     MAX_CONDITIONS,
     MAX_PAYLOAD_BYTES,
@@ -36,12 +37,13 @@ _AHEAD_BY_NATURE = {
     "window_end": LAST_MICROSECOND,
     "target_time": (MAX_AHEAD_SECONDS + 60 * MAX_HORIZON_MINUTES) * _MICROSECONDS,
 }
-_PATTERNS = {
+PATTERNS = {
     "symbol": SYMBOL_PATTERN,
     "rule": RULE_NAME_PATTERN,
     "severity": "|".join(SEVERITIES),
     **dict.fromkeys((*TEXT_FIELDS, "window", "model_version"), TEXT_PATTERN),
 }
+"""The shapes of texts, by the names of their fields."""
 _RANGES = {"horizon_minutes": (1, MAX_HORIZON_MINUTES), "trade_count": (0, 2**63 - 1)}
 _NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 _LONGEST_SHOWN = 40
@@ -126,7 +128,7 @@ def _problem_finder(field: pa.Field) -> _Problem:
     if pa.types.is_list(field.type):
         return _texts
     if pa.types.is_string(field.type):
-        return _text(_PATTERNS.get(field.name))
+        return _text(PATTERNS.get(field.name))
     return _OTHERS[field.type]
 
 
@@ -147,7 +149,7 @@ def _integer(least: int, most: int) -> _Problem:
 
 
 def _text(pattern: str | None) -> _Problem:
-    shape = re.compile(pattern or r"(?s:.*)")
+    shape = re.compile(pattern or ANY_TEXT)
 
     def problem(found: Any, _: int) -> str | None:  # noqa: ANN401 any JSON
         if type(found) is str and shape.fullmatch(found):

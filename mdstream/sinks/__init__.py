@@ -1,7 +1,7 @@
 """Stores that take batches of records: idempotent, picklable, without Spark."""
 
 from mdstream.sinks.base import Sink
-from mdstream.sinks.configured import configured_sinks, lasting_sinks
+from mdstream.sinks.configured import configured_sinks, lasting_sinks, stored_sinks
 from mdstream.sinks.influxdb import InfluxSink
 from mdstream.sinks.kafka import KafkaSink
 from mdstream.sinks.memory import MemorySink
@@ -20,4 +20,5 @@ __all__ = [
     "TimescaleSink",
     "configured_sinks",
     "lasting_sinks",
+    "stored_sinks",
 ]

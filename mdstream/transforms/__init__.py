@@ -5,7 +5,7 @@ from mdstream.transforms.bars import MAX_WINDOW_SECONDS, to_bars
 from mdstream.transforms.dead_letters import DEAD_LETTER_COLUMN, with_dead_letter
 from mdstream.transforms.eligibility import ConditionTable, Eligibility
 from mdstream.transforms.indicators import with_indicators
-from mdstream.transforms.revisions import to_bar_revisions, to_newest_revisions, with_bar_fields
+from mdstream.transforms.revisions import to_bar_revisions, to_newest_revisions, with_bar_fields, with_records
 from mdstream.transforms.sources import from_primary_source
 from mdstream.transforms.ticks import to_ticks, with_reject_reason
 
@@ -25,5 +25,6 @@ __all__ = [
     "with_dead_letter",
     "with_findings",
     "with_indicators",
+    "with_records",
     "with_reject_reason",
 ]
