@@ -9,57 +9,18 @@ from typing import Annotated
 import typer
 
 import mdstream
-from mdstream.cli import configuration, rules, topics
-from mdstream.cli.alerts import alerts
-from mdstream.cli.api import api
-from mdstream.cli.backfill import backfill
-from mdstream.cli.bars import bars
+from mdstream.cli.commands import Commands
 from mdstream.cli.console import errors
-from mdstream.cli.dashboard import dashboard
-from mdstream.cli.demo import demo
-from mdstream.cli.doctor import doctor
-from mdstream.cli.evaluate import evaluate
-from mdstream.cli.indicators import indicators
-from mdstream.cli.ingest import ingest, replay
-from mdstream.cli.maintain import maintain
-from mdstream.cli.metrics import metrics
-from mdstream.cli.predict import predict
-from mdstream.cli.rebuild import rebuild
-from mdstream.cli.run import run
-from mdstream.cli.submit import submit
-from mdstream.cli.train import train
-from mdstream.cli.websocket import websocket
 from mdstream.errors import MdstreamError
 
 app = typer.Typer(
     name="mdstream",
+    cls=Commands,
     help="Market data analysed in real time with Spark Structured Streaming.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,
 )
-app.add_typer(configuration.app, name="config")
-app.add_typer(topics.app, name="topics")
-app.add_typer(rules.app, name="rules")
-app.command()(ingest)
-app.command()(replay)
-app.command()(backfill)
-app.command()(demo)
-app.command()(run)
-app.command()(submit)
-app.command()(bars)
-app.command()(indicators)
-app.command()(rebuild)
-app.command()(maintain)
-app.command()(train)
-app.command()(evaluate)
-app.command()(predict)
-app.command()(alerts)
-app.command()(api)
-app.command()(websocket)
-app.command()(dashboard)
-app.command()(metrics)
-app.command()(doctor)
 
 
 def _print_version(wanted: bool) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.metrics_port import MetricsPort
-from mdstream.config import load_settings
+from mdstream.config import SparkSettings, load_settings
 from mdstream.errors import InvalidInputError, did_you_mean
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from mdstream.streaming import Job
 
 LIVE_JOB = "live_bars"
@@ -46,21 +50,35 @@ def run(
         settings = settings.model_copy(update={"monitoring": monitoring})
 
     # Imported here so that `mdstream --help` stays quick.
-    from mdstream.local import use_java
-    from mdstream.local.engine import live_jars
-    from mdstream.local.jars import fetch_connectors
-    from mdstream.streaming import build_session, run_jobs, with_delta
+    from mdstream.streaming import run_jobs, with_delta
 
     session = with_delta(settings) if LAKE_JOB in jobs else settings.spark
-    java = use_java()
-    jars = None
-    if session.packages:
-        jars = (live_jars if LIVE_JOB in jobs else fetch_connectors)(session.packages, java)
-    spark = build_session(session, " ".join(jobs), jars)
-    try:
+    with _session(session, jobs) as spark:
         run_jobs(starts, spark, settings)
-    finally:
-        spark.stop()
+
+
+@contextmanager
+def _session(settings: SparkSettings, jobs: list[str]) -> Iterator[SparkSession]:
+    """Start Spark with the jars that the jobs need, and stop it at the end."""
+    from mdstream.local import use_java
+    from mdstream.local.classes import class_archive
+    from mdstream.local.engine import live_jars
+    from mdstream.local.jars import fetch_connectors
+    from mdstream.streaming import build_session
+
+    java = use_java()
+    is_live = LIVE_JOB in jobs
+    with ExitStack() as end:
+        jars = (live_jars if is_live else fetch_connectors)(settings.packages, java) if settings.packages else None
+        archive = None
+        if jars and is_live and settings.is_local and settings.class_archive:
+            archive = end.enter_context(class_archive(java, jars))
+            settings, jars = archive.used_by(settings), []
+        spark = build_session(settings, " ".join(jobs), jars)
+        end.callback(spark.stop)
+        if archive is not None:
+            end.enter_context(archive.made_meanwhile(spark))
+        yield spark
 
 
 def _job(name: str) -> Job:

@@ -171,6 +171,10 @@ class SparkSettings(Section):
     restart_seconds: Seconds = Field(
         300, description="how long live bars are started again that have lost executors or slots, before the job fails"
     )
+    class_archive: bool = Field(
+        True,
+        description="keep what Java loads for live bars on this machine in an archive of 200 MB, for quicker starts",
+    )
     conf: Annotated[dict[str, str], AfterValidator(_other_settings)] = Field(
         default_factory=dict, repr=False, description="any other Spark setting"
     )

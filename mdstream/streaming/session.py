@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pyspark
 from pyspark.sql import SparkSession
 
 from mdstream.config import SparkSettings
@@ -27,6 +28,9 @@ _LOGGING = Path(__file__).with_name("log4j2.properties")
 # What stops a query within a batch is told from a failure by a pattern over its whole trace, which recurs so deep that
 # the megabyte of a thread is not enough. Only what is used of it takes memory.
 _STACK = "-Xss16m"
+
+# A Java that says how to start Java, and ends.
+_LAUNCHER = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData"
 
 # What is in it says why.
 PYTHON_WORKERS = Path(__file__).with_name("python_workers")
@@ -45,6 +49,9 @@ def build_session(settings: SparkSettings, name: str = "mdstream", jars: Sequenc
     """
     # The workers must be of the same Python as the driver: this one, unless another is configured.
     os.environ.setdefault("PYSPARK_PYTHON", settings.conf.get("spark.pyspark.python", sys.executable))
+    # Else Spark's script starts a Python to find it.
+    os.environ.setdefault("SPARK_HOME", str(Path(pyspark.__file__).parent))
+    os.environ.setdefault("SPARK_LAUNCHER_OPTS", _LAUNCHER)
     connectors = {}
     if jars:
         connectors["spark.jars"] = ",".join(str(jar) for jar in jars)
@@ -56,6 +63,8 @@ def build_session(settings: SparkSettings, name: str = "mdstream", jars: Sequenc
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.memory": "2g",
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_LOGGING.as_uri()} {_STACK}",
+        # Where in Python a Column was made is told to Java by seven calls for each, beside the two that make it.
+        "spark.python.sql.dataFrameDebugging.enabled": "false",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.ansi.enabled": "true",
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
