@@ -14,7 +14,7 @@ from mdstream.schemas import BAR, Record
 from mdstream.schemas.limits import LAST_MICROSECOND, SYMBOL_PATTERN, TEXT_PATTERN, Reason
 from mdstream.schemas.spark import wire_schema
 from mdstream.transforms.dead_letters import KAFKA_ENVELOPE, REJECT_REASON, envelope
-from mdstream.transforms.ticks import matches
+from mdstream.transforms.reject_reasons import matches
 
 
 def to_bar_revisions(records: DataFrame) -> DataFrame:
