@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
 import mdstream
-from mdstream.cli import configuration, rules, topics
+from mdstream.cli import configuration, rules
 from mdstream.cli.alerts import alerts
 from mdstream.cli.api import api
-from mdstream.cli.backfill import backfill
 from mdstream.cli.bars import bars
 from mdstream.cli.console import errors
 from mdstream.cli.dashboard import dashboard
@@ -20,7 +21,6 @@ from mdstream.cli.demo import demo
 from mdstream.cli.doctor import doctor
 from mdstream.cli.evaluate import evaluate
 from mdstream.cli.indicators import indicators
-from mdstream.cli.ingest import ingest, replay
 from mdstream.cli.maintain import maintain
 from mdstream.cli.metrics import metrics
 from mdstream.cli.predict import predict
@@ -29,7 +29,7 @@ from mdstream.cli.run import run
 from mdstream.cli.submit import submit
 from mdstream.cli.train import train
 from mdstream.cli.websocket import websocket
-from mdstream.errors import MdstreamError
+from mdstream.errors import DISTRIBUTION, MdstreamError, MissingDependencyError, brought_by
 
 app = typer.Typer(
     name="mdstream",
@@ -38,12 +38,37 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,
 )
+
+
+def _add(name: str, module: str, attribute: str, extra: str) -> None:
+    """Add a command, or a group of them, whose module needs an extra; without it, one that says so."""
+    try:
+        with brought_by(extra):
+            part: Any = getattr(importlib.import_module(f"mdstream.cli.{module}"), attribute)
+    except MissingDependencyError as exc:
+        part = _unavailable(exc)
+        anything = {"allow_extra_args": True, "ignore_unknown_options": True}
+        app.command(name, context_settings=anything, help=f"Needs {DISTRIBUTION}[{extra}].")(part)
+        return
+    if isinstance(part, typer.Typer):
+        app.add_typer(part, name=name)
+    else:
+        app.command(name)(part)
+
+
+def _unavailable(error: MissingDependencyError) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
 app.add_typer(configuration.app, name="config")
-app.add_typer(topics.app, name="topics")
+_add("topics", "topics", "app", "jobs")
 app.add_typer(rules.app, name="rules")
-app.command()(ingest)
-app.command()(replay)
-app.command()(backfill)
+_add("ingest", "ingest", "ingest", "feeds")
+_add("replay", "ingest", "replay", "feeds")
+_add("backfill", "backfill", "backfill", "feeds")
 app.command()(demo)
 app.command()(run)
 app.command()(submit)
@@ -82,10 +107,12 @@ def _options(
     )
 
 
-def main() -> None:
+def run_app() -> None:
     """Run the command line; an error of ours is one message on standard error and exit code 1."""
     try:
-        app()
+        # What a command needs beyond its own package is in this extra.
+        with brought_by("jobs"):
+            app()
     except MdstreamError as exc:
         errors.print("[bold red]error:[/]", end=" ")
         errors.print(str(exc), markup=False, highlight=False, soft_wrap=True)
