@@ -60,7 +60,12 @@ class TimedProducer(TickProducer):
         self.acknowledged: list[tuple[bytes, float]] = []
 
     def _queue(
-        self, topic: str, value: bytes, key: str | None, on_delivery: Callable[[KafkaError | None, Message], None]
+        self,
+        topic: str,
+        value: bytes,
+        key: str | None,
+        on_delivery: Callable[[KafkaError | None, Message], None],
+        headers: dict[str, str | bytes | None] | None = None,
     ) -> bool:
         handed_over = time.time_ns() / 1000
 
@@ -68,7 +73,7 @@ class TimedProducer(TickProducer):
             on_delivery(error, message)
             self.acknowledged.append((value, handed_over + (message.latency() or 0.0) * 1e6))
 
-        return super()._queue(topic, value, key, delivered)
+        return super()._queue(topic, value, key, delivered, headers)
 
 
 async def measure(venue: Venue, settings: KafkaSettings, ticks: int) -> tuple[list[float], float]:

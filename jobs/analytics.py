@@ -1,53 +1,58 @@
-"""Bars to bars, indicators, anomalies and forecasts in the configured stores: `aggregated_data` in."""
+"""What the topics carry into the stores; indicators and anomalies of vendors' bars; forecasts of closed bars."""
 
 from __future__ import annotations
 
-from operator import methodcaller
-
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from mdstream.config import Settings, load_rules, load_settings
 from mdstream.indicators import indicator_levels
 from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION
-from mdstream.sinks import KafkaSink, configured_sinks
+from mdstream.sinks import KafkaSink, configured_sinks, stored_sinks
 from mdstream.streaming import (
     BUCKETS,
-    AcceptedOrDeadLetter,
+    IS_VENDORS,
+    ByRecord,
     Predictions,
     RunningQuery,
     analyse_stream,
     build_session,
     check_rules,
+    read_bars,
     read_topic,
     run_jobs,
     store_results,
     store_stream,
 )
-from mdstream.transforms import findings_to_anomalies, with_bar_fields, with_dead_letter, with_findings
+from mdstream.transforms import findings_to_anomalies, with_bar_fields, with_dead_letter, with_findings, with_records
 
 
 def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
-    """Start a query that stores the newest revision of every bar, and one that analyses the bars."""
+    """Start a query that stores bars, indicators and anomalies, and one that analyses what the live engine does not."""
     rules = load_rules(settings)
     check_rules(spark, rules, settings)
-    bars = read_topic(spark, settings, BAR).transform(with_bar_fields)
-    stored = AcceptedOrDeadLetter(BAR, configured_sinks(settings, BAR), KafkaSink(settings.kafka, DEAD_LETTER))
     record = settings.indicator_record
-    to_indicators = methodcaller("select", *record.schema.names)
-    analysed = bars.transform(analyse_stream, settings).transform(
-        with_findings, rules, indicator_levels(settings.indicators)
-    )
+    kinds = (BAR, record, ANOMALY)
+    live = read_topic(spark, settings, *kinds).transform(with_records, kinds).transform(with_dead_letter)
+    stores = ByRecord([(kind, stored_sinks(settings, kind)) for kind in kinds], KafkaSink(settings.kafka, DEAD_LETTER))
+    needed = F.col(IS_VENDORS) | (F.col("window") == settings.shortest_window.name)
+    analysed = read_bars(spark, settings).transform(with_bar_fields).where(needed).transform(analyse_stream, settings)
+    found = analysed.transform(with_findings, rules, indicator_levels(settings.indicators))
+
+    def of_vendors(rows: DataFrame) -> DataFrame:
+        return rows.where(IS_VENDORS)
+
     return [
-        store_stream(bars.transform(with_dead_letter), [stored], settings, name="store_bars"),
+        store_stream(live, [stores], settings, name="store_live"),
         store_results(
-            analysed,
+            found,
             [
-                (to_indicators, configured_sinks(settings, record)),
-                (findings_to_anomalies, configured_sinks(settings, ANOMALY)),
+                (lambda rows: of_vendors(rows).select(*record.schema.names), [KafkaSink(settings.kafka, record)]),
+                (lambda rows: findings_to_anomalies(of_vendors(rows)), [KafkaSink(settings.kafka, ANOMALY)]),
                 (Predictions(settings), configured_sinks(settings, PREDICTION)),
             ],
             settings,
-            name=f"store_analysis_of_{len(BUCKETS)}_buckets",
+            name=f"analyse_vendors_bars_in_{len(BUCKETS)}_buckets",
         ),
     ]
 

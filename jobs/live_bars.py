@@ -1,13 +1,14 @@
-"""Ticks to bars within milliseconds: `tick_data` in, `aggregated_data` out, in Spark's real-time mode."""
+"""Ticks to bars, indicators and anomalies within milliseconds: `tick_data` in, their topics out, in real-time mode."""
 
 from __future__ import annotations
 
 from pyspark.sql import SparkSession
 
-from mdstream.config import Settings, load_settings
+from mdstream.config import Settings, load_rules, load_settings
 from mdstream.streaming import (
     RunningQuery,
     build_session,
+    check_rules,
     load_conditions,
     run_jobs,
     start_live_bars,
@@ -16,9 +17,11 @@ from mdstream.streaming import (
 
 
 def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
-    """Start the one query that builds the bars of all windows."""
+    """Start the one query that builds the bars of all windows and looks at them."""
     conditions = load_conditions(settings.ticks.conditions_table)
-    return [start_live_bars(spark, settings, conditions, trigger_for(spark, settings.spark))]
+    rules = load_rules(settings)
+    check_rules(spark, rules, settings)
+    return [start_live_bars(spark, settings, conditions, rules, trigger_for(spark, settings.spark))]
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import reprlib
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -41,6 +41,7 @@ class _Row(BaseModel):
     message: _Expression
     value: _Number = "NULL"
     threshold: _Number = "NULL"
+    on: Literal["revision", "close"] = "revision"
 
 
 _ROWS = TypeAdapter(list[_Row])

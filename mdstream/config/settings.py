@@ -154,6 +154,12 @@ class SparkSettings(Section):
     live_compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = Field(
         "none", description="of live bars, which are sent in batches too small to gain by it"
     )
+    live_indicators: str = Field(
+        "revision",
+        pattern=r"^(revision|close|[1-9][0-9]{0,4}ms)$",
+        description="how often indicators of a forming bar are computed: revision, close (closed bars alone), or e.g. "
+        "100ms; under load revision thins out by itself",
+    )
     network_buffer_max_wait_ms: int = Field(
         1, ge=0, description="flush wait of the streaming shuffle, where live_partitions is above 1"
     )

@@ -19,7 +19,7 @@ from mdstream.feeds.base import FeedBatch
 from mdstream.feeds.rejects import encode_dead_letter
 from mdstream.schemas import BAR, DEAD_LETTER, TICK
 from mdstream.schemas.limits import MAX_DEAD_LETTER_BYTES, kind_of
-from mdstream.schemas.wire import encode
+from mdstream.schemas.wire import VENDOR_HEADER, encode
 
 _QUEUED_MESSAGES = 100_000
 _QUEUED_KIBIBYTES = 131_072
@@ -27,6 +27,7 @@ _QUEUE_FULL_WAIT_SECONDS = 0.005
 _FLUSH_WAIT_SECONDS = 0.02
 _LONGEST_RECONNECT_WAIT_MS = 1_000
 
+_Headers: TypeAlias = dict[str, str | bytes | None]
 _OnDelivery: TypeAlias = Callable[[KafkaError | None, Message], None]
 
 logger = logging.getLogger(__name__)
@@ -105,9 +106,10 @@ class TickProducer:
             while not self._queue(self._tick_topic, value, key, self._on_tick):
                 await self._wait_for_room()
             self.counts.sent += 1
+        headers: _Headers = {VENDOR_HEADER: self._source.encode()}
         for bar in batch.bars:
             value, key = encode(bar), bar["symbol"]
-            while not self._queue(self._bar_topic, value, key, self._on_bar):
+            while not self._queue(self._bar_topic, value, key, self._on_bar, headers):
                 await self._wait_for_room()
             self.counts.bars_sent += 1
         for reject in batch.rejects:
@@ -138,10 +140,17 @@ class TickProducer:
         self._producer.poll(0)
         self._raise_failure()
 
-    def _queue(self, topic: str, value: bytes, key: str | None, on_delivery: _OnDelivery) -> bool:
+    def _queue(
+        self,
+        topic: str,
+        value: bytes,
+        key: str | None,
+        on_delivery: _OnDelivery,
+        headers: _Headers | None = None,
+    ) -> bool:
         """Put a message into the queue; False if that is full."""
         try:
-            self._producer.produce(topic, value, key, on_delivery=on_delivery)
+            self._producer.produce(topic, value, key, on_delivery=on_delivery, headers=headers)
         except BufferError:
             return False
         except KafkaException as exc:

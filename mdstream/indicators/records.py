@@ -9,6 +9,7 @@ import pyarrow as pa
 from mdstream.indicators.indicator import Indicator
 from mdstream.indicators.values import LATENCY, RULE_FIELDS
 from mdstream.schemas import BAR, Record
+from mdstream.schemas.records import TIME
 
 
 def indicator_record(indicators: Iterable[Indicator]) -> Record:
@@ -20,12 +21,20 @@ def indicator_record(indicators: Iterable[Indicator]) -> Record:
     Example:
         >>> from mdstream.indicators import parse_indicators
         >>> indicator_record(parse_indicators({"rsi": {"period": 14}})).schema.names
-        ['symbol', 'window', 'window_start', 'trade_count', 'rsi_14']
+        ['symbol', 'window', 'window_start', 'trade_count', 'last_event_time', 'rsi_14']
     """
     revision = BAR.schema.field("trade_count").with_metadata({"comment": "revision of the bar these are of"})
+    newest = pa.field(
+        "last_event_time",
+        TIME,
+        nullable=True,
+        metadata={"comment": "event time of the bar's newest trade at that revision"},
+    )
     return Record(
         name="indicator",
-        schema=pa.schema([*(BAR.schema.field(name) for name in BAR.key), revision, *indicator_fields(indicators)]),
+        schema=pa.schema(
+            [*(BAR.schema.field(name) for name in BAR.key), revision, newest, *indicator_fields(indicators)]
+        ),
         topic="technical_indicators",
         table="technical_indicators",
         measurement="technical_indicators",

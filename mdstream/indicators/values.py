@@ -16,8 +16,6 @@ Series = NDArray[np.float64]
 AVERAGED_BARS = 20
 """How many bars before it a bar is compared with."""
 
-_AVERAGE = np.full(AVERAGED_BARS, 1 / AVERAGED_BARS)
-
 RULE_FIELDS: tuple[pa.Field, ...] = tuple(
     pa.field(name, pa.float64(), nullable=True, metadata={"comment": comment})
     for name, comment in (
@@ -99,7 +97,12 @@ def _outputs(indicator: Indicator, bars: Mapping[str, Series]) -> Sequence[NDArr
 def _mean_before(values: Series) -> Series:
     means = np.full(len(values), np.nan)
     if len(values) > AVERAGED_BARS:
-        means[AVERAGED_BARS:] = np.convolve(values[:-1], _AVERAGE, "valid")
+        # One after the other, as the live engine adds them up: the same to the last bit.
+        count = len(values) - AVERAGED_BARS
+        total = values[:count].copy()
+        for offset in range(1, AVERAGED_BARS):
+            total += values[offset : offset + count]
+        means[AVERAGED_BARS:] = total / AVERAGED_BARS
     return means
 
 

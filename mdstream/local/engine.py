@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 COMPILER_PACKAGE = "org.eclipse.jdt:ecj:3.41.0"
 """Maven coordinate of a Java compiler that needs no JDK, only what Spark runs on."""
 
+NATIVE_PACKAGE = "net.java.dev.jna:jna:5.17.0"
+"""Maven coordinate of what lets Java call TA-Lib."""
+
 _SOURCES = Path(mdstream.streaming.__file__).parent / "java"
 _COMPILE_SECONDS = 300
 _OPTIONS = ("-17", "-encoding", "UTF-8", "-proc:none", "-g")
@@ -35,7 +38,7 @@ def live_jars(packages: Sequence[str], java: Java) -> list[Path]:
     Raises:
         ServerError: A package cannot be fetched, the cache cannot be written, or the engine does not compile.
     """
-    connectors = fetch_connectors(packages, java)
+    connectors = [*fetch_connectors(packages, java), *fetch_jars([NATIVE_PACKAGE], java)]
     return [*connectors, engine_jar(connectors, java)]
 
 

@@ -15,15 +15,14 @@ import pyarrow as pa
 
 from mdstream.errors import InvalidInputError
 from mdstream.schemas.limits import (
+    ANY_TEXT,
     LAST_MICROSECOND,
     MAX_CONDITIONS,
     MAX_PAYLOAD_BYTES,
-    SYMBOL_PATTERN,
-    TEXT_FIELDS,
     TEXT_PATTERN,
 )
-from mdstream.schemas.records import SEVERITIES, Record
-from mdstream.schemas.rules import RULE_NAME_PATTERN
+from mdstream.schemas.patterns import PATTERNS
+from mdstream.schemas.records import Record
 
 MAX_AHEAD_SECONDS = 86_400
 """No clock of ours is further ahead. A record of a later time would be the newest one until that time comes."""
@@ -35,12 +34,6 @@ _MICROSECONDS = 1_000_000
 _AHEAD_BY_NATURE = {
     "window_end": LAST_MICROSECOND,
     "target_time": (MAX_AHEAD_SECONDS + 60 * MAX_HORIZON_MINUTES) * _MICROSECONDS,
-}
-_PATTERNS = {
-    "symbol": SYMBOL_PATTERN,
-    "rule": RULE_NAME_PATTERN,
-    "severity": "|".join(SEVERITIES),
-    **dict.fromkeys((*TEXT_FIELDS, "window", "model_version"), TEXT_PATTERN),
 }
 _RANGES = {"horizon_minutes": (1, MAX_HORIZON_MINUTES), "trade_count": (0, 2**63 - 1)}
 _NOT_FINITE = ("NaN", "Infinity", "-Infinity")
@@ -126,7 +119,7 @@ def _problem_finder(field: pa.Field) -> _Problem:
     if pa.types.is_list(field.type):
         return _texts
     if pa.types.is_string(field.type):
-        return _text(_PATTERNS.get(field.name))
+        return _text(PATTERNS.get(field.name))
     return _OTHERS[field.type]
 
 
@@ -147,7 +140,7 @@ def _integer(least: int, most: int) -> _Problem:
 
 
 def _text(pattern: str | None) -> _Problem:
-    shape = re.compile(pattern or r"(?s:.*)")
+    shape = re.compile(pattern or ANY_TEXT)
 
     def problem(found: Any, _: int) -> str | None:  # noqa: ANN401 any JSON
         if type(found) is str and shape.fullmatch(found):

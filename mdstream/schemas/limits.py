@@ -20,6 +20,9 @@ MAX_TEXT_CHARACTERS = 128
 TEXT_PATTERN = rf"[^\x00-\x1F\x7F]{{0,{MAX_TEXT_CHARACTERS}}}"
 """An optional text (source, exchange, trade_id, each condition): databases refuse control characters."""
 
+ANY_TEXT = r"[^\x00]*"
+"""A text for people: databases refuse the character zero."""
+
 MAX_CONDITIONS = 64
 """Most condition codes of one trade."""
 
@@ -64,7 +67,7 @@ class Reason(StrEnum):
     NOT_UTF8 = "not UTF-8"
     NOT_JSON = "not JSON"
     NOT_AN_OBJECT = "not a JSON object"
-    NOT_A_BAR = "not a bar"
+    NOT_A_RECORD = "not a {field}"
     NOT_CSV = "not CSV"
     WRONG_COLUMN_COUNT = "wrong number of columns"
     PAYLOAD_TOO_LONG = f"payload longer than {MAX_PAYLOAD_BYTES} bytes"

@@ -124,6 +124,8 @@ ANOMALY = Record(
             _field("message", pa.string(), "what happened, for people"),
             _field("detected_time", TIME, "when the rule was evaluated"),
             _field("trade_count", pa.int64(), "revision of the bar in which it was found last"),
+            _field("last_event_time", TIME, "event time of the bar's newest trade at that revision", null=True),
+            _field("withdrawn", pa.bool_(), "true if a late trade has undone it since; else null", null=True),
         )
     ),
     topic="anomalies",

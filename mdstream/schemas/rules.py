@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 from dataclasses import dataclass
+from typing import Literal
 
 from mdstream.errors import InvalidInputError
 from mdstream.schemas.records import SEVERITIES
@@ -18,6 +19,7 @@ COMPUTED_PLACEHOLDERS = ("value", "threshold", "severity")
 UNREADABLE_SEVERITY = "medium"
 """Severity of an anomaly whose severity expression gives none of the four: kept and shown, nobody is alerted."""
 
+_LATENCY = re.compile(r"\blatency_ms\b", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NUMBER_FORMAT = re.compile(r"(,?\.[0-9]f)?")
 
@@ -49,6 +51,7 @@ class Rule:
         message: Text for people with placeholders, e.g. `close {close:.2f} is {value:.1f} % away`.
         value: Expression of what the rule looks at, a number.
         threshold: Expression of what the value is held against, a number of the same unit.
+        on: `revision`: every revision of a bar is looked at; `close`: closed bars alone.
 
     Raises:
         InvalidInputError: The name or the message is not usable.
@@ -64,6 +67,7 @@ class Rule:
     message: str
     value: str = "NULL"
     threshold: str = "NULL"
+    on: Literal["revision", "close"] = "revision"
 
     def __post_init__(self) -> None:
         if not re.fullmatch(RULE_NAME_PATTERN, self.name):
@@ -77,6 +81,11 @@ class Rule:
     def message_parts(self) -> tuple[str | Placeholder, ...]:
         """The message as texts and what is filled in between."""
         return _parse_message(self.message)
+
+    @property
+    def is_of_latency(self) -> bool:
+        """Whether it looks at how a bar came, which no later trade undoes."""
+        return any(_LATENCY.search(text) for text in (self.predicate, self.severity, self.value, self.threshold))
 
     @property
     def severity_expression(self) -> str:

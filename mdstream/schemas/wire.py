@@ -10,6 +10,10 @@ import pyarrow as pa
 
 from mdstream.schemas.records import Record
 
+VENDOR_HEADER = "vendor"
+"""Header of the record of a bar that a vendor has built: the name of its feed. Bars of the live engine have none: their
+indicators come with them."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 

@@ -4,7 +4,7 @@ from mdstream.errors import brought_by
 
 with brought_by("jobs"):
     from mdstream.sinks.base import Sink
-    from mdstream.sinks.configured import configured_sinks, lasting_sinks
+    from mdstream.sinks.configured import configured_sinks, lasting_sinks, stored_sinks
     from mdstream.sinks.influxdb import InfluxSink
     from mdstream.sinks.kafka import KafkaSink
     from mdstream.sinks.memory import MemorySink
@@ -23,4 +23,5 @@ __all__ = [
     "TimescaleSink",
     "configured_sinks",
     "lasting_sinks",
+    "stored_sinks",
 ]

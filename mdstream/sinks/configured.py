@@ -49,6 +49,20 @@ def configured_sinks(settings: Settings, record: Record) -> tuple[Sink, ...]:
     return tuple(sinks)
 
 
+def stored_sinks(settings: Settings, record: Record) -> tuple[Sink, ...]:
+    """Return a sink for each store that is switched on and takes `record`, which is in its topic already.
+
+    Args:
+        settings: All settings.
+        record: What is to be stored, see `configured_sinks`.
+
+    Example:
+        >>> stored_sinks(Settings(), BAR)  # doctest: +ELLIPSIS
+        (TimescaleSink(...), RedisBarSink(...))
+    """
+    return tuple(sink for sink in configured_sinks(settings, record) if not isinstance(sink, KafkaSink))
+
+
 def lasting_sinks(settings: Settings, record: Record) -> tuple[Sink, ...]:
     """Return a sink for each store that is switched on, takes `record` and keeps the past: not Redis and Kafka.
 

@@ -5,10 +5,10 @@ from mdstream.errors import brought_by
 with brought_by("jobs"):
     from mdstream.streaming.archive import archive_revisions, archive_rows, with_delta
     from mdstream.streaming.conditions import load_conditions
-    from mdstream.streaming.dead_letters import AcceptedOrDeadLetter
+    from mdstream.streaming.dead_letters import AcceptedOrDeadLetter, ByRecord
     from mdstream.streaming.foreach_batch import store_results, store_stream, write_batch
     from mdstream.streaming.indicators import BUCKETS, analyse_stream
-    from mdstream.streaming.kafka import read_topic
+    from mdstream.streaming.kafka import IS_VENDORS, read_bars, read_topic
     from mdstream.streaming.lifecycle import Job, run_jobs
     from mdstream.streaming.live_engine import BarRecords, start_live_bars, to_bar_records
     from mdstream.streaming.predictions import Predictions
@@ -19,8 +19,10 @@ with brought_by("jobs"):
 
 __all__ = [
     "BUCKETS",
+    "IS_VENDORS",
     "AcceptedOrDeadLetter",
     "BarRecords",
+    "ByRecord",
     "Job",
     "Predictions",
     "RunningQuery",
@@ -31,6 +33,7 @@ __all__ = [
     "build_session",
     "check_rules",
     "load_conditions",
+    "read_bars",
     "read_topic",
     "run_jobs",
     "start_live_bars",

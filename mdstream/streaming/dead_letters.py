@@ -1,4 +1,4 @@
-"""A sink that tells records from dead letters."""
+"""Sinks that tell records from dead letters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mdstream.schemas import DEAD_LETTER, Record
+from mdstream.schemas import Record
 from mdstream.sinks import Sink
 from mdstream.transforms import DEAD_LETTER_COLUMN
 
@@ -33,6 +33,36 @@ class AcceptedOrDeadLetter:
         accepted = batch.filter(pc.is_null(letters)).select(self.record.schema.names)
         for sink in self.accepted:
             sink.write(accepted)
-        refused = letters.drop_null()
-        if len(refused):
-            self.refused.write(pa.RecordBatch.from_arrays(refused.flatten(), names=DEAD_LETTER.schema.names))
+        refused = _rows_of(letters)
+        if refused.num_rows:
+            self.refused.write(refused)
+
+
+@dataclass(frozen=True)
+class ByRecord:
+    """Splits a batch of several topics: each record goes to the stores of its kind, what is none to `dead_letter`.
+
+    Attributes:
+        stores: Sinks by the record that they take; a row's is in the column of that name.
+        refused: Sink of the dead letters of all other rows.
+    """
+
+    stores: Sequence[tuple[Record, Sequence[Sink]]]
+    refused: Sink
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Write each row to where it belongs; see `mdstream.sinks.Sink`."""
+        for record, sinks in self.stores:
+            own = _rows_of(batch.column(record.name))
+            if own.num_rows:
+                for sink in sinks:
+                    sink.write(own)
+        refused = _rows_of(batch.column(DEAD_LETTER_COLUMN))
+        if refused.num_rows:
+            self.refused.write(refused)
+
+
+def _rows_of(structs: pa.StructArray) -> pa.RecordBatch:
+    """Return the fields of those structs that are there."""
+    there = structs.drop_null()
+    return pa.RecordBatch.from_arrays(there.flatten(), names=[field.name for field in there.type])

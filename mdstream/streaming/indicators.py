@@ -18,10 +18,12 @@ from pyspark.sql.streaming.stateful_processor import StatefulProcessor, Stateful
 
 from mdstream.config import Settings
 from mdstream.forecasting.closing import CLOSED_BAR, closed_bar
-from mdstream.indicators import LATENCY, Indicator, analysed_schema, bars_needed
-from mdstream.indicators.history import BAR_TYPE, Bars, History, Merged, Series, chosen, computed, joined
+from mdstream.indicators import LATENCY, Indicator, analysed_schema
+from mdstream.indicators.history import BAR_TYPE, Bars, History, Merged, Series, chosen, computed, joined, no_bars
 from mdstream.schemas import BAR
 from mdstream.streaming.history_state import HistoryState
+from mdstream.streaming.kafka import IS_VENDORS
+from mdstream.streaming.live_analysis import context_of
 from mdstream.streaming.warm_up import WarmUp
 from mdstream.transforms.dead_letters import REJECT_REASON
 
@@ -44,51 +46,33 @@ def analyse_stream(revisions: DataFrame, settings: Settings) -> DataFrame:
     The last `history_bars` bars of each symbol and window are kept in Spark's state. A series that has no state yet
     begins with its bars in the database. Bars older than what is kept are left out, which the log says.
 
+    This is the form for any Spark, in Python and micro-batches: 0.3 ms of a core for each series that a batch revises,
+    and seconds from a tick to its indicators. The live engine does the same within milliseconds.
+
     Args:
         revisions: A stream with the columns that `mdstream.transforms.with_bar_fields` gives; what is no bar is left
-            out.
+            out. And `is_vendors`, if it is there: of bars of which it is false nothing is computed but `CLOSED_BAR`.
         settings: The indicators, the length of the history and the database.
 
     Returns:
-        Analysed bars, see `mdstream.indicators.analysed_schema`, and `CLOSED_BAR`, in append mode.
+        Analysed bars, see `mdstream.indicators.analysed_schema`, with `is_vendors` and `CLOSED_BAR`, in append mode.
+        Bars that are not the vendors' are there only where a forecast is due.
     """
     indicators = settings.indicators
-    context = _context_of(indicators, settings.history_bars)
+    context = context_of(indicators, settings.history_bars)
     shortest = settings.shortest_window.name
     processor = IndicatorProcessor(indicators, settings.history_bars, context, WarmUp.of(settings), shortest)
-    schema = pa.schema([*analysed_schema(indicators), CLOSED_BAR])
+    schema = pa.schema([*analysed_schema(indicators), pa.field(IS_VENDORS, pa.bool_()), CLOSED_BAR])
+    is_vendors = F.col(IS_VENDORS) if IS_VENDORS in revisions.columns else F.lit(True).alias(IS_VENDORS)
     computed = (
         revisions.where(F.col(REJECT_REASON).isNull())
-        .select(_bucket(), *_as_numbers())
+        .select(_bucket(), *_as_numbers(), is_vendors)
         .groupBy("bucket")
         .transformWithStateInPandas(
             processor, from_arrow_schema(_with_micros(schema)), outputMode="Append", timeMode="None"
         )
     )
     return computed.select(*(_time(field) if _is_time(field) else field.name for field in schema))
-
-
-def _context_of(indicators: Iterable[Indicator], history_bars: int) -> int:
-    """Return how many bars a bar needs before it, and say which indicators need more than there will be."""
-    needed = {indicator: bars_needed(indicator) for indicator in indicators}
-    for indicator, bars in needed.items():
-        if bars is None:
-            logger.warning(
-                "%s depends on where its series begins: in the stream that is %d bars back (history_bars)",
-                indicator,
-                history_bars,
-            )
-        elif bars > history_bars:
-            logger.warning(
-                "%s is exact with %d bars, but history_bars is %d: set history_bars to %d or more",
-                indicator,
-                bars,
-                history_bars,
-                bars,
-            )
-    longest = max((bars for bars in needed.values() if bars is not None), default=1)
-    # Of what is kept at least half can still be revised.
-    return min(longest - 1, history_bars // 2)
 
 
 def _is_time(field: pa.Field) -> bool:
@@ -125,6 +109,7 @@ class _Result:
     series: Series
     bars: Bars
     values: Mapping[str, NDArray[np.float64]]
+    is_vendors: bool
     closed: bytes | None
 
 
@@ -158,7 +143,7 @@ class IndicatorProcessor(StatefulProcessor):
     ) -> Iterator[pd.DataFrame]:
         """Take the revisions of one bucket in and yield what they change; see Spark."""
         bucket = BUCKETS.index(int(key[0]))
-        revisions = _by_series(rows)
+        revisions, vendors = _by_series(rows)
         histories = self._state.take(bucket)
         changes = self._warmed_up(histories, revisions)
         histories.update(changes)
@@ -173,9 +158,7 @@ class IndicatorProcessor(StatefulProcessor):
                 continue
             before = changes.get(series, History())
             changes[series] = History(joined(before.bars, merged.accepted), before.cut)
-            first = merged.first_to_compute(self.context)
-            values = computed(merged.bars, first, self.indicators)
-            results.append(_Result(series, merged.bars[first:], values, self._closed(series, known, merged)))
+            results.extend(self._results(series, known, merged, is_vendors=series in vendors))
         self._state.keep(bucket, histories, changes)
         if left_out:
             logger.warning(
@@ -185,6 +168,17 @@ class IndicatorProcessor(StatefulProcessor):
             )
         if results:
             yield _frame_of(results)
+
+    def _results(self, series: Series, known: History, merged: Merged, *, is_vendors: bool) -> Iterator[_Result]:
+        closed = self._closed(series, known, merged)
+        if is_vendors:
+            first = merged.first_to_compute(self.context)
+            values = computed(merged.bars, first, self.indicators)
+            yield _Result(series, merged.bars[first:], values, is_vendors, closed)
+        elif closed is not None:
+            nothing = np.full(1, np.nan)
+            values = dict.fromkeys(computed(no_bars(), 0, self.indicators), nothing)
+            yield _Result(series, merged.bars[-1:], values, is_vendors, closed)
 
     def _closed(self, series: Series, known: History, merged: Merged) -> bytes | None:
         """Return the value of `CLOSED_BAR` in the row of the newest bar; no other row has one."""
@@ -203,8 +197,10 @@ class IndicatorProcessor(StatefulProcessor):
         )
 
 
-def _by_series(chunks: Iterable[pd.DataFrame]) -> dict[Series, Bars]:
+def _by_series(chunks: Iterable[pd.DataFrame]) -> tuple[dict[Series, Bars], set[Series]]:
+    """Return the bars of each series, and the series that have bars of vendors."""
     parts: dict[Series, list[Bars]] = {}
+    vendors: set[Series] = set()
     for chunk in chunks:
         bars = np.empty(len(chunk), BAR_TYPE)
         for name in BAR_TYPE.names or ():
@@ -213,9 +209,12 @@ def _by_series(chunks: Iterable[pd.DataFrame]) -> dict[Series, Bars]:
         places: dict[Series, list[int]] = {}
         for place, series in enumerate(zip(chunk["symbol"], chunk["window"], strict=True)):
             places.setdefault(series, []).append(place)
+        is_vendors = chunk[IS_VENDORS].to_numpy()
         for series, own in places.items():
             parts.setdefault(series, []).append(chosen(bars, own))
-    return {series: joined(*own) for series, own in parts.items()}
+            if is_vendors[own].any():
+                vendors.add(series)
+    return {series: joined(*own) for series, own in parts.items()}, vendors
 
 
 def _frame_of(results: Sequence[_Result]) -> pd.DataFrame:
@@ -231,4 +230,5 @@ def _frame_of(results: Sequence[_Result]) -> pd.DataFrame:
         columns[name] = np.concatenate([result.values[name] for result in results])
     closed = np.full(len(bars), None, object)
     closed[np.cumsum(counts) - 1] = [result.closed for result in results]
-    return pd.DataFrame(columns | {CLOSED_BAR.name: closed})
+    vendors = np.repeat([result.is_vendors for result in results], counts)
+    return pd.DataFrame(columns | {IS_VENDORS: vendors, CLOSED_BAR.name: closed})

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from mdstream.config import Settings
 from mdstream.config.kafka_login import client_login, spark_login
 from mdstream.errors import QueryFailedError
-from mdstream.schemas import Record
+from mdstream.schemas import BAR, Record
+from mdstream.schemas.wire import VENDOR_HEADER
 from mdstream.streaming.running import RunningQuery
 from mdstream.streaming.triggers import Trigger
 
 RECORD_COLUMNS = ("value", "topic", "partition", "offset", "timestamp")
 """What is taken of Spark's Kafka source."""
+
+IS_VENDORS = "is_vendors"
+"""Column that says whether a bar comes without its indicators: from a vendor, not from the live engine."""
 
 _ANSWER_SECONDS = 30
 
@@ -28,34 +33,48 @@ _MICRO_BATCH_FETCH_MS = "10"
 def read_topic(
     spark: SparkSession,
     settings: Settings,
-    record: Record,
+    *records: Record,
     max_offsets_per_trigger: int | None = None,
 ) -> DataFrame:
-    """Stream the topic of `record` in micro-batches, from its beginning or from where the checkpoint left off.
+    """Stream the topics of `records` in micro-batches, from their beginning or from where the checkpoint left off.
 
     Records that Kafka dropped before they were read stop the query: nothing is lost in silence.
 
     Args:
         spark: The session.
         settings: Broker, and the most records of a micro-batch.
-        record: The record whose topic is read.
+        records: The records whose topics are read.
         max_offsets_per_trigger: Another limit of a micro-batch.
 
     Returns:
         Columns value (binary), topic, partition, offset and timestamp.
     """
-    limit = str(max_offsets_per_trigger or settings.spark.max_offsets_per_trigger)
-    options = {"maxOffsetsPerTrigger": limit, _LONGEST_FETCH: _MICRO_BATCH_FETCH_MS}
-    return load_topic(spark, settings, record, "kafka", options).select(*RECORD_COLUMNS)
+    limit = {"maxOffsetsPerTrigger": max_offsets_per_trigger}
+    return _read(spark, settings, records, limit).select(*RECORD_COLUMNS)
 
 
-def load_topic(
-    spark: SparkSession, settings: Settings, record: Record, source: str, options: Mapping[str, object]
+def read_bars(spark: SparkSession, settings: Settings) -> DataFrame:
+    """Stream the topic of bars, as `read_topic` does, with a column `is_vendors`: no engine of ours built it."""
+    records = _read(spark, settings, [BAR], {"includeHeaders": "true"})
+    is_vendors = F.exists(F.coalesce("headers", F.array()), lambda header: header["key"] == VENDOR_HEADER)
+    return records.select(*RECORD_COLUMNS, is_vendors.alias(IS_VENDORS))
+
+
+def _read(
+    spark: SparkSession, settings: Settings, records: Sequence[Record], options: Mapping[str, object]
 ) -> DataFrame:
-    """Stream the topic of `record` by a source that has the options of Spark's own; see `read_topic`."""
+    limit = options.get("maxOffsetsPerTrigger") or settings.spark.max_offsets_per_trigger
+    usual = {"maxOffsetsPerTrigger": limit, _LONGEST_FETCH: _MICRO_BATCH_FETCH_MS}
+    return load_topics(spark, settings, records, "kafka", {**options, **usual})
+
+
+def load_topics(
+    spark: SparkSession, settings: Settings, records: Sequence[Record], source: str, options: Mapping[str, object]
+) -> DataFrame:
+    """Stream the topics of `records` by a source that has the options of Spark's own; see `read_topic`."""
     reader = spark.readStream.format(source).options(**spark_login(settings.kafka))
     return (
-        reader.option("subscribe", topic_of(record))
+        reader.option("subscribe", ",".join(map(topic_of, records)))
         .option("startingOffsets", "earliest")
         .options(**{name: str(value) for name, value in options.items()})
         .load()
@@ -80,20 +99,18 @@ def require_topic(settings: Settings, topic: str) -> None:
 def write_records(
     records: DataFrame,
     settings: Settings,
-    record: Record,
     trigger: Trigger,
     name: str,
-    late_ticks: Callable[[], int] | None = None,
+    again: Callable[[], RunningQuery],
 ) -> RunningQuery:
-    """Start a query that sends records to the topic of `record` as they come.
+    """Start a query that sends records to their topics as they come.
 
     Args:
-        records: A stream with columns key and value, both binary.
+        records: A stream with columns topic, key and value, the last two binary.
         settings: Broker, producer and checkpoint location.
-        record: The record that the values are.
         trigger: When records are sent.
         name: Name of the query; its checkpoint is a folder of that name.
-        late_ticks: Returns how many ticks the query has left out as late.
+        again: Starts the query anew, where Spark does not do so itself.
     """
     kafka = settings.kafka
     writer = (
@@ -104,15 +121,9 @@ def write_records(
         .option("kafka.compression.type", settings.spark.live_compression)
         .option("kafka.linger.ms", str(settings.spark.live_wait_ms))
         .option("kafka.batch.size", str(kafka.batch_size))
-        .option("topic", topic_of(record))
         .option("checkpointLocation", checkpoint_of(settings, name))
     )
-
-    def start() -> RunningQuery:
-        again = start if trigger.real_time else None
-        return RunningQuery(trigger.apply(writer).start(), trigger.real_time, again, late_ticks)
-
-    return start()
+    return RunningQuery(trigger.apply(writer).start(), trigger.real_time, again if trigger.real_time else None)
 
 
 def topic_of(record: Record) -> str:

@@ -1,4 +1,4 @@
-"""The live engine: ticks to the bars of all windows, by one Java operator keyed by symbol.
+"""The live engine: ticks to the bars of all windows and what follows from them, by one Java operator keyed by symbol.
 
 Java, because real-time mode runs no Python, and because Spark's own aggregation holds a market's symbols neither in
 memory nor without a row for each window of each tick. `to_bars` says in Columns what the operator builds.
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -16,7 +17,8 @@ from pyspark.sql import functions as F
 
 from mdstream.config import Settings
 from mdstream.errors import MissingDependencyError
-from mdstream.schemas import BAR, TICK, BarWindow
+from mdstream.indicators import indicator_record
+from mdstream.schemas import ANOMALY, BAR, TICK, BarWindow
 from mdstream.schemas.limits import (
     MAX_CONDITIONS,
     MAX_NOTIONAL,
@@ -26,23 +28,30 @@ from mdstream.schemas.limits import (
     MAX_SYMBOL_CHARACTERS,
     MAX_TEXT_CHARACTERS,
 )
+from mdstream.schemas.rules import Rule
+from mdstream.streaming.histories import stored_histories
 from mdstream.streaming.kafka import (
     RECORD_COLUMNS,
-    load_topic,
+    load_topics,
     read_topic,
     require_topic,
     topic_of,
     write_records,
 )
+from mdstream.streaming.live_analysis import Analysis, plan_analysis
+from mdstream.streaming.newest import newest_ingest_time
 from mdstream.streaming.running import RunningQuery
 from mdstream.streaming.triggers import Trigger
-from mdstream.transforms import ConditionTable, from_primary_source
+from mdstream.transforms import ConditionTable
 from mdstream.transforms.bars import check_lengths, is_trade
 from mdstream.transforms.eligibility import is_eligible
+from mdstream.transforms.sources import is_from_primary_source
 from mdstream.transforms.ticks import IS_USABLE, TICK_JSON, with_usability
 
 _SOURCE = "mdstream.engine.KafkaSource"
 _PARTITIONS = "spark.sql.shuffle.partitions"
+_STATE = "v2"
+"""Version of the operator's state: another one begins in a checkpoint of its own."""
 
 TICK_LIMITS = {
     "limits.price": MAX_PRICE,
@@ -62,21 +71,23 @@ _IS_TRADE = 8
 
 @dataclass(frozen=True)
 class BarRecords:
-    """Revisions of bars as records of `aggregated_data`.
+    """Revisions of bars, and of their indicators and findings, as records of their topics.
 
     Attributes:
-        frame: Columns key and value.
+        frame: Columns topic, key and value.
         late_ticks: Returns how many ticks came later than allowed, as of the last batch.
+        thinned: Returns how many revisions of forming bars were passed over by the analysis; None without one.
     """
 
     frame: DataFrame
     late_ticks: Callable[[], int]
+    thinned: Callable[[], int] | None
 
 
 def start_live_bars(
-    spark: SparkSession, settings: Settings, conditions: ConditionTable, trigger: Trigger
+    spark: SparkSession, settings: Settings, conditions: ConditionTable, rules: Sequence[Rule], trigger: Trigger
 ) -> RunningQuery:
-    """Start the query from `tick_data` to `aggregated_data`.
+    """Start the query from `tick_data` to `aggregated_data`, `technical_indicators` and `anomalies`.
 
     Its checkpoint is named after the windows' lengths: with others it begins again at the topic's first tick, because
     bars of a new window must have all its ticks.
@@ -85,19 +96,26 @@ def start_live_bars(
         spark: A session that has the engine's jar (see `mdstream.local.engine`).
         settings: Broker, windows, lateness, primary sources, tasks.
         conditions: Which trades may shape a bar.
+        rules: What is looked for in bars.
         trigger: Real-time mode, or micro-batches.
 
     Raises:
         QueryFailedError: The topic does not exist, or the broker does not answer.
         MissingDependencyError: The session lacks the engine's jar.
     """
-    rules = settings.ticks
-    ticks = read_ticks(spark, settings, trigger).transform(from_primary_source, rules.primary_sources)
+    taken = settings.ticks
+    ticks = read_ticks(spark, settings, trigger)
+    is_usable = F.col(IS_USABLE) & is_from_primary_source(taken.primary_sources)
     windows = sorted(settings.windows, key=lambda window: window.seconds)
-    bars = to_bar_records(ticks, windows, conditions, rules.allowed_lateness_seconds, F.col(IS_USABLE))
-    name = f"live_bars_{'_'.join(str(window.seconds) for window in windows)}"
+    analysis = Analysis.of(settings, rules, newest_ingest_time(settings, topic_of(BAR)))
+    name = f"live_bars_{_STATE}_{'_'.join(str(window.seconds) for window in windows)}"
+    before = stored_histories(spark, settings, name)
+    lateness = taken.allowed_lateness_seconds
+    bars = to_bar_records(ticks, windows, conditions, lateness, is_usable, analysis, before)
+    again = partial(start_live_bars, spark, settings, conditions, rules, trigger)
     with _shuffle_partitions(spark, settings.spark.live_partitions):
-        return write_records(bars.frame, settings, BAR, trigger, name, bars.late_ticks)
+        query = write_records(bars.frame, settings, trigger, name, again)
+    return replace(query, late_ticks=bars.late_ticks, thinned=bars.thinned)
 
 
 def read_ticks(spark: SparkSession, settings: Settings, trigger: Trigger) -> DataFrame:
@@ -115,7 +133,7 @@ def read_ticks(spark: SparkSession, settings: Settings, trigger: Trigger) -> Dat
     tasks, live = settings.spark.live_partitions, settings.spark
     fetches = {"kafka.fetch.min.bytes": live.live_fetch_bytes, "kafka.fetch.max.wait.ms": (live.live_wait_ms + 1) // 2}
     options = {"readers": tasks, "ticks": TICK_JSON.json(), **TICK_LIMITS, **fetches}
-    records = load_topic(spark, settings, TICK, _SOURCE, options).select(*RECORD_COLUMNS, "tick")
+    records = load_topics(spark, settings, [TICK], _SOURCE, options).select(*RECORD_COLUMNS, "tick")
     if tasks == 1:
         # Spark then knows that all ticks of a symbol are in one task.
         records = records.coalesce(1)
@@ -128,6 +146,8 @@ def to_bar_records(
     conditions: ConditionTable,
     lateness_seconds: int,
     is_usable: Column | None = None,
+    analysis: Analysis | None = None,
+    histories: DataFrame | None = None,
 ) -> BarRecords:
     """Build the bars of all windows, whatever their lengths, as the engine does, in a stream or in batch.
 
@@ -137,6 +157,8 @@ def to_bar_records(
         conditions: Which trades may shape a bar; those in the state were judged when they came.
         lateness_seconds: How far behind the newest event time of its own symbol a tick still revises its bar.
         is_usable: Which ticks are taken; without it, all.
+        analysis: What is made of the bars; without it, nothing.
+        histories: Bars from before the first tick, for a first start; see `mdstream.streaming.histories`.
 
     Raises:
         InvalidInputError: Two windows are equally long, or one is too long.
@@ -157,8 +179,12 @@ def to_bar_records(
         *(F.coalesce(value, F.lit(0)).alias(name) for name, value in _operator_columns().items()),
         _may(conditions, F.lit(True) if is_usable is None else is_usable).alias("may"),
     )
-    frame = engine.LiveBars.apply(columns._jdf, lengths, lateness_seconds, late)  # noqa: SLF001
-    return BarRecords(DataFrame(frame, spark), lambda: int(late.value()))
+    planned = None if analysis is None else plan_analysis(spark, engine, analysis)
+    topics = engine.Topics(topic_of(BAR), topic_of(indicator_record(())), topic_of(ANOMALY))
+    plan = None if planned is None else planned.plan
+    before = None if histories is None else histories.coalesce(1)._jdf  # noqa: SLF001
+    frame = engine.LiveBars.apply(columns._jdf, lengths, lateness_seconds, late, topics, plan, before)  # noqa: SLF001
+    return BarRecords(DataFrame(frame, spark), lambda: int(late.value()), None if planned is None else planned.thinned)
 
 
 def _operator_columns() -> dict[str, Column]:

@@ -18,12 +18,14 @@ class RunningQuery:
         real_time: Its batches are minutes long, so stopping does not wait for their end.
         start_again: Starts it anew from its checkpoint; None if Spark repeats by itself what failed.
         late_ticks: Returns how many ticks it has left out as late, where Spark itself does not know.
+        thinned: Returns how many revisions of forming bars it has passed over in its analysis.
     """
 
     query: StreamingQuery
     real_time: bool = False
     start_again: Callable[[], RunningQuery] | None = None
     late_ticks: Callable[[], int] | None = None
+    thinned: Callable[[], int] | None = None
 
     @property
     def reason(self) -> str:

@@ -39,12 +39,18 @@ class WarmUp:
     patience_seconds: float
 
     @classmethod
-    def of(cls, settings: Settings) -> WarmUp | None:
-        """Return the warm-up that the settings ask for: none if no database is switched on."""
+    def of(cls, settings: Settings, patience_seconds: float | None = None) -> WarmUp | None:
+        """Return the warm-up that the settings ask for: none if no database is switched on.
+
+        Args:
+            settings: The database, how many bars are read, and how long a database that is away is waited for.
+            patience_seconds: Another time to wait.
+        """
         stores = settings.stores
         if not stores.timescaledb.enabled:
             return None
-        return cls(stores.timescaledb, settings.history_bars, stores.patience_seconds)
+        patience = stores.patience_seconds if patience_seconds is None else patience_seconds
+        return cls(stores.timescaledb, settings.history_bars, patience)
 
     def read(self, firsts: Mapping[Series, np.datetime64]) -> dict[Series, History]:
         """Return the last bars before each of `firsts`, for the series that have any.

@@ -8,7 +8,7 @@ with brought_by("spark"):
     from mdstream.transforms.dead_letters import DEAD_LETTER_COLUMN, with_dead_letter
     from mdstream.transforms.eligibility import ConditionTable, Eligibility
     from mdstream.transforms.indicators import with_indicators
-    from mdstream.transforms.revisions import to_bar_revisions, to_newest_revisions, with_bar_fields
+    from mdstream.transforms.revisions import to_bar_revisions, to_newest_revisions, with_bar_fields, with_records
     from mdstream.transforms.sources import from_primary_source
     from mdstream.transforms.ticks import to_ticks, with_reject_reason
     from mdstream.transforms.trade_columns import with_trade_columns
@@ -31,6 +31,7 @@ __all__ = [
     "with_dead_letter",
     "with_findings",
     "with_indicators",
+    "with_records",
     "with_reject_reason",
     "with_trade_columns",
 ]

@@ -24,7 +24,7 @@ from mdstream.schemas.rules import UNREADABLE_SEVERITY, Placeholder, Rule
 FINDINGS = "findings"
 """What rules found in a bar, see `with_findings`."""
 
-_OF_THE_BAR = ("symbol", "window", "window_start", "trade_count")
+_OF_THE_BAR = ("symbol", "window", "window_start", "trade_count", "last_event_time")
 _FOUND = ArrayType(
     StructType(
         [
@@ -101,6 +101,7 @@ def findings_to_anomalies(frame: DataFrame) -> DataFrame:
     return (
         frame.select(*_OF_THE_BAR, F.explode(FINDINGS).alias("found"))
         .select(*_OF_THE_BAR, "found.*", F.current_timestamp().alias("detected_time"))
+        .withColumn("withdrawn", F.lit(None).cast("boolean"))
         .select(*ANOMALY.schema.names)
     )
 

@@ -22,15 +22,22 @@ def from_primary_source(ticks: DataFrame, primary: PrimarySources) -> DataFrame:
     Example:
         >>> ticks.transform(from_primary_source, PrimarySources.parse({"AAPL": "massive"}))  # doctest: +SKIP
     """
-    if not primary.by_symbol and primary.other in (None, ALL_SOURCES):
-        return ticks
+    return ticks.where(is_from_primary_source(primary))
+
+
+def is_from_primary_source(primary: PrimarySources) -> Column:
+    """Return whether a tick is of its symbol's primary source, or none was decided; never null.
+
+    Args:
+        primary: What was decided.
+    """
     symbols_of: dict[str, list[str]] = {}
     for symbol, source in primary.by_symbol.items():
         symbols_of.setdefault(source, []).append(symbol)
     verdict = _comes_from(primary.other or ALL_SOURCES)
     for source, symbols in symbols_of.items():
         verdict = F.when(F.col("symbol").isin(symbols), _comes_from(source)).otherwise(verdict)
-    return ticks.where(verdict)
+    return verdict
 
 
 def _comes_from(source: str) -> Column:

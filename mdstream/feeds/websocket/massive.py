@@ -117,7 +117,7 @@ class MassiveVenue:
                 try:
                     bars.append(self.aggregates.bar(event))
                 except (TypeError, ValueError, OverflowError) as exc:
-                    rejects.append(Reject(Reason.NOT_A_BAR.of(found=shown(exc)), orjson.dumps(event)))
+                    rejects.append(Reject(Reason.NOT_A_RECORD.of("bar", shown(exc)), orjson.dumps(event)))
             elif kind == "status":
                 self._judge(event)
         return Parsed(ticks, rejects, bars)

@@ -14,6 +14,7 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from mdstream.config import KafkaSecuritySettings, KafkaSettings, Settings, SparkSettings
+from mdstream.indicators import indicator_record
 from mdstream.local.server import HOST
 from mdstream.operations.doctor import check_kafka
 from mdstream.operations.latency import open_consumer
@@ -72,7 +73,7 @@ def test_ticks_become_bars(
 ) -> None:
     kafka = login(broker, certificates)
     ticks, bars = (replace(record, topic=f"{record.topic}-{login.__name__}") for record in (TICK, BAR))
-    create_topics(kafka, [TopicPlan(str(record.topic), 1, 1) for record in (ticks, bars)])
+    create_topics(kafka, [TopicPlan(str(record.topic), 1, 1) for record in (ticks, bars, indicator_record(()))])
     at = datetime(2026, 1, 2, 14, 30, tzinfo=UTC)
     row = {"symbol": "AAPL", "price": 10.5, "size": 2.0, "event_time": at, "ingest_time": at, "source": "test"}
     KafkaSink(kafka, ticks).write(pa.RecordBatch.from_pylist([row], TICK.schema))
@@ -81,7 +82,7 @@ def test_ticks_become_bars(
     settings = Settings(kafka=kafka, spark=SparkSettings(checkpoint_location=str(tmp_path)))
     monkeypatch.setattr(live_engine, "TICK", ticks)
     monkeypatch.setattr(live_engine, "BAR", bars)
-    query = start_live_bars(spark, settings, ConditionTable(), trigger_for(spark, settings.spark)).query
+    query = start_live_bars(spark, settings, ConditionTable(), (), trigger_for(spark, settings.spark)).query
     consumer = open_consumer(kafka)
     try:
         consumer.assign([TopicPartition(str(bars.topic), 0, 0)])

@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 from numpy.typing import NDArray
 
 from mdstream.schemas import BAR
-from mdstream.schemas.wire import encode
+from mdstream.schemas.wire import VENDOR_HEADER, encode
 from tests.real_trades import BARS_FILE, test_data
 
 Row = dict[str, Any]
@@ -52,12 +52,12 @@ def forming(bar: Row) -> Row:
 
 
 def send(servers: str, bars: Iterable[Row], *, topic: str = str(BAR.topic), partitions: int = 2) -> None:
-    """Put each bar into a topic as two revisions, a symbol always into the same partition."""
+    """Put each bar into a topic as two revisions, as a vendor's, a symbol always into the same partition."""
     producer = Producer({"bootstrap.servers": servers})
     for bar in bars:
         for revision in (forming(bar), bar):
             place = sum(bar["symbol"].encode()) % partitions
-            producer.produce(topic, encode(revision), bar["symbol"], partition=place)
+            producer.produce(topic, encode(revision), bar["symbol"], place, headers={VENDOR_HEADER: b"massive"})
         producer.poll(0)
     assert producer.flush(60) == 0
 

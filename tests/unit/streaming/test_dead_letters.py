@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from mdstream.errors import SinkError
-from mdstream.schemas import BAR, DEAD_LETTER
+from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER
 from mdstream.sinks import MemorySink
-from mdstream.streaming import AcceptedOrDeadLetter
+from mdstream.streaming import AcceptedOrDeadLetter, ByRecord
 from mdstream.transforms import DEAD_LETTER_COLUMN
 
 TIME = datetime(2026, 1, 2, 14, 30, tzinfo=UTC)
@@ -95,3 +95,23 @@ def test_a_store_that_fails_fails_the_write() -> None:
         AcceptedOrDeadLetter(BAR, (stores.accepted[0], Failing()), stores.refused).write(batch_of("A", LETTER))
     with pytest.raises(SinkError, match="no table for 1 rows"):
         AcceptedOrDeadLetter(BAR, stores.accepted, Failing()).write(batch_of("A", LETTER))
+
+
+def test_records_of_several_topics_go_each_to_their_own_stores() -> None:
+    bars, anomalies, refused = (MemorySink(f"{name}-{uuid.uuid4()}") for name in ("bars", "anomalies", "refused"))
+    anomaly = dict.fromkeys(ANOMALY.schema.names) | {"symbol": "B", "rule": "spike", "trade_count": 1}
+    anomaly |= {"window": "1min", "severity": "low", "message": "m", "window_start": TIME, "detected_time": TIME}
+    rows = [
+        {"bar": {**BAR_ROW, "symbol": "A"}},
+        {"anomaly": anomaly},
+        {DEAD_LETTER_COLUMN: LETTER},
+        {"bar": {**BAR_ROW, "symbol": "C"}},
+    ]
+    structs = {"bar": BAR, "anomaly": ANOMALY, DEAD_LETTER_COLUMN: DEAD_LETTER}
+    schema = pa.schema([(name, pa.struct(list(record.schema))) for name, record in structs.items()])
+    sink = ByRecord([(BAR, [bars]), (ANOMALY, [anomalies])], refused)
+    sink.write(pa.RecordBatch.from_pylist(rows, schema))
+    sink.write(pa.RecordBatch.from_pylist([], schema))
+    assert bars.rows(BAR)["symbol"].to_pylist() == ["A", "C"]
+    assert anomalies.rows(ANOMALY).to_pylist() == [anomaly]
+    assert refused.rows(DEAD_LETTER).to_pylist() == [LETTER]

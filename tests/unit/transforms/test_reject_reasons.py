@@ -136,6 +136,6 @@ def test_payloads_that_are_text_stay_readable(refused: list[Outcome]) -> None:
 def test_every_reason_that_spark_can_find_is_shown_here() -> None:
     of_files_and_feeds = {Reason.NOT_CSV, Reason.WRONG_COLUMN_COUNT, Reason.NOT_TEXT}
     kinds = {kind_of(reason) for _, reason in REFUSED}
-    for reason in set(Reason) - of_files_and_feeds - {Reason.NOT_A_BAR}:
+    for reason in set(Reason) - of_files_and_feeds - {Reason.NOT_A_RECORD}:
         fields = ("symbol", "price", "size", "event_time", "ingest_time", "sequence", "conditions")
         assert kinds & {reason.of(field) for field in fields}, reason

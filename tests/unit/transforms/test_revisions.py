@@ -8,7 +8,7 @@ from typing import Any
 from chispa import assert_df_equality
 from pyspark.sql import SparkSession
 
-from mdstream.schemas import BAR
+from mdstream.schemas import ANOMALY, BAR
 from mdstream.schemas.spark import spark_schema
 from mdstream.transforms import (
     DEAD_LETTER_COLUMN,
@@ -16,6 +16,7 @@ from mdstream.transforms import (
     to_newest_revisions,
     with_bar_fields,
     with_dead_letter,
+    with_records,
 )
 from tests.unit.transforms.frames import at, bar, bars_frame
 from tests.unit.transforms.records import RECEIVED, RECEIVED_MICROS, SECOND, original, records_frame
@@ -102,3 +103,44 @@ def test_of_each_bar_the_newest_revision_is_kept(spark: SparkSession) -> None:
     assert [field.name for field in newest.schema] == BAR.schema.names
     rows = newest.select("symbol", "trade_count", "close", "vwap").sort("symbol").collect()
     assert [tuple(row) for row in rows] == [("AAPL", 9, 9.0, 1.75), ("MSFT", 1, 2.0, None)]
+
+
+ANOMALY_WIRE: dict[str, Any] = {
+    "symbol": "AAPL",
+    "window": "1min",
+    "window_start": RECEIVED_MICROS,
+    "rule": "price_spike",
+    "severity": "high",
+    "value": -6.5,
+    "threshold": 5,
+    "message": "close 1.00 is -6.5 % from 1.07",
+    "detected_time": RECEIVED_MICROS + 1,
+    "trade_count": 4,
+    "last_event_time": RECEIVED_MICROS,
+    "withdrawn": True,
+}
+
+
+def test_records_of_several_topics_are_each_what_their_topic_carries(spark: SparkSession) -> None:
+    optional = dict.fromkeys(("value", "threshold", "last_event_time", "withdrawn"))
+    anomalies = [ANOMALY_WIRE, {**ANOMALY_WIRE, **optional, "severity": "low"}]
+    wrong = [
+        {"severity": "grave"},
+        {"rule": "No Name"},
+        {"value": float("inf")},
+        {"message": "\x00"},
+    ]
+    bad = [b"[]", None, *(json.dumps({**ANOMALY_WIRE, **changes}).encode() for changes in wrong)]
+    values = [json.dumps(fields).encode() for fields in anomalies]
+    records = records_frame(spark, [*values, *bad], topic="anomalies").unionAll(
+        records_frame(spark, [encoded(), encoded(close=-1.0)], topic="aggregated_data")
+    )
+    rows = records.transform(with_records, [BAR, ANOMALY]).transform(with_dead_letter).toArrow().to_pylist()
+    found = sorted((row["anomaly"] for row in rows if row["anomaly"]), key=lambda row: str(row["severity"]))
+    expected = {**ANOMALY_WIRE, "threshold": 5.0}
+    expected |= {name: at(0) for name in ("window_start", "last_event_time")} | {"detected_time": at(0.000001)}
+    assert found == [expected, {**expected, **optional, "severity": "low"}]
+    assert [row["bar"] for row in rows if row["bar"]] == [COLUMNS]
+    reasons = [row[DEAD_LETTER_COLUMN]["reason"] for row in rows if row[DEAD_LETTER_COLUMN]]
+    assert sorted(reasons) == ["not a anomaly"] * len(bad) + ["not a bar"]
+    assert all(sum(row[name] is not None for name in ("bar", "anomaly", DEAD_LETTER_COLUMN)) == 1 for row in rows)

@@ -28,6 +28,14 @@ final class Bar {
   /** Has changed since its last revision was written. */
   boolean revised;
 
+  /** A tick has come to it after it had closed. */
+  boolean late;
+
+  /** What has been told of it; null for nothing. */
+  Told told;
+
+  private double latencyMs = Double.NaN;
+
   Bar(long start) {
     this.start = start;
   }
@@ -148,5 +156,16 @@ final class Bar {
   /** A mean lies between the extremes; by rounding alone it could leave them. */
   private static double within(double mean, double low, double high) {
     return mean < low ? low : mean > high ? high : mean;
+  }
+
+  void noteLatency(double milliseconds) {
+    latencyMs = latencyMs >= milliseconds ? latencyMs : milliseconds;
+  }
+
+  /** Return the longest latency that was noted since the last time; NaN for none. */
+  double takeLatency() {
+    double noted = latencyMs;
+    latencyMs = Double.NaN;
+    return noted;
   }
 }

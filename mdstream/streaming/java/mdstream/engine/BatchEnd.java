@@ -2,6 +2,7 @@ package mdstream.engine;
 
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.LongSupplier;
 import org.apache.spark.TaskContext;
 import org.apache.spark.util.TaskCompletionListener;
 
@@ -17,6 +18,7 @@ final class BatchEnd {
   private static final long NEAR_MS = 3_000;
 
   private Runnable last = () -> {};
+  private LongSupplier dueMs = () -> Long.MAX_VALUE;
   private long endsAtMs = Long.MAX_VALUE;
 
   private BatchEnd() {}
@@ -31,12 +33,18 @@ final class BatchEnd {
     return end;
   }
 
-  /** Have something done at the end of this task's batch, and return that end; null if nobody will tell of it. */
-  static BatchEnd call(Runnable last) {
+  /**
+   * Have something done at the end of this task's batch, and return that end; null if nobody will tell of it.
+   *
+   * @param last what is done
+   * @param dueMs after how many milliseconds without a record the operator wants to be called all the same
+   */
+  static BatchEnd call(Runnable last, LongSupplier dueMs) {
     TaskContext task = TaskContext.get();
     BatchEnd end = task == null ? null : OF_TASKS.get(task.taskAttemptId());
     if (end != null) {
       end.last = last;
+      end.dueMs = dueMs;
     }
     return end;
   }
@@ -44,6 +52,11 @@ final class BatchEnd {
   /** Whether the batch ends soon: what can be done beforehand need not be done while everything waits. */
   boolean isNear() {
     return System.currentTimeMillis() > endsAtMs - NEAR_MS;
+  }
+
+  /** Return after how many milliseconds without a record the operator wants to be called; the largest number for never. */
+  long dueMs() {
+    return dueMs.getAsLong();
   }
 
   void isAt(long timeMs) {

@@ -18,6 +18,10 @@ import org.apache.spark.unsafe.types.UTF8String;
 final class KafkaReader implements SupportsRealTimeRead<InternalRow> {
   private static final long MICROSECONDS = 1_000;
 
+  /** A record without a value, which is no tick: it calls the operator where there is none. */
+  private static final InternalRow NOTHING =
+      new GenericInternalRow(new Object[] {null, null, UTF8String.EMPTY_UTF8, -1, -1L, 0L, 0, null});
+
   private final KafkaConsumers.Lease consumer;
   private final Map<TopicPartition, Long> next = new HashMap<>();
   private final Map<String, UTF8String> topics = new HashMap<>();
@@ -38,7 +42,12 @@ final class KafkaReader implements SupportsRealTimeRead<InternalRow> {
   public RecordStatus nextWithTimeout(Long startTimeMs, Long timeoutMs) {
     if (!fetched.hasNext()) {
       end.isAt(startTimeMs + timeoutMs);
-      fetched = consumer.poll(timeoutMs);
+      long dueMs = end.dueMs();
+      fetched = consumer.poll(Math.min(timeoutMs, dueMs));
+      if (!fetched.hasNext() && dueMs < timeoutMs) {
+        row = NOTHING;
+        return RecordStatus.newStatusWithoutArrivalTime(true);
+      }
     }
     if (!fetched.hasNext()) {
       return RecordStatus.newStatusWithoutArrivalTime(false);

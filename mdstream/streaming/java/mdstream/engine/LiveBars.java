@@ -1,101 +1,125 @@
 package mdstream.engine;
 
-import java.nio.charset.StandardCharsets;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Queue;
+import java.util.concurrent.TimeUnit;
 import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoder;
 import org.apache.spark.sql.Encoders;
+import org.apache.spark.sql.KeyValueGroupedDataset;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.execution.streaming.operators.stateful.transformwithstate.statefulprocessor.ImplicitGroupingKeyTracker;
-import org.apache.spark.sql.streaming.MapState;
 import org.apache.spark.sql.streaming.OutputMode;
-import org.apache.spark.sql.streaming.StatefulProcessor;
-import org.apache.spark.sql.streaming.TTLConfig;
+import org.apache.spark.sql.streaming.StatefulProcessorWithInitialState;
 import org.apache.spark.sql.streaming.TimeMode;
 import org.apache.spark.sql.streaming.TimerValues;
-import org.apache.spark.sql.streaming.ValueState;
 import org.apache.spark.util.LongAccumulator;
-import scala.Tuple2;
+import scala.Tuple3;
 import scala.collection.Iterator;
 
 /**
- * Ticks of a symbol to the revisions of its bars in all windows.
+ * Ticks of a symbol to the revisions of its bars in all windows, and to their indicators and findings.
  *
  * <p>A tick up to the allowed lateness behind the newest one of its own symbol revises its bar, whatever other symbols do.
  * Forming bars are in memory and written to the state once a batch where the batch's end is told (see {@link BatchEnd}), else
  * at each tick; closed bars are a row each until no tick may revise them any more.
  */
-public final class LiveBars extends StatefulProcessor<String, Tick, Tuple2<byte[], byte[]>> {
+public final class LiveBars extends StatefulProcessorWithInitialState<String, Tick, Tuple3<String, byte[], byte[]>, Chunk> {
   private static final long serialVersionUID = 1L;
   private static final long SECOND = 1_000_000L;
-  private static final int WINDOW_BITS = 23;
-  private static final int STEPS = 256;
   private static final int SYMBOLS_IN_MEMORY = 200_000;
 
   private final long[] lengths;
   private final String[] names;
   private final long lateness;
   private final LongAccumulator late;
+  private final Topics topics;
+  private final AnalysisPlan.Full plan;
 
-  private transient ValueState<byte[]> forming;
-  private transient MapState<Long, byte[]> closed;
+  private transient BarStore store;
   private transient Map<String, SymbolBars> symbols;
-  private transient Queue<String> dirty;
   private transient boolean endIsKnown;
   private transient BatchEnd end;
-  private transient StateWriter state;
   private transient BarWriter json;
-  private transient Map<Long, Bar> reopened;
+  private transient Analysis analysis;
+  private transient List<Map<Long, Bar>> passed;
 
-  private LiveBars(long[] lengths, String[] names, long lateness, LongAccumulator late) {
+  private LiveBars(
+      long[] lengths, String[] names, long lateness, LongAccumulator late, Topics topics, AnalysisPlan.Full plan) {
     this.lengths = lengths;
     this.names = names;
     this.lateness = lateness;
     this.late = late;
+    this.topics = topics;
+    this.plan = plan;
   }
 
   /**
-   * Turn ticks into bar revisions.
+   * Turn ticks into revisions of bars, indicators and anomalies.
    *
    * @param ticks columns symbol and those of {@link Tick}
    * @param windows length in seconds by name, in the order in which revisions are written
    * @param latenessSeconds how far behind its symbol's newest event time a tick still revises its bar
    * @param late counts the ticks that came later
-   * @return key and value of the records for {@code aggregated_data}
+   * @param topics where the records belong
+   * @param plan what is made of bars; null: nothing
+   * @param histories symbol and columns of {@link Chunk}: bars from before the first tick, for a first start; null: none
+   * @return columns topic, key and value
    */
   public static Dataset<Row> apply(
-      Dataset<Row> ticks, Map<String, Number> windows, long latenessSeconds, LongAccumulator late) {
+      Dataset<Row> ticks,
+      Map<String, Number> windows,
+      long latenessSeconds,
+      LongAccumulator late,
+      Topics topics,
+      AnalysisPlan.Full plan,
+      Dataset<Row> histories) {
     String[] names = windows.keySet().toArray(String[]::new);
     long[] lengths = windows.values().stream().mapToLong(seconds -> seconds.longValue() * SECOND).toArray();
-    return ticks
-        .groupBy(ticks.col("symbol"))
-        .as(Encoders.STRING(), Encoders.bean(Tick.class))
-        .transformWithState(
-            new LiveBars(lengths, names, latenessSeconds * SECOND, late),
-            TimeMode.None(),
-            OutputMode.Update(),
-            Encoders.tuple(Encoders.BINARY(), Encoders.BINARY()))
-        .toDF("key", "value");
+    LiveBars operator = new LiveBars(lengths, names, latenessSeconds * SECOND, late, topics, plan);
+    KeyValueGroupedDataset<String, Tick> bySymbol = grouped(ticks, Tick.class);
+    Encoder<Tuple3<String, byte[], byte[]>> records =
+        Encoders.tuple(Encoders.STRING(), Encoders.BINARY(), Encoders.BINARY());
+    Dataset<Tuple3<String, byte[], byte[]>> made =
+        histories == null
+            ? bySymbol.transformWithState(operator, TimeMode.None(), OutputMode.Update(), records)
+            : bySymbol.transformWithState(
+                operator,
+                TimeMode.None(),
+                OutputMode.Update(),
+                grouped(histories, Chunk.class),
+                records,
+                Encoders.bean(Chunk.class));
+    return made.toDF("topic", "key", "value");
+  }
+
+  private static <T> KeyValueGroupedDataset<String, T> grouped(Dataset<Row> rows, Class<T> bean) {
+    return rows.groupBy(rows.col("symbol")).as(Encoders.STRING(), Encoders.bean(bean));
+  }
+
+  @Override
+  public void handleInitialState(String key, Chunk chunk, TimerValues timers) {
+    store.keepChunk(chunk);
   }
 
   @Override
   public void init(OutputMode outputMode, TimeMode timeMode) {
-    forming = getHandle().getValueState("forming", Encoders.BINARY(), TTLConfig.NONE());
-    closed = getHandle().getMapState("closed", Encoders.LONG(), Encoders.BINARY(), TTLConfig.NONE());
+    store = new BarStore(getHandle(), lengths);
     symbols = null;
-    dirty = new ArrayDeque<>();
     endIsKnown = false;
-    state = new StateWriter();
     json = new BarWriter(lengths, names);
-    reopened = new HashMap<>();
+    analysis = plan == null ? null : new Analysis(plan, topics, store, lengths, names);
+    passed = new ArrayList<>();
+    for (int window = 0; window < lengths.length; window++) {
+      passed.add(new LinkedHashMap<>());
+    }
   }
 
   @Override
-  public Iterator<Tuple2<byte[], byte[]>> handleInputRows(String key, Iterator<Tick> ticks, TimerValues timers) {
+  public Iterator<Tuple3<String, byte[], byte[]>> handleInputRows(
+      String key, Iterator<Tick> ticks, TimerValues timers) {
     SymbolBars symbol = null;
     boolean changed = false;
     while (ticks.hasNext()) {
@@ -105,26 +129,35 @@ public final class LiveBars extends StatefulProcessor<String, Tick, Tuple2<byte[
         changed |= add(symbol, tick);
       }
     }
-    List<Tuple2<byte[], byte[]>> revisions = new ArrayList<>(lengths.length);
+    List<Tuple3<String, byte[], byte[]>> records = new ArrayList<>(lengths.length);
     if (changed) {
-      collect(key, symbol, revisions);
-      keep(key, symbol);
+      collect(symbol, records);
+      keep(symbol);
     }
-    return scala.jdk.javaapi.CollectionConverters.asScala(revisions.iterator());
+    if (analysis != null) {
+      analyse(changed, records);
+    }
+    return scala.jdk.javaapi.CollectionConverters.asScala(records.iterator());
   }
 
   private SymbolBars symbol(String key) {
     if (symbols == null) {
       symbols = Memory.take(getHandle().getQueryInfo());
+      if (analysis != null) {
+        symbols.values().forEach(analysis::resume);
+      }
     }
     SymbolBars symbol = symbols.get(key);
     if (symbol == null) {
       if (symbols.size() >= SYMBOLS_IN_MEMORY) {
-        makeRoom(key);
+        settle();
+        symbols = new HashMap<>();
       }
-      byte[] known = forming.get();
-      symbol = known == null ? new SymbolBars(lengths.length) : SymbolBars.read(known, lengths.length);
+      symbol = store.read(key);
       symbols.put(key, symbol);
+      if (analysis != null) {
+        analysis.resume(symbol);
+      }
     }
     return symbol;
   }
@@ -150,146 +183,108 @@ public final class LiveBars extends StatefulProcessor<String, Tick, Tuple2<byte[
     }
     if (bar == null || start > bar.start) {
       if (bar != null) {
-        reopened.put(place(window, bar.start), bar);
+        passed.get(window).put(bar.start, bar);
       }
       return symbol.forming[window] = new Bar(start);
     }
-    return reopened.computeIfAbsent(
-        place(window, start),
-        place -> {
-          byte[] known = closed.getValue(place);
-          return known == null ? new Bar(start) : BarState.read(new StateReader(known));
-        });
+    Bar closed = passed.get(window).get(start);
+    if (closed == null) {
+      closed = store.closed(window, start);
+      closed = closed == null ? new Bar(start) : closed;
+      passed.get(window).put(start, closed);
+    }
+    closed.late = true;
+    return closed;
   }
 
-  /** Where a closed bar is in the map: its start and its window's length in seconds. */
-  private long place(int window, long start) {
-    return start / SECOND << WINDOW_BITS | lengths[window] / SECOND;
-  }
-
-  private void collect(String key, SymbolBars symbol, List<Tuple2<byte[], byte[]>> revisions) {
-    byte[] record = key.getBytes(StandardCharsets.UTF_8);
-    byte[] quoted = Json.quoted(key);
-    for (Map.Entry<Long, Bar> entry : reopened.entrySet()) {
-      int window = window(entry.getKey() & (1L << WINDOW_BITS) - 1);
-      revise(record, quoted, window, entry.getValue(), revisions);
+  private void collect(SymbolBars symbol, List<Tuple3<String, byte[], byte[]>> records) {
+    long now = TimeUnit.MILLISECONDS.toMicros(System.currentTimeMillis());
+    for (int window = 0; window < lengths.length; window++) {
+      for (Bar bar : passed.get(window).values()) {
+        revise(symbol, window, bar, true, now, records);
+      }
     }
     for (int window = 0; window < lengths.length; window++) {
-      revise(record, quoted, window, symbol.forming[window], revisions);
+      revise(symbol, window, symbol.forming[window], false, now, records);
     }
   }
 
   private void revise(
-      byte[] record, byte[] quoted, int window, Bar bar, List<Tuple2<byte[], byte[]>> revisions) {
-    if (bar.revised) {
-      revisions.add(new Tuple2<>(record, json.write(quoted, window, bar)));
+      SymbolBars symbol, int window, Bar bar, boolean closed, long now, List<Tuple3<String, byte[], byte[]>> records) {
+    boolean revised = bar.revised;
+    if (revised) {
+      records.add(new Tuple3<>(topics.bars(), symbol.record, json.write(symbol.quoted, window, bar)));
       bar.revised = false;
     }
-  }
-
-  private int window(long seconds) {
-    int window = 0;
-    while (lengths[window] != seconds * SECOND) {
-      window++;
-    }
-    return window;
-  }
-
-  private void keep(String key, SymbolBars symbol) {
-    if (!reopened.isEmpty()) {
-      for (Map.Entry<Long, Bar> entry : reopened.entrySet()) {
-        state.clear();
-        BarState.write(entry.getValue(), state);
-        closed.updateValue(entry.getKey(), state.copy());
+    if (analysis != null && (revised || closed)) {
+      if (revised) {
+        analysis.measure(bar, now);
       }
-      reopened.clear();
-      forget(symbol);
+      analysis.note(symbol.series[window], bar, closed);
     }
+  }
+
+  private void keep(SymbolBars symbol) {
+    boolean any = false;
+    for (int window = 0; window < lengths.length; window++) {
+      for (Bar bar : passed.get(window).values()) {
+        store.keepClosed(window, bar);
+        any = true;
+      }
+      passed.get(window).clear();
+    }
+    if (any) {
+      store.forget(symbol, lateness);
+    }
+    store.changed(symbol);
     if (!isEndTold()) {
-      write(symbol);
-      return;
-    }
-    if (!symbol.dirty) {
-      symbol.dirty = true;
-      dirty.add(key);
-    }
-    if (end.isNear()) {
-      ImplicitGroupingKeyTracker.removeImplicitKey();
-      writeAway(dirty.remove());
-      ImplicitGroupingKeyTracker.setImplicitKey(key);
+      store.writeAll();
+    } else if (end.isNear()) {
+      store.writeOne();
     }
   }
 
-  /** Remove closed bars that no tick may revise any more. */
-  private void forget(SymbolBars symbol) {
-    long until = symbol.newest - lateness;
-    for (long length : lengths) {
-      // Ends of windows in (forgotten, until] are those that have come since the last time.
-      long ends = Math.floorDiv(until, length);
-      long steps = symbol.forgotten == Long.MIN_VALUE ? Long.MAX_VALUE : ends - Math.floorDiv(symbol.forgotten, length);
-      if (steps > STEPS) {
-        forgetByLooking(length, until);
-      } else {
-        for (long number = ends - steps; number < ends; number++) {
-          closed.removeKey(number * (length / SECOND) << WINDOW_BITS | length / SECOND);
-        }
-      }
+  private void analyse(boolean isTick, List<Tuple3<String, byte[], byte[]>> records) {
+    if (!isEndTold()) {
+      analysis.whenTold(records);
+      store.writeAll();
+    } else if (isTick) {
+      analysis.whenBusy(records);
+    } else {
+      analysis.whenIdle(records);
     }
-    symbol.forgotten = until;
-  }
-
-  private void forgetByLooking(long length, long until) {
-    List<Long> gone = new ArrayList<>();
-    Iterator<Long> places = closed.keys();
-    while (places.hasNext()) {
-      long place = places.next();
-      long seconds = place & (1L << WINDOW_BITS) - 1;
-      if (seconds * SECOND == length && ((place >> WINDOW_BITS) + seconds) * SECOND <= until) {
-        gone.add(place);
-      }
-    }
-    gone.forEach(closed::removeKey);
   }
 
   /** Whether the end of the batch will be told: a source in this task is there when the first tick is. */
   private boolean isEndTold() {
     if (!endIsKnown) {
-      end = BatchEnd.call(this::endBatch);
+      end = BatchEnd.call(this::endBatch, () -> analysis == null ? Long.MAX_VALUE : analysis.dueMs());
       endIsKnown = true;
     }
     return end != null;
   }
 
-  private void write(SymbolBars symbol) {
-    state.clear();
-    symbol.write(state);
-    forming.update(state.copy());
-    symbol.dirty = false;
-  }
-
-  /** Write the symbols that have changed; called within the task, when no symbol is the state's current one. */
-  private void writeDirty() {
-    while (!dirty.isEmpty()) {
-      writeAway(dirty.remove());
+  /** Bring all that is in memory into the state; called within the task. */
+  private void settle() {
+    if (analysis != null) {
+      analysis.settle();
     }
-  }
-
-  private void writeAway(String key) {
-    ImplicitGroupingKeyTracker.setImplicitKey(key);
-    write(symbols.get(key));
-    ImplicitGroupingKeyTracker.removeImplicitKey();
+    store.writeAll();
   }
 
   private void endBatch() {
-    writeDirty();
-    Memory.keep(getHandle().getQueryInfo(), symbols);
+    settle();
+    if (symbols != null) {
+      Memory.keep(getHandle().getQueryInfo(), symbols);
+    }
   }
 
-  /** Make room where there are more symbols than memory is meant for. */
-  private void makeRoom(String key) {
-    ImplicitGroupingKeyTracker.removeImplicitKey();
-    writeDirty();
-    symbols = new HashMap<>();
-    ImplicitGroupingKeyTracker.setImplicitKey(key);
+  /** Spark may close a processor more than once. */
+  @Override
+  public void close() {
+    if (analysis != null) {
+      analysis.close();
+      analysis = null;
+    }
   }
 }

@@ -1,5 +1,7 @@
 package mdstream.engine;
 
+import java.nio.charset.StandardCharsets;
+
 /** Reads what {@link StateWriter} wrote. */
 final class StateReader {
   private final byte[] bytes;
@@ -7,6 +9,16 @@ final class StateReader {
 
   StateReader(byte[] bytes) {
     this.bytes = bytes;
+  }
+
+  boolean hasMore() {
+    return place < bytes.length;
+  }
+
+  String text() {
+    int length = (int) number();
+    place += length;
+    return new String(bytes, place - length, length, StandardCharsets.UTF_8);
   }
 
   long number() {

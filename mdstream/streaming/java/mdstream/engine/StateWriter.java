@@ -1,5 +1,6 @@
 package mdstream.engine;
 
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /** Writes numbers in as few bytes as they need: state is read and written more often than anything else. */
@@ -23,6 +24,14 @@ final class StateWriter {
       left >>>= 7;
     }
     bytes[length++] = (byte) left;
+  }
+
+  void text(String value) {
+    byte[] text = value.getBytes(StandardCharsets.UTF_8);
+    number(text.length);
+    room(text.length);
+    System.arraycopy(text, 0, bytes, length, text.length);
+    length += text.length;
   }
 
   void price(double value) {

@@ -1,0 +1,80 @@
+package mdstream.engine;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** The bars of one symbol and window as indicators see them, and what of their changes has not been told yet. */
+final class Series {
+  /** Nothing is owed. */
+  static final long NOTHING = Long.MAX_VALUE;
+
+  final SymbolBars symbol;
+  final int window;
+
+  /** Revised bars that are not in the history yet, one object a start. */
+  final List<Bar> changed = new ArrayList<>(2);
+
+  /** The last bars; null before it was read from the state. */
+  BarHistory history;
+
+  /** Start of the first bar whose indicators have changed and have not been told. */
+  long owed = NOTHING;
+
+  /** Waits to be analysed. */
+  boolean queued;
+
+  /** Waits to be analysed, and a closed bar is among what has changed. */
+  boolean closing;
+
+  /** Since when it waits, and when it was last analysed, by {@link System#nanoTime}. */
+  long since;
+
+  long analysed;
+
+  private boolean cut;
+
+  Series(SymbolBars symbol, int window) {
+    this.symbol = symbol;
+    this.window = window;
+  }
+
+  /** The window's forming bar; null before its first tick. */
+  Bar forming() {
+    return symbol.forming[window];
+  }
+
+  boolean isForming(Bar bar) {
+    return bar == forming();
+  }
+
+  /** Note a revision; return whether it takes the place of one that was not looked at. */
+  boolean note(Bar bar) {
+    for (int place = 0; place < changed.size(); place++) {
+      if (changed.get(place).start == bar.start) {
+        changed.set(place, bar);
+        return true;
+      }
+    }
+    changed.add(bar);
+    return false;
+  }
+
+  void take(BarHistory read) {
+    history = read;
+    history.cut |= cut;
+  }
+
+  void write(StateWriter out) {
+    boolean wasCut = history == null ? cut : history.cut;
+    out.number(wasCut ? 1 : 0);
+    out.number(owed == NOTHING ? 0 : 1);
+    if (owed != NOTHING) {
+      out.number(owed);
+    }
+  }
+
+  void read(StateReader in) {
+    cut = in.number() == 1;
+    owed = in.number() == 1 ? in.number() : NOTHING;
+  }
+}

@@ -1,0 +1,70 @@
+"""How far live bars had come when they ended, by what they have written."""
+
+from __future__ import annotations
+
+import time
+
+import orjson
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from mdstream.config import Settings
+from mdstream.config.kafka_login import client_login
+from mdstream.errors import QueryFailedError
+
+_RECORDS = 200
+"""How many records of a partition are looked at: bars of several symbols are not written in the order of time."""
+
+_ANSWER_SECONDS = 30
+
+
+def newest_ingest_time(settings: Settings, topic: str) -> int:
+    """Return when the newest tick had arrived of those that are in the newest bars of a topic.
+
+    A query that begins again at its last checkpoint makes the bars since then a second time. How long those took is
+    judged by when they came first.
+
+    Returns:
+        Epoch microseconds; 0 if there are no bars.
+
+    Raises:
+        QueryFailedError: The broker does not answer.
+    """
+    consumer = Consumer(client_login(settings.kafka) | {"group.id": "mdstream-newest", "enable.auto.commit": False})
+    try:
+        return max((_ingest_time(record) for record in _last_records(consumer, topic)), default=0)
+    except KafkaException as exc:
+        raise QueryFailedError(f"Kafka at {settings.kafka.bootstrap_servers} does not answer: {exc}") from exc
+    finally:
+        consumer.close()
+
+
+def _last_records(consumer: Consumer, topic: str) -> list[Message]:
+    found = consumer.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic]
+    begin, left = [], {}
+    for partition in found.partitions:
+        first, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_ANSWER_SECONDS)
+        if first < end:
+            begin.append(TopicPartition(topic, partition, max(first, end - _RECORDS)))
+            left[partition] = end
+    consumer.assign(begin)
+    records = []
+    deadline = time.monotonic() + _ANSWER_SECONDS
+    while left:
+        record = consumer.poll(_ANSWER_SECONDS)
+        if record is None or time.monotonic() > deadline:
+            raise KafkaException(f"the end of {topic} was not read within {_ANSWER_SECONDS} s")
+        if record.error() is None:
+            records.append(record)
+            if (record.offset() or 0) + 1 >= left.get(record.partition(), 0):
+                left.pop(record.partition(), None)
+    return records
+
+
+def _ingest_time(record: Message) -> int:
+    """Return the bar's newest ingest time; 0 of what is no bar with one."""
+    try:
+        bar = orjson.loads(record.value() or b"null")
+    except orjson.JSONDecodeError:
+        return 0
+    time = bar.get("last_ingest_time") if isinstance(bar, dict) else None
+    return time if isinstance(time, int) else 0
