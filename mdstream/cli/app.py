@@ -11,7 +11,7 @@ import typer
 import mdstream
 from mdstream.cli.commands import Commands
 from mdstream.cli.console import errors
-from mdstream.errors import MdstreamError
+from mdstream.errors import MdstreamError, brought_by
 
 app = typer.Typer(
     name="mdstream",
@@ -43,10 +43,12 @@ def _options(
     )
 
 
-def main() -> None:
+def run_app() -> None:
     """Run the command line; an error of ours is one message on standard error and exit code 1."""
     try:
-        app()
+        # What a command needs beyond its own package is in this extra.
+        with brought_by("jobs"):
+            app()
     except MdstreamError as exc:
         errors.print("[bold red]error:[/]", end=" ")
         errors.print(str(exc), markup=False, highlight=False, soft_wrap=True)

@@ -9,31 +9,34 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from mdstream.errors import DISTRIBUTION, MissingDependencyError, brought_by
+
 _COMMANDS = {
-    "config": "configuration",
-    "topics": "topics",
-    "rules": "rules",
-    "ingest": "ingest",
-    "replay": "ingest",
-    "backfill": "backfill",
-    "demo": "demo",
-    "run": "run",
-    "submit": "submit",
-    "bars": "bars",
-    "indicators": "indicators",
-    "rebuild": "rebuild",
-    "maintain": "maintain",
-    "train": "train",
-    "evaluate": "evaluate",
-    "predict": "predict",
-    "alerts": "alerts",
-    "api": "api",
-    "websocket": "websocket",
-    "dashboard": "dashboard",
-    "metrics": "metrics",
-    "doctor": "doctor",
+    "config": ("configuration", "jobs"),
+    "topics": ("topics", "jobs"),
+    "rules": ("rules", "jobs"),
+    "ingest": ("ingest", "feeds"),
+    "replay": ("ingest", "feeds"),
+    "backfill": ("backfill", "feeds"),
+    "demo": ("demo", "local"),
+    "run": ("run", "jobs"),
+    "submit": ("submit", "jobs"),
+    "bars": ("bars", "jobs"),
+    "indicators": ("indicators", "jobs"),
+    "rebuild": ("rebuild", "jobs"),
+    "maintain": ("maintain", "jobs"),
+    "train": ("train", "jobs"),
+    "evaluate": ("evaluate", "jobs"),
+    "predict": ("predict", "jobs"),
+    "alerts": ("alerts", "jobs"),
+    "api": ("api", "jobs"),
+    "websocket": ("websocket", "jobs"),
+    "dashboard": ("dashboard", "jobs"),
+    "metrics": ("metrics", "jobs"),
+    "doctor": ("doctor", "jobs"),
 }
-"""Of each command its module here: that has a function of its name, or commands of its own as `app`."""
+"""Of each command its module here, which has a function of its name, or commands of its own as `app`; and the extra
+that brings what the module imports."""
 
 
 class Commands(TyperGroup):
@@ -69,11 +72,36 @@ class _ByName(MutableMapping[str, Any]):
 
 
 def _command(name: str) -> Any:  # noqa: ANN401
-    module = importlib.import_module(f"mdstream.cli.{_COMMANDS[name]}")
+    module_name, extra = _COMMANDS[name]
+    try:
+        with brought_by(extra):
+            module = importlib.import_module(f"mdstream.cli.{module_name}")
+    except MissingDependencyError as exc:
+        return _made(name, _unavailable(name, extra, exc))
     group: typer.Typer | None = getattr(module, "app", None)
     if group is None:
-        group = typer.Typer(rich_markup_mode="markdown", pretty_exceptions_show_locals=False, add_completion=False)
+        group = _alone()
         group.command(name)(getattr(module, name))
+    return _made(name, group)
+
+
+def _made(name: str, group: typer.Typer) -> Any:  # noqa: ANN401
     command: Any = typer.main.get_command(group)
     command.name = name
     return command
+
+
+def _alone() -> typer.Typer:
+    return typer.Typer(rich_markup_mode="markdown", pretty_exceptions_show_locals=False, add_completion=False)
+
+
+def _unavailable(name: str, extra: str, error: MissingDependencyError) -> typer.Typer:
+    """Return a command that says what it needs, whatever is asked of it."""
+
+    def fail() -> None:
+        raise error
+
+    group = _alone()
+    anything = {"allow_extra_args": True, "ignore_unknown_options": True}
+    group.command(name, context_settings=anything, help=f"Needs {DISTRIBUTION}[{extra}].")(fail)
+    return group

@@ -165,7 +165,7 @@ def _milliseconds(latency: Latency | None, otherwise: str = "no bar yet") -> str
 def _addresses(running: Demo) -> Table:
     database = running.servers.postgres.settings
     table = Table(box=None, show_header=False)
-    table.add_row("dashboard", running.dashboard_url or escape("comes with: pip install 'mdstream[dashboard]'"))
+    table.add_row("dashboard", running.dashboard_url or escape("comes with: pip install 'mdstream-spark[dashboard]'"))
     table.add_row("bars", running.bars_url)
     table.add_row("API", f"http://127.0.0.1:{running.rest_port}/docs")
     table.add_row("WebSocket", running.websocket_url)

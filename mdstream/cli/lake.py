@@ -10,7 +10,7 @@ import typer
 from mdstream.errors import InvalidInputError
 
 FromLake = Annotated[
-    bool, typer.Option("--from-lake", help="Read from the lake (stores.lake), which needs mdstream[delta].")
+    bool, typer.Option("--from-lake", help="Read from the lake (stores.lake), which needs mdstream-spark[delta].")
 ]
 
 

@@ -23,7 +23,7 @@ def maintain(
     `partitions_ahead_days` ahead; rows of other days wait in a default partition until their day has one.
 
     In the lake, where it is switched on: Delta tables, compaction of days that are over, and deletion of files that
-    were replaced more than `stores.lake.history_days` ago. Needs `mdstream[delta]`, but no Spark.
+    were replaced more than `stores.lake.history_days` ago. Needs `mdstream-spark[delta]`, but no Spark.
 
     **The database's retention goes by the time in the row.** Ticks replayed from an old file are dropped with the
     others of their day, unless `retention_days` reaches back that far. `--dry-run` shows what would go.

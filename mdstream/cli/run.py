@@ -37,7 +37,7 @@ def run(
     - `live_bars`: ticks to bars within milliseconds
     - `store_ticks`: ticks to the stores that are switched on
     - `analytics`: bars, indicators and anomalies to the stores that are switched on
-    - `archive`: ticks and bars to the lake; needs `mdstream[lake]`, an environment with Spark 4.2
+    - `archive`: ticks and bars to the lake; needs `mdstream-spark[lake]`, an environment with Spark 4.2
 
     Topics and tables must be there: `mdstream topics create` and `mdstream maintain` make them.
 

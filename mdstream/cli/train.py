@@ -53,7 +53,7 @@ def train(
     are not better than the last price; such a model is kept, and every forecast of it says so.
 
     With `--on-spark` the executors read the bars and train, as many symbols at a time as they have cores, and the
-    models come to this machine. They need mdstream[forecasting], and the file of `--input` in the same place.
+    models come to this machine. They need mdstream-spark[forecasting], and the file of `--input` in the same place.
 
     Example: `mdstream train --symbols AAPL,MSFT --minutes 5 --minutes 15`
     """

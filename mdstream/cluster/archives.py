@@ -14,10 +14,13 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from mdstream.errors import MissingDependencyError
+from mdstream.errors import DISTRIBUTION, MissingDependencyError
 from mdstream.local.cache import cached
 
 logger = logging.getLogger(__name__)
+
+_JOBS = "jobs"
+"""The extra that jobs need."""
 
 _EXTRAS = ("influxdb", "forecasting")
 """What jobs use, if it is installed."""
@@ -54,7 +57,7 @@ def dependencies_archive() -> Path:
         MissingDependencyError: A package is not installed.
         ServerError: The cache cannot be written.
     """
-    needed = _requirements_of("mdstream", _installed_extras())
+    needed = _requirements_of(DISTRIBUTION, [_JOBS, *_installed_extras()])
     content = [entry for package in needed for entry in _installed_files(package)]
     # A package that was installed at another place gives the same archive.
     versions = sorted(f"{package.name} {package.version}" for package in needed)
@@ -75,7 +78,7 @@ def _packed(label: str, digest: str, content: Content) -> Path:
 def _files_of(package: str) -> Iterator[tuple[Path, str]]:
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
-        raise MissingDependencyError(f"{package} is not installed; it comes with: pip install mdstream")
+        raise MissingDependencyError.for_extra(package, _JOBS)
     folder = Path(spec.origin).parent
     for file in sorted(folder.rglob("*")):
         if file.is_file() and "__pycache__" not in file.parts:
@@ -83,7 +86,9 @@ def _files_of(package: str) -> Iterator[tuple[Path, str]]:
 
 
 def _installed_extras() -> list[str]:
-    return [extra for extra in _EXTRAS if all(map(_is_installed, _needs("mdstream", extra) - _needs("mdstream", "")))]
+    return [
+        extra for extra in _EXTRAS if all(map(_is_installed, _needs(DISTRIBUTION, extra) - _needs(DISTRIBUTION, "")))
+    ]
 
 
 def _requirements_of(root: str, extras: Iterable[str]) -> list[importlib.metadata.Distribution]:
@@ -96,7 +101,8 @@ def _requirements_of(root: str, extras: Iterable[str]) -> list[importlib.metadat
         if place not in looked_at:
             looked_at.add(place)
             for name, extra in _needs(*place):
-                found[name] = _distribution(name)
+                if name != DISTRIBUTION:
+                    found[name] = _distribution(name)
                 pending += [(name, ""), (name, extra)]
     return list(found.values())
 
@@ -121,7 +127,7 @@ def _distribution(package: str) -> importlib.metadata.Distribution:
     try:
         return importlib.metadata.distribution(package)
     except importlib.metadata.PackageNotFoundError as exc:
-        raise MissingDependencyError(f"{package} is not installed; it comes with: pip install mdstream") from exc
+        raise MissingDependencyError.for_extra(package, _JOBS) from exc
 
 
 def _installed_files(package: importlib.metadata.Distribution) -> Iterator[tuple[Path, str]]:

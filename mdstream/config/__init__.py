@@ -1,22 +1,25 @@
 """Settings from `conf/*.yaml`, `.env` and the environment: frozen, checked, secrets redacted."""
 
-from mdstream.config.alerting import AlertSettings
-from mdstream.config.feeds import FeedSettings
-from mdstream.config.forecasting import ForecastSettings
-from mdstream.config.kafka import KafkaSecuritySettings, KafkaSettings
-from mdstream.config.loading import CONFIG_VARIABLE, load_settings
-from mdstream.config.monitoring import MonitoringSettings
-from mdstream.config.rules import load_rules
-from mdstream.config.serving import ServingSettings
-from mdstream.config.settings import Settings, SparkSettings, TickSettings, WindowConfiguration
-from mdstream.config.stores import (
-    InfluxSettings,
-    KafkaResultSettings,
-    LakeSettings,
-    RedisSettings,
-    StoreSettings,
-    TimescaleSettings,
-)
+from mdstream.errors import brought_by
+
+with brought_by("commands"):
+    from mdstream.config.alerting import AlertSettings
+    from mdstream.config.feeds import FeedSettings
+    from mdstream.config.forecasting import ForecastSettings
+    from mdstream.config.kafka import KafkaSecuritySettings, KafkaSettings
+    from mdstream.config.loading import CONFIG_VARIABLE, load_settings
+    from mdstream.config.monitoring import MonitoringSettings
+    from mdstream.config.rules import load_rules
+    from mdstream.config.serving import ServingSettings
+    from mdstream.config.settings import Settings, SparkSettings, TickSettings, WindowConfiguration
+    from mdstream.config.stores import (
+        InfluxSettings,
+        KafkaResultSettings,
+        LakeSettings,
+        RedisSettings,
+        StoreSettings,
+        TimescaleSettings,
+    )
 
 __all__ = [
     "CONFIG_VARIABLE",

@@ -19,7 +19,7 @@ from mdstream.config.serving import ServingSettings
 from mdstream.config.stores import StoreSettings
 from mdstream.errors import ConfigError
 from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION, STORED_TICK, TICK, BarWindow, Record
-from mdstream.schemas.limits import SYMBOL_PATTERN
+from mdstream.schemas.limits import MAX_FUTURE_SKEW_SECONDS, SYMBOL_PATTERN
 from mdstream.schemas.sources import ANY_OTHER_SYMBOL, PrimarySources
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class TickSettings(Section):
         86_400, description="a tick this far behind the newest one still revises its bar"
     )
     max_future_skew_seconds: Seconds = Field(
-        300, description="a tick further ahead of its ingest time goes to dead_letter"
+        MAX_FUTURE_SKEW_SECONDS, description="a tick further ahead of its ingest time goes to dead_letter"
     )
     conditions_table: Path | None = Field(
         None, description="CSV code,open_close,high_low,volume; without it every trade is eligible"

@@ -37,7 +37,7 @@ def spark_home() -> Path:
     """
     package = importlib.util.find_spec("pyspark")
     if package is None or package.origin is None:
-        raise MissingDependencyError("pyspark is not installed; it comes with: pip install mdstream")
+        raise MissingDependencyError.for_extra("pyspark", "spark")
     return Path(package.origin).parent
 
 

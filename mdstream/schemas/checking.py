@@ -19,12 +19,10 @@ from mdstream.schemas.limits import (
     LAST_MICROSECOND,
     MAX_CONDITIONS,
     MAX_PAYLOAD_BYTES,
-    SYMBOL_PATTERN,
-    TEXT_FIELDS,
     TEXT_PATTERN,
 )
-from mdstream.schemas.records import SEVERITIES, Record
-from mdstream.schemas.rules import RULE_NAME_PATTERN
+from mdstream.schemas.patterns import PATTERNS
+from mdstream.schemas.records import Record
 
 MAX_AHEAD_SECONDS = 86_400
 """No clock of ours is further ahead. A record of a later time would be the newest one until that time comes."""
@@ -37,13 +35,6 @@ _AHEAD_BY_NATURE = {
     "window_end": LAST_MICROSECOND,
     "target_time": (MAX_AHEAD_SECONDS + 60 * MAX_HORIZON_MINUTES) * _MICROSECONDS,
 }
-PATTERNS = {
-    "symbol": SYMBOL_PATTERN,
-    "rule": RULE_NAME_PATTERN,
-    "severity": "|".join(SEVERITIES),
-    **dict.fromkeys((*TEXT_FIELDS, "window", "model_version"), TEXT_PATTERN),
-}
-"""The shapes of texts, by the names of their fields."""
 _RANGES = {"horizon_minutes": (1, MAX_HORIZON_MINUTES), "trade_count": (0, 2**63 - 1)}
 _NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 _LONGEST_SHOWN = 40

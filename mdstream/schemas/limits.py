@@ -41,6 +41,9 @@ MAX_NOTIONAL = 1e12
 MIN_EVENT_TIME = datetime(1990, 1, 1, tzinfo=UTC)
 """No trade of ours is older: earlier times are wrong units or unset clocks."""
 
+MAX_FUTURE_SKEW_SECONDS = 300
+"""How far ahead of its ingest time a tick may be, unless configured: one bad clock must not close a window."""
+
 LAST_MICROSECOND = 253_402_300_799_999_999
 """9999-12-31 23:59:59.999999 UTC in epoch microseconds: no store holds a later time."""
 

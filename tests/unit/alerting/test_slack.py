@@ -149,7 +149,7 @@ def test_slack_without_an_address() -> None:
 def test_slack_without_its_package(slack: SlackServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "slack_sdk.webhook", None)
 
-    with pytest.raises(MissingDependencyError, match=r"pip install 'mdstream\[slack\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install 'mdstream-spark\[slack\]'"):
         channel(slack)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mdstream.cluster import archives, packaged
-from mdstream.errors import MissingDependencyError
+from mdstream.errors import DISTRIBUTION, MissingDependencyError
 
 FEW = ("redis", "SQLAlchemy")
 
@@ -75,12 +75,12 @@ def test_dependencies_lie_as_in_site_packages_with_their_compiled_parts() -> Non
 
 
 def test_all_that_mdstream_requires_goes_but_spark_itself() -> None:
-    needed = {package.name.lower() for package in archives._requirements_of("mdstream", ["forecasting"])}
+    needed = {package.name.lower() for package in archives._requirements_of(DISTRIBUTION, ["jobs", "forecasting"])}
 
-    # Required by mdstream, by an extra of it, by pandas, and by fastapi through starlette.
+    # Required by mdstream, by an extra of it, by pandas, by what jobs ask for, and by pydantic through that.
     xgboost = "xgboost" if sys.platform == "darwin" else "xgboost-cpu"
-    assert {"pandas", xgboost, "python-dateutil", "anyio"} <= needed
-    assert not {"pyspark", "nvidia-nccl-cu12", "plotly", "pytest", "slack-sdk"} & needed
+    assert {"pandas", xgboost, "python-dateutil", "confluent-kafka", "pydantic-core"} <= needed
+    assert not {"pyspark", "nvidia-nccl-cu12", "plotly", "pytest", "slack-sdk", "fastapi", DISTRIBUTION} & needed
 
 
 def test_an_extra_that_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

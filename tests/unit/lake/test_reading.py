@@ -75,6 +75,6 @@ def test_what_is_missing_is_said_by_name(tmp_path: Path, monkeypatch: pytest.Mon
     assert whole.ok
     assert "aggregated_data: version 1, 1 days" in whole.details
     monkeypatch.setitem(sys.modules, "deltalake", None)
-    with pytest.raises(MissingDependencyError, match=r"mdstream\[delta\]"):
+    with pytest.raises(MissingDependencyError, match=r"mdstream-spark\[delta\]"):
         open_table(lake, BAR)
     assert not check_lake(lake).reachable

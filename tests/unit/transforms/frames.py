@@ -52,6 +52,11 @@ def ticks_frame(spark: SparkSession, ticks: Iterable[Row], partitions: int = 2) 
     return spark.createDataFrame(table).repartition(partitions)
 
 
+def frame_of(spark: SparkSession, rows: Sequence[tuple[object, ...]], schema: str) -> DataFrame:
+    """Any rows, in one partition."""
+    return spark.createDataFrame(rows, schema).coalesce(1)
+
+
 def bars_frame(spark: SparkSession, bars: Iterable[Row]) -> DataFrame:
     return spark.createDataFrame(pa.Table.from_pylist(list(bars), schema=BAR.schema))
 

@@ -22,7 +22,7 @@ SECOND = 1_000_000
 SKEW_SECONDS = 300
 GOOD: dict[str, Any] = {"symbol": "AAPL", "price": 190.5, "size": 100.0, "event_time": RECEIVED_MICROS - SECOND}
 
-_COLUMNS = "value binary, topic string, partition int, offset bigint, timestamp timestamp"
+_COLUMNS = "value binary, topic string, partition int, offset bigint, timestamp timestamp_ltz"
 
 
 def payload(**changes: object) -> bytes:
