@@ -14,6 +14,7 @@ from mdstream.cli.alerts import alerts
 from mdstream.cli.api import api
 from mdstream.cli.backfill import backfill
 from mdstream.cli.bars import bars
+from mdstream.cli.command_line import Commands, LogFormat, end_on_signals
 from mdstream.cli.console import errors
 from mdstream.cli.dashboard import dashboard
 from mdstream.cli.demo import demo
@@ -30,10 +31,16 @@ from mdstream.cli.submit import submit
 from mdstream.cli.train import train
 from mdstream.cli.websocket import websocket
 from mdstream.errors import MdstreamError
+from mdstream.monitoring.logs import set_up_logging
+
+_LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 app = typer.Typer(
     name="mdstream",
-    help="Market data analysed in real time with Spark Structured Streaming.",
+    cls=Commands,
+    help="Market data analysed in real time with Spark Structured Streaming.\n\n"
+    "Exit codes: 0 done, or ended by Ctrl-C or SIGTERM where that is how it ends; 1 an error, which says what to do; "
+    "2 a wrong command line; 130 and 143 broken off by Ctrl-C and SIGTERM.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,
@@ -70,20 +77,21 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every step, not only warnings.")] = False,
+    verbose: Annotated[
+        int,
+        typer.Option("--verbose", "-v", count=True, help="Log every step, not only warnings; -vv: libraries' too."),
+    ] = 0,
+    log_format: Annotated[LogFormat, typer.Option(help="Form of the log's lines.")] = LogFormat.TEXT,
     version: Annotated[  # noqa: ARG001
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+    set_up_logging(_LEVELS[min(verbose, len(_LEVELS) - 1)], log_format.value)
 
 
 def main() -> None:
     """Run the command line; an error of ours is one message on standard error and exit code 1."""
+    end_on_signals()
     try:
         app()
     except MdstreamError as exc:

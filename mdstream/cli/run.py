@@ -49,7 +49,7 @@ def run(
     from mdstream.local import use_java
     from mdstream.local.engine import live_jars
     from mdstream.local.jars import fetch_connectors
-    from mdstream.streaming import build_session, run_jobs, with_delta
+    from mdstream.streaming import build_session, run_jobs, stop_session, with_delta
 
     session = with_delta(settings) if LAKE_JOB in jobs else settings.spark
     java = use_java()
@@ -60,7 +60,7 @@ def run(
     try:
         run_jobs(starts, spark, settings)
     finally:
-        spark.stop()
+        stop_session(spark)
 
 
 def _job(name: str) -> Job:

@@ -163,7 +163,13 @@ class SparkSettings(Section):
         description="how much later than live bars the jobs named behind them begin, in one run: Java compiles first",
     )
     restart_seconds: Seconds = Field(
-        300, description="how long live bars are started again that have lost executors or slots, before the job fails"
+        1800,
+        description="how long a query is started again that has lost a broker, a store, space, executors or slots, "
+        "before the job fails",
+    )
+    trace_folder: Path | None = Field(
+        None,
+        description="folder for Spark's log with all traces; else $XDG_STATE_HOME/mdstream, ~/.local/state/mdstream",
     )
     conf: Annotated[dict[str, str], AfterValidator(_other_settings)] = Field(
         default_factory=dict, repr=False, description="any other Spark setting"

@@ -95,7 +95,7 @@ def write_records(
         name: Name of the query; its checkpoint is a folder of that name.
         late_ticks: Returns how many ticks the query has left out as late.
     """
-    kafka = settings.kafka
+    kafka, checkpoint = settings.kafka, checkpoint_of(settings, name)
     writer = (
         records.writeStream.queryName(name)
         .outputMode("update")
@@ -105,14 +105,10 @@ def write_records(
         .option("kafka.linger.ms", str(settings.spark.live_wait_ms))
         .option("kafka.batch.size", str(kafka.batch_size))
         .option("topic", topic_of(record))
-        .option("checkpointLocation", checkpoint_of(settings, name))
+        .option("checkpointLocation", checkpoint)
     )
-
-    def start() -> RunningQuery:
-        again = start if trigger.real_time else None
-        return RunningQuery(trigger.apply(writer).start(), trigger.real_time, again, late_ticks)
-
-    return start()
+    started = trigger.apply(writer).start
+    return RunningQuery.begin(started, checkpoint, real_time=trigger.real_time, late_ticks=late_ticks)
 
 
 def topic_of(record: Record) -> str:

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 from pyspark.sql import SparkSession
 
 from mdstream.config import SparkSettings
+from mdstream.streaming.leftovers import own_temporary_folder
+from mdstream.streaming.spark_log import CONFIGURATION, prepare_spark_log
 
 _STATE_STORE = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
 
@@ -21,8 +23,7 @@ _STATE_STORE = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStore
 _LOCAL_CHECKPOINTS = "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
 
 _SUBMIT_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"
-
-_LOGGING = Path(__file__).with_name("log4j2.properties")
+_JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 
 # What stops a query within a batch is told from a failure by a pattern over its whole trace, which recurs so deep that
 # the megabyte of a thread is not enough. Only what is used of it takes memory.
@@ -55,9 +56,11 @@ def build_session(settings: SparkSettings, name: str = "mdstream", jars: Sequenc
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.memory": "2g",
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_LOGGING.as_uri()} {_STACK}",
+        _JAVA_OPTIONS: f"-Dlog4j2.configurationFile={CONFIGURATION.as_uri()} {_STACK}",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.ansi.enabled": "true",
+        # Without it one waits for ever for a task that does not let itself be interrupted.
+        "spark.sql.streaming.stopTimeout": "10s",
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
         # Micro-batches would be planned anew by it, and streams refuse it with a warning.
         "spark.sql.adaptive.enabled": "false",
@@ -74,6 +77,11 @@ def build_session(settings: SparkSettings, name: str = "mdstream", jars: Sequenc
         **_on_this_machine(settings),
         **{name: value for name, value in settings.conf.items() if name not in secrets},
     }
+    prepare_spark_log(name, settings.trace_folder)
+    if settings.is_local and SparkSession.getActiveSession() is None:
+        own = own_temporary_folder(settings)
+        conf["spark.local.dir"] = str(own)
+        conf[_JAVA_OPTIONS] = f"{conf[_JAVA_OPTIONS]} {shlex.quote(f'-Djava.io.tmpdir={own}')}"
     with _handed_over(secrets):
         return SparkSession.builder.master(settings.master).appName(name).config(map=conf).getOrCreate()
 

@@ -202,6 +202,7 @@ def demo_environment(servers: LocalServers, options: DemoOptions) -> dict[str, s
     environment = servers.environment() | {
         "MDSTREAM_SPARK__CHECKPOINT_LOCATION": str(_checkpoints(servers.run)),
         "MDSTREAM_SPARK__CONF": json.dumps(spark),
+        "MDSTREAM_SPARK__TRACE_FOLDER": str(temporary),
         "SPARK_LAUNCHER_OPTS": WITHOUT_TRACES,
         "TMPDIR": str(temporary),
     }
