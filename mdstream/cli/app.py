@@ -14,7 +14,7 @@ from mdstream.cli.alerts import alerts
 from mdstream.cli.api import api
 from mdstream.cli.backfill import backfill
 from mdstream.cli.bars import bars
-from mdstream.cli.command_line import Commands, LogFormat, end_on_signals
+from mdstream.cli.command_line import LogFormat, end_on_signals, with_log_options_first
 from mdstream.cli.console import errors
 from mdstream.cli.dashboard import dashboard
 from mdstream.cli.demo import demo
@@ -37,7 +37,6 @@ _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 app = typer.Typer(
     name="mdstream",
-    cls=Commands,
     help="Market data analysed in real time with Spark Structured Streaming.\n\n"
     "Exit codes: 0 done, or ended by Ctrl-C or SIGTERM where that is how it ends; 1 an error, which says what to do; "
     "2 a wrong command line; 130 and 143 broken off by Ctrl-C and SIGTERM.",
@@ -93,7 +92,7 @@ def main() -> None:
     """Run the command line; an error of ours is one message on standard error and exit code 1."""
     end_on_signals()
     try:
-        app()
+        app(with_log_options_first(sys.argv[1:]))
     except MdstreamError as exc:
         errors.print("[bold red]error:[/]", end=" ")
         errors.print(str(exc), markup=False, highlight=False, soft_wrap=True)

@@ -7,9 +7,6 @@ import sys
 from enum import StrEnum
 from types import FrameType
 
-import typer
-from typer.core import TyperGroup
-
 from mdstream.monitoring.logs import JSON_FORMAT, TEXT_FORMAT
 
 
@@ -22,14 +19,6 @@ class LogFormat(StrEnum):
 
 _VERBOSE = {"--verbose", "-v", "-vv"}
 _LOG_FORMAT = "--log-format"
-
-
-class Commands(TyperGroup):
-    """Commands whose options for the log may stand anywhere, also behind the command."""
-
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
-        """Read the command line."""
-        return super().parse_args(ctx, with_log_options_first(args))
 
 
 def with_log_options_first(arguments: list[str]) -> list[str]:
