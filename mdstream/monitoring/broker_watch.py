@@ -22,8 +22,9 @@ _ANSWER_SECONDS = 3.0
 _END_SECONDS = 0.2
 
 _OF_CONNECTIONS = re.compile(
-    r"\b(?:FAIL|ERROR|REQTMOUT|METADATA|COORD|BROKERUPDATE|MAXPOLL|SESSTMOUT|HEARTBEAT|CONNECT|DISCONNECT)\b.*"
-    r"(?:Connect(?:ion)? (?:to|refused|setup)|[Dd]isconnected|brokers? (?:is|are) down|timed out|[Rr]esolve|reset by)"
+    r"\b(?:FAIL|ERROR|REQTMOUT|METADATA|COORD|BROKERUPDATE|MAXPOLL|SESSTMOUT|HEARTBEAT|GETPID|METADATAUPDATE)\b.*"
+    r"(?:not found in cache|Coordinator lo|Connect(?:ion)? (?:to|refused|setup)|[Dd]isconnected"
+    r"|brokers? (?:is|are) down|timed out|[Rr]esolve|reset by)"
 )
 
 
