@@ -11,16 +11,11 @@ import typer
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.metrics_port import MetricsPort
 from mdstream.config import load_settings
+from mdstream.config.jobs import LAKE_JOB, LIVE_JOB
 from mdstream.errors import InvalidInputError, did_you_mean
 
 if TYPE_CHECKING:
     from mdstream.streaming import Job
-
-LIVE_JOB = "live_bars"
-"""The job that needs the live engine's Java."""
-
-LAKE_JOB = "archive"
-"""The job whose session writes Delta tables."""
 
 
 def run(
@@ -28,14 +23,17 @@ def run(
     metrics_port: MetricsPort = None,
     config: ConfigFile = None,
 ) -> None:
-    """Run jobs in one Spark application until SIGTERM or Ctrl-C; a query that fails ends it with exit code 1.
+    """Run jobs in one Spark application until SIGTERM or Ctrl-C; a query that fails for good ends it with exit code 1.
 
     - `live_bars`: ticks to bars within milliseconds
     - `store_ticks`: ticks to the stores that are switched on
     - `analytics`: bars, indicators and anomalies to the stores that are switched on
     - `archive`: ticks and bars to the lake; needs `mdstream[lake]`, an environment with Spark 4.2
 
-    Topics and tables must be there: `mdstream topics create` and `mdstream maintain` make them.
+    Topics and tables must be there: `mdstream topics create` and `mdstream maintain` make them. What is missing is said
+    before Spark starts. A query that fails on what passes by itself is started again while the others go on. SIGTERM
+    and Ctrl-C end it with exit code 0 when batches under way are done; a second time without waiting, in five seconds
+    at most (exit code 143 or 130 if it had to be cut off).
 
     Example: `mdstream run live_bars store_ticks analytics`
     """
@@ -46,16 +44,23 @@ def run(
         settings = settings.model_copy(update={"monitoring": monitoring})
 
     # Imported here so that `mdstream --help` stays quick.
+    from mdstream.cli.console import step
     from mdstream.local import use_java
     from mdstream.local.engine import live_jars
     from mdstream.local.jars import fetch_connectors
+    from mdstream.local.runtime import check_runtime
+    from mdstream.operations.preflight import check_jobs, require
     from mdstream.streaming import build_session, run_jobs, stop_session, with_delta
 
     session = with_delta(settings) if LAKE_JOB in jobs else settings.spark
+    step("looking at servers, topics and tables")
+    require([*check_runtime(settings.spark), *check_jobs(settings, jobs)])
     java = use_java()
     jars = None
     if session.packages:
+        step("looking for the connectors and the live engine; the first time they are fetched and compiled")
         jars = (live_jars if LIVE_JOB in jobs else fetch_connectors)(session.packages, java)
+    step("starting Spark")
     spark = build_session(session, " ".join(jobs), jars)
     try:
         run_jobs(starts, spark, settings)

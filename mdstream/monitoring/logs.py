@@ -37,18 +37,26 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Leave out what py4j says to nobody in particular of a Java that has ended: who asked it is told so too."""
+    return not (record.name == "root" and record.getMessage().startswith("Exception while sending command"))
+
+
 def set_up_logging(level: int, form: str = TEXT_FORMAT) -> None:
-    """Log to standard error, once for the process and what it starts.
+    """Log to standard error, once for the process and what it starts; who has set up logging before keeps it.
 
     Args:
         level: The least severe level that is shown of ours.
         form: `TEXT_FORMAT` or `JSON_FORMAT`.
     """
     os.environ[_FORMAT_VARIABLE] = form
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines() if form == JSON_FORMAT else logging.Formatter(_LINE))
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    if root.handlers:
+        return
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_is_news)
+    handler.setFormatter(JsonLines() if form == JSON_FORMAT else logging.Formatter(_LINE))
+    root.addHandler(handler)
     root.setLevel(level)
     for name in _QUIET:
         logging.getLogger(name).setLevel(level if level <= logging.DEBUG else max(level, logging.WARNING))

@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
@@ -30,7 +31,7 @@ Job = Callable[[SparkSession, Settings], Sequence[RunningQuery]]
 """Starts the queries of one job and returns them."""
 
 _POLL_SECONDS = 0.2
-_FINISH_SECONDS = 10.0
+_FINISH_SECONDS = 5.0
 _SIGNAL_SECONDS = 1.0
 
 
@@ -106,19 +107,24 @@ def _watch(queries: list[RunningQuery], restarts: Restarts, stop: StopRequest, s
 
 
 def _stop_all(queries: Sequence[RunningQuery], spark: SparkSession, stop: StopRequest) -> None:
-    """Stop every query: micro-batches when the batch under way has ended, if it does in time; then real-time ones."""
+    """Stop every query at the same time: micro-batches when the batch under way has ended, if it does in time."""
     deadline = time.monotonic() + _FINISH_SECONDS
-    try:
-        for running in sorted(queries, key=lambda running: running.real_time):
-            if not running.real_time:
-                _await_batch(running.query, deadline, stop)
-            # Spark and py4j report whatever of a batch is cut off as a failure, although nothing is lost.
-            spark.sparkContext.setLogLevel("OFF")
-            logging.getLogger("py4j").setLevel(logging.CRITICAL)
-            running.query.stop()
-    except (Py4JError, ConnectionError, PySparkException) as exc:
-        # Spark gives up waiting for a task that does not let itself be interrupted, or Java has ended before.
-        logger.info("the queries were not stopped one by one: %s", str(exc).partition("\n")[0])
+    with ThreadPoolExecutor(max(1, len(queries))) as pool:
+        for stopped in [pool.submit(_stop, running, spark, deadline, stop) for running in queries]:
+            try:
+                stopped.result()
+            except (Py4JError, ConnectionError, PySparkException) as exc:
+                # Spark gives up waiting for a task that does not let itself be interrupted, or Java has ended before.
+                logger.info("a query was not stopped: %s", str(exc).partition("\n")[0])
+
+
+def _stop(running: RunningQuery, spark: SparkSession, deadline: float, stop: StopRequest) -> None:
+    if not running.real_time:
+        _await_batch(running.query, deadline, stop)
+    # Spark and py4j report whatever of a batch is cut off as a failure, although nothing is lost.
+    spark.sparkContext.setLogLevel("OFF")
+    logging.getLogger("py4j").setLevel(logging.CRITICAL)
+    running.query.stop()
 
 
 def stop_session(spark: SparkSession) -> None:

@@ -6,11 +6,12 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from uuid import UUID
 
 from prometheus_client import CollectorRegistry
+from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.listener import (
     QueryIdleEvent,
@@ -168,7 +169,9 @@ def measured(
         try:
             yield listener
         finally:
-            spark.streams.removeListener(listener)
+            # Java may have ended before.
+            with suppress(Py4JError, ConnectionError):
+                spark.streams.removeListener(listener)
 
 
 def _offsets(text: str | None) -> Offsets:

@@ -60,7 +60,7 @@ def build_session(settings: SparkSettings, name: str = "mdstream", jars: Sequenc
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.ansi.enabled": "true",
         # Without it one waits for ever for a task that does not let itself be interrupted.
-        "spark.sql.streaming.stopTimeout": "10s",
+        "spark.sql.streaming.stopTimeout": "5s",
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
         # Micro-batches would be planned anew by it, and streams refuse it with a warning.
         "spark.sql.adaptive.enabled": "false",

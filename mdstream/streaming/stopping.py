@@ -21,19 +21,22 @@ logger = logging.getLogger(__name__)
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _HURRY_SECONDS = 5.0
+_LONGEST_SECONDS = 30.0
 _JAVA_ENDS_SECONDS = 2.0
 
 
 class StopRequest:
     """Whether this process is to stop.
 
-    A signal asks for it: batches under way may end. A second one does not wait for them, and ends the process in five
-    seconds whatever Spark does meanwhile, with exit code 128 and the number of the signal.
+    A signal asks for it: batches under way may end. A second one does not wait for them. Whatever Spark does meanwhile,
+    the process has ended after thirty seconds, or five after the second signal: then with 128 and the number of the
+    signal as exit code.
     """
 
     def __init__(self) -> None:
         self._asked = threading.Event()
         self._hurry = threading.Event()
+        self._timers: list[threading.Timer] = []
 
     @property
     def is_asked(self) -> bool:
@@ -57,12 +60,22 @@ class StopRequest:
         if not self._asked.is_set():
             logger.info("stopping on %s", name)
             self._asked.set()
+            self._end_in(_LONGEST_SECONDS, 128 + number)
         elif not self._hurry.is_set():
             logger.warning("stopping at once on a second %s; batches that are cut off come again", name)
             self._hurry.set()
-            timer = threading.Timer(_HURRY_SECONDS, _end_now, (128 + number,))
-            timer.daemon = True
-            timer.start()
+            self._end_in(_HURRY_SECONDS, 128 + number)
+
+    def fulfil(self) -> None:
+        """Take note that what was to be stopped has stopped."""
+        for timer in self._timers:
+            timer.cancel()
+
+    def _end_in(self, seconds: float, code: int) -> None:
+        timer = threading.Timer(seconds, _end_now, (code,))
+        timer.daemon = True
+        self._timers.append(timer)
+        timer.start()
 
 
 @contextmanager
@@ -74,6 +87,7 @@ def stop_signals() -> Iterator[StopRequest]:
     try:
         yield stop
     finally:
+        stop.fulfil()
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -7,8 +7,11 @@ that a worker needs to come up. On a busy machine that can be more than the ten 
 stateful processor before it says "Python worker failed to connect back", and there is no setting for them.
 """
 
+from __future__ import annotations
+
 import os
 import sys
+from types import TracebackType
 
 _ZIP = "/pyspark/python/lib/pyspark.zip"
 
@@ -16,7 +19,7 @@ _ZIP = "/pyspark/python/lib/pyspark.zip"
 sys.path[:] = [place for place in sys.path if not (place.endswith(_ZIP) and place.removesuffix(_ZIP) in sys.path)]
 
 
-def _keep_trace(kind, error, trace):  # noqa: ANN001, ANN202 - as Python calls it
+def _keep_trace(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Put the trace where the driver's log has its own: what a query ends with, the driver says in one line."""
     import traceback
 
