@@ -72,6 +72,15 @@ _KINDS = (
         passes=False,
     ),
     _Kind(
+        re.compile(
+            r"dagScheduler\(\)\" is null|SparkContext (?:was|has been|is) (?:shut ?down|stopped|cancelled)"
+            r"|stopped SparkContext|RpcEnv already stopped"
+        ),
+        "Spark was shut down, since its Java process was told to end",
+        "start again: every query goes on from its checkpoint",
+        passes=False,
+    ),
+    _Kind(
         re.compile(r"Error reading stream metadata|StreamMetadata\$\.read|json4s.*JsonMethods\.parse", re.DOTALL),
         "the file metadata of its checkpoint is torn",
         "give the query a new checkpoint (docs/operations.md, Upgrade)",

@@ -7,10 +7,13 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
+from pyspark import SparkConf, SparkContext
+from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
 from mdstream.config import SparkSettings
@@ -23,6 +26,7 @@ _STATE_STORE = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStore
 _LOCAL_CHECKPOINTS = "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
 
 _SUBMIT_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"
+_GATEWAY_PORT = "PYSPARK_GATEWAY_PORT"
 _JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 
 # What stops a query within a batch is told from a failure by a pattern over its whole trace, which recurs so deep that
@@ -82,7 +86,8 @@ def build_session(settings: SparkSettings, name: str = "mdstream", jars: Sequenc
         own = own_temporary_folder(settings)
         conf["spark.local.dir"] = str(own)
         conf[_JAVA_OPTIONS] = f"{conf[_JAVA_OPTIONS]} {shlex.quote(f'-Djava.io.tmpdir={own}')}"
-    with _handed_over(secrets):
+    with _handed_over(secrets), _ended_if_broken_off():
+        _start_java({"spark.master": settings.master, "spark.app.name": name, **conf})
         return SparkSession.builder.master(settings.master).appName(name).config(map=conf).getOrCreate()
 
 
@@ -100,6 +105,32 @@ def _on_this_machine(settings: SparkSettings) -> dict[str, str]:
     if urlsplit(settings.checkpoint_location).scheme in (("", "file") if settings.is_local else ("file",)):
         conf["spark.sql.streaming.checkpointFileManagerClass"] = _LOCAL_CHECKPOINTS
     return conf
+
+
+def _start_java(conf: Mapping[str, object]) -> None:
+    """Start Java in a session of its own: signals to our group of processes are for us to act on, and it ends with us.
+
+    Within spark-submit it is there already.
+    """
+    if SparkContext._gateway is not None or _GATEWAY_PORT in os.environ:  # noqa: SLF001
+        return
+    launched = SparkConf(loadDefaults=False).setAll([(name, str(value)) for name, value in conf.items()])
+    gateway = launch_gateway(launched, {"start_new_session": True})  # type: ignore[no-untyped-call]
+    SparkContext._ensure_initialized(gateway=gateway)  # noqa: SLF001 - the only way to hand it over
+
+
+@contextmanager
+def _ended_if_broken_off() -> Iterator[None]:
+    """End a Java that was being started when something went wrong: it would wait for ever to be asked something."""
+    before = {child.pid for child in psutil.Process().children()}
+    try:
+        yield
+    except BaseException:
+        for child in psutil.Process().children():
+            if child.pid not in before:
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
+        raise
 
 
 @contextmanager
