@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
@@ -88,7 +89,13 @@ def build_session(settings: SparkSettings, name: str = "mdstream", jars: Sequenc
         conf[_JAVA_OPTIONS] = f"{conf[_JAVA_OPTIONS]} {shlex.quote(f'-Djava.io.tmpdir={own}')}"
     with _handed_over(secrets), _ended_if_broken_off():
         _start_java({"spark.master": settings.master, "spark.app.name": name, **conf})
-        return SparkSession.builder.master(settings.master).appName(name).config(map=conf).getOrCreate()
+        spark = SparkSession.builder.master(settings.master).appName(name).config(map=conf).getOrCreate()
+    jvm: Any = spark._jvm  # noqa: SLF001 - there is no public way
+    # What ends a thread of Java goes where all else of the log does.
+    jvm.java.lang.Thread.setDefaultUncaughtExceptionHandler(
+        jvm.org.apache.spark.util.SparkUncaughtExceptionHandler(False)
+    )
+    return spark
 
 
 def _on_this_machine(settings: SparkSettings) -> dict[str, str]:
