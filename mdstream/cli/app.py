@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import mdstream
-from mdstream.cli import configuration, rules, topics
+from mdstream.cli import configuration, rules, servers, topics
 from mdstream.cli.alerts import alerts
 from mdstream.cli.api import api
 from mdstream.cli.backfill import backfill
@@ -28,6 +28,7 @@ from mdstream.cli.predict import predict
 from mdstream.cli.rebuild import rebuild
 from mdstream.cli.run import run
 from mdstream.cli.submit import submit
+from mdstream.cli.systemd import systemd
 from mdstream.cli.train import train
 from mdstream.cli.websocket import websocket
 from mdstream.errors import MdstreamError
@@ -47,6 +48,7 @@ app = typer.Typer(
 app.add_typer(configuration.app, name="config")
 app.add_typer(topics.app, name="topics")
 app.add_typer(rules.app, name="rules")
+app.add_typer(servers.app, name="servers")
 app.command()(ingest)
 app.command()(replay)
 app.command()(backfill)
@@ -66,6 +68,7 @@ app.command()(websocket)
 app.command()(dashboard)
 app.command()(metrics)
 app.command()(doctor)
+app.command()(systemd)
 
 
 def _print_version(wanted: bool) -> None:

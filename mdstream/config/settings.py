@@ -17,7 +17,7 @@ from mdstream.config.monitoring import MonitoringSettings
 from mdstream.config.section import Seconds, Section
 from mdstream.config.serving import ServingSettings
 from mdstream.config.stores import StoreSettings
-from mdstream.errors import ConfigError
+from mdstream.errors import ConfigError, InvalidInputError
 from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION, STORED_TICK, TICK, BarWindow, Record
 from mdstream.schemas.limits import SYMBOL_PATTERN
 from mdstream.schemas.sources import ANY_OTHER_SYMBOL, PrimarySources
@@ -43,6 +43,14 @@ class WindowConfiguration(Section):
 
     name: str = Field(min_length=1, description="what the bars are called, e.g. 1min")
     duration: Seconds = Field(description="length in seconds")
+
+    @model_validator(mode="after")
+    def _name_says_its_length(self) -> WindowConfiguration:
+        try:
+            BarWindow(self.name, self.duration)
+        except InvalidInputError as exc:
+            raise ValueError(str(exc)) from exc
+        return self
 
     @property
     def window(self) -> BarWindow:
