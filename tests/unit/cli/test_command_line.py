@@ -6,7 +6,6 @@ import json
 import logging
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -33,10 +32,9 @@ def test_options_of_the_log_may_stand_anywhere(given: list[str], read: list[str]
 
 
 def test_a_line_of_json_for_each_record() -> None:
-    try:
-        raise ValueError("two\nlines")
-    except ValueError:
-        record = logging.LogRecord("mdstream.x", logging.WARNING, "", 0, 'said "%s"', ("no",), sys.exc_info())
+    error = ValueError("two\nlines")
+    trace = (ValueError, error, None)
+    record = logging.LogRecord("mdstream.x", logging.WARNING, "", 0, 'said "%s"', ("no",), trace)
     line = JsonLines().format(record)
     assert "\n" not in line
     found = json.loads(line)
