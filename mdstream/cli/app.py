@@ -71,6 +71,28 @@ app.command()(doctor)
 app.command()(systemd)
 
 
+_PANELS = {
+    "See it work": ("demo", "servers"),
+    "Bring data in": ("ingest", "replay", "backfill"),
+    "Run jobs": ("run", "submit"),
+    "Work on files and stored data": ("bars", "indicators", "rebuild", "rules"),
+    "Forecast": ("train", "evaluate", "predict"),
+    "Serve and tell": ("api", "websocket", "dashboard", "alerts", "metrics"),
+    "Set up and look after": ("config", "doctor", "topics", "maintain", "systemd"),
+}
+"""Under which heading the help lists which commands."""
+
+
+def _group_commands() -> None:
+    panels = {name: panel for panel, names in _PANELS.items() for name in names}
+    for each in (*app.registered_commands, *app.registered_groups):
+        name = each.name or (each.callback.__name__ if each.callback else "")
+        each.rich_help_panel = panels.get(str(name))
+
+
+_group_commands()
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"mdstream {mdstream.__version__}")
