@@ -22,6 +22,7 @@ from mdstream.errors import ConfigError
 from mdstream.feeds import Counts, FeedBatch, TickProducer, WireTick
 from mdstream.feeds.ingest import Ingestion, ingest
 from mdstream.feeds.massive import BackfillProgress, MassiveRest, Span, TradeBackfill
+from mdstream.monitoring.broker_watch import watched_broker
 from mdstream.operations.topics import create_topics, plan_topics
 
 
@@ -89,7 +90,7 @@ def _trades(
     producer = TickProducer(settings.kafka, HistoryFeed.MASSIVE)
     skew = timedelta(seconds=settings.ticks.max_future_skew_seconds)
     feed = TradeBackfill(rest, span, kept, producer.flush, _selection(settings, only_missing), skew)
-    with _progress() as shown:
+    with watched_broker(settings.kafka), _progress() as shown:
         task = shown.add_task(", ".join(symbols), total=1.0, note="")
 
         def observe(batch: FeedBatch, counts: Counts) -> None:

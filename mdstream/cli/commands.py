@@ -34,9 +34,22 @@ _COMMANDS = {
     "dashboard": ("dashboard", "jobs"),
     "metrics": ("metrics", "jobs"),
     "doctor": ("doctor", "jobs"),
+    "servers": ("servers", "local"),
+    "systemd": ("systemd", "jobs"),
 }
 """Of each command its module here, which has a function of its name, or commands of its own as `app`; and the extra
 that brings what the module imports."""
+
+_PANELS = {
+    "See it work": ("demo", "servers"),
+    "Bring data in": ("ingest", "replay", "backfill"),
+    "Run jobs": ("run", "submit"),
+    "Work on files and stored data": ("bars", "indicators", "rebuild", "rules"),
+    "Forecast": ("train", "evaluate", "predict"),
+    "Serve and tell": ("api", "websocket", "dashboard", "alerts", "metrics"),
+    "Set up and look after": ("config", "doctor", "topics", "maintain", "systemd"),
+}
+"""Under which heading the help lists which commands."""
 
 
 class Commands(TyperGroup):
@@ -65,7 +78,7 @@ class _ByName(MutableMapping[str, Any]):
         del self._made[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_COMMANDS)
+        return (name for names in _PANELS.values() for name in names)
 
     def __len__(self) -> int:
         return len(_COMMANDS)
@@ -88,6 +101,7 @@ def _command(name: str) -> Any:  # noqa: ANN401
 def _made(name: str, group: typer.Typer) -> Any:  # noqa: ANN401
     command: Any = typer.main.get_command(group)
     command.name = name
+    command.rich_help_panel = next(panel for panel, names in _PANELS.items() if name in names)
     return command
 
 

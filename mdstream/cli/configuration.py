@@ -16,7 +16,9 @@ app = typer.Typer(help="Check and show the configuration.", no_args_is_help=True
 ConfigFile = Annotated[
     Path | None,
     typer.Option(
-        "--config", help="Configuration file; else MDSTREAM_CONFIG, else conf/mdstream.yaml.", show_default=False
+        "--config",
+        help="Configuration file; else MDSTREAM_CONFIG, else conf/mdstream.yaml. Paths in it are relative to it.",
+        show_default=False,
     ),
 ]
 

@@ -27,6 +27,7 @@ from mdstream.feeds.metrics import FeedMetrics
 from mdstream.feeds.sources import check_sources
 from mdstream.feeds.supervision import Overflow
 from mdstream.monitoring import serve_metrics
+from mdstream.monitoring.broker_watch import watched_broker
 from mdstream.operations.topics import create_topics, plan_topics
 
 Symbols = Annotated[
@@ -173,6 +174,7 @@ def _run(
             registry = CollectorRegistry()
             registry.register(metrics)
             stack.enter_context(serve_metrics(registry, settings.monitoring.host, port))
+        stack.enter_context(watched_broker(settings.kafka))
         progress = stack.enter_context(_progress())
         observing = None if port is None else metrics
         ingestions = [

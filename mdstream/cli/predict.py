@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,10 +20,16 @@ _STALE = timedelta(hours=1)
 def predict(
     symbol: Annotated[str, typer.Argument(help="The instrument, e.g. AAPL.", show_default=False)],
     minutes: Annotated[int, typer.Option(min=1, help="Horizon: one that was trained.")] = 5,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--input", exists=True, help="Bars as parquet, e.g. of `mdstream bars`; else those in the database."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     config: ConfigFile = None,
 ) -> None:
-    """Forecast a price from the newest closed bars in the database, with an interval and beside the last price.
+    """Forecast a price from the newest closed bars in the database or a file, with an interval beside the last price.
 
     Without a usable model the forecast is the last price, and the reason is logged.
 
@@ -38,7 +45,7 @@ def predict(
     from mdstream.schemas import PREDICTION
     from mdstream.schemas.wire import encode_batch
 
-    made = PricePredictor(settings).predict_next_price(symbol, minutes)
+    made = PricePredictor(settings, source).predict_next_price(symbol, minutes)
     if as_json:
         row = pa.RecordBatch.from_pylist([made.as_row()], schema=PREDICTION.schema)
         output.print_json(encode_batch(row)[0].decode())

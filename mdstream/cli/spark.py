@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import Progress
 
-from mdstream.cli.console import errors
+from mdstream.cli.console import errors, step
 from mdstream.config import Settings
 
 if TYPE_CHECKING:
@@ -33,9 +33,11 @@ def batch_session(settings: Settings, name: str, doing: str) -> Iterator[tuple[S
     """
     # Imported here so that `mdstream --help` stays quick.
     from mdstream.local import use_java
-    from mdstream.streaming import build_session
+    from mdstream.streaming import build_session, stop_session
 
     use_java()
+    if not errors.is_terminal:
+        step("starting Spark")
     with Progress(console=errors, transient=True) as progress:
         starting = progress.add_task("starting Spark", total=None)
         spark = build_session(settings.spark, name, jars=[])
@@ -44,4 +46,4 @@ def batch_session(settings: Settings, name: str, doing: str) -> Iterator[tuple[S
         try:
             yield spark, lambda share: progress.update(working, total=1.0, completed=share)
         finally:
-            spark.stop()
+            stop_session(spark)

@@ -17,6 +17,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from mdstream.config.paths import paths_from_file
 from mdstream.config.settings import Settings
 from mdstream.config.spark_defaults import SPARK_DEFAULTS, read_spark_defaults
 from mdstream.config.yaml_file import read_yaml
@@ -37,7 +38,8 @@ _MOST_EXPLAINED = 20
 def load_settings(path: Path | None = None) -> Settings:
     """Read the settings: environment over `.env` over the configuration file over the defaults.
 
-    `conf/spark-defaults.conf`, if it exists, holds other defaults for the section `spark`.
+    Relative paths in the file are from where it is; those of the environment, `.env` and the defaults are from the
+    working folder. `conf/spark-defaults.conf`, if it exists, holds other defaults for the section `spark`.
 
     Args:
         path: Configuration file; None for the one `MDSTREAM_CONFIG` names, or `conf/mdstream.yaml` if it exists.
@@ -50,7 +52,7 @@ def load_settings(path: Path | None = None) -> Settings:
         True
     """
     source = path or _configured_path()
-    from_file = _read_sections(source) if source else {}
+    from_file = paths_from_file(_read_sections(source), source.parent, Settings) if source else {}
     spark_defaults = {"spark": read_spark_defaults(SPARK_DEFAULTS)} if SPARK_DEFAULTS.is_file() else {}
     _refuse_unknown_variables(os.environ, "environment variable")
 

@@ -17,7 +17,7 @@ from mdstream.config.monitoring import MonitoringSettings
 from mdstream.config.section import Seconds, Section
 from mdstream.config.serving import ServingSettings
 from mdstream.config.stores import StoreSettings
-from mdstream.errors import ConfigError
+from mdstream.errors import ConfigError, InvalidInputError
 from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION, STORED_TICK, TICK, BarWindow, Record
 from mdstream.schemas.limits import MAX_FUTURE_SKEW_SECONDS, SYMBOL_PATTERN
 from mdstream.schemas.sources import ANY_OTHER_SYMBOL, PrimarySources
@@ -43,6 +43,14 @@ class WindowConfiguration(Section):
 
     name: str = Field(min_length=1, description="what the bars are called, e.g. 1min")
     duration: Seconds = Field(description="length in seconds")
+
+    @model_validator(mode="after")
+    def _name_says_its_length(self) -> WindowConfiguration:
+        try:
+            BarWindow(self.name, self.duration)
+        except InvalidInputError as exc:
+            raise ValueError(str(exc)) from exc
+        return self
 
     @property
     def window(self) -> BarWindow:
@@ -169,7 +177,13 @@ class SparkSettings(Section):
         description="how much later than live bars the jobs named behind them begin, in one run: Java compiles first",
     )
     restart_seconds: Seconds = Field(
-        300, description="how long live bars are started again that have lost executors or slots, before the job fails"
+        1800,
+        description="how long a query is started again that has lost a broker, a store, space, executors or slots, "
+        "before the job fails",
+    )
+    trace_folder: Path | None = Field(
+        None,
+        description="folder for Spark's log with all traces; else $XDG_STATE_HOME/mdstream, ~/.local/state/mdstream",
     )
     class_archive: bool = Field(
         True,

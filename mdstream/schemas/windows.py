@@ -27,6 +27,11 @@ class BarWindow:
     def __post_init__(self) -> None:
         if self.seconds < 1:
             raise InvalidInputError(f"window '{self.name}' has {self.seconds} seconds; expected at least 1")
+        said = _seconds_said(self.name)
+        if said is not None and said != self.seconds:
+            raise InvalidInputError(
+                f"window '{self.name}' has {self.seconds} seconds, and its name says {said}; change one of them"
+            )
 
     @classmethod
     def parse(cls, name: str) -> BarWindow:
@@ -39,10 +44,18 @@ class BarWindow:
             >>> BarWindow.parse("5min")
             BarWindow(name='5min', seconds=300)
         """
-        match = _NAME.fullmatch(name)
-        if match is None or match[2] not in _UNIT_SECONDS:
+        seconds = _seconds_said(name)
+        if seconds is None:
             raise InvalidInputError(f"window '{name}' is not a number and a unit (s, min, h, d), e.g. 1min or 4h")
-        return cls(name, int(match[1]) * _UNIT_SECONDS[match[2]])
+        return cls(name, seconds)
+
+
+def _seconds_said(name: str) -> int | None:
+    """Return the length that a name says; None if it says none."""
+    match = _NAME.fullmatch(name)
+    if match is None or match[2] not in _UNIT_SECONDS:
+        return None
+    return int(match[1]) * _UNIT_SECONDS[match[2]]
 
 
 def nest_windows(windows: Iterable[BarWindow]) -> list[tuple[BarWindow, ...]]:

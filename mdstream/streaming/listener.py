@@ -6,10 +6,12 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from uuid import UUID
 
 from prometheus_client import CollectorRegistry
+from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.listener import (
     QueryIdleEvent,
@@ -85,22 +87,26 @@ class QueryMetrics(StreamingQueryListener):
 
     def onQueryIdle(self, event: QueryIdleEvent) -> None:  # noqa: N802 Spark's name
         """Take note that there is nothing to read."""
-        self._last_progress.labels(self._names[str(event.runId)]).set(time.time())
+        self._last_progress.labels(self._name_of(event.runId)).set(time.time())
 
     def onQueryTerminated(self, event: QueryTerminatedEvent) -> None:  # noqa: N802 Spark's name
         """Take note of an end."""
-        self._running.labels(self._names[str(event.runId)]).set(0)
+        self._running.labels(self._name_of(event.runId)).set(0)
 
     def onQueryProgress(self, event: QueryProgressEvent) -> None:  # noqa: N802 Spark's name
         """Take the numbers of a batch."""
         progress = event.progress
         query = progress.name or str(progress.id)
         self._last_progress.labels(query).set(time.time())
-        self._rows.labels(query).inc(progress.numInputRows)
+        self._rows.labels(query).inc(max(0, progress.numInputRows or 0))
         self._take_times(query, progress)
         self._take_state(query, progress.stateOperators)
         for source in progress.sources:
-            self._take_offsets(query, source, progress.batchDuration / 1000)
+            self._take_offsets(query, source, (progress.batchDuration or 0) / 1000)
+
+    def _name_of(self, run: UUID) -> str:
+        # One that began before anybody listened has no name here.
+        return self._names.get(str(run), str(run))
 
     def _take_times(self, query: str, progress: StreamingQueryProgress) -> None:
         for phase, milliseconds in progress.durationMs.items():
@@ -149,8 +155,15 @@ class QueryMetrics(StreamingQueryListener):
 
 
 @contextmanager
-def measured(spark: SparkSession, settings: Settings) -> Iterator[QueryMetrics | None]:
-    """Serve metrics of the session's queries until the end of the block, if `monitoring.jobs_port` is set.
+def measured(
+    spark: SparkSession, settings: Settings, problem: Callable[[], str | None]
+) -> Iterator[QueryMetrics | None]:
+    """Serve metrics and health of the session's queries until the end of the block, if `monitoring.jobs_port` is set.
+
+    Args:
+        spark: The session.
+        settings: Address and port.
+        problem: Returns what keeps the queries from working, None if nothing does.
 
     Raises:
         ConfigError: The address cannot be listened on.
@@ -161,17 +174,24 @@ def measured(spark: SparkSession, settings: Settings) -> Iterator[QueryMetrics |
         return
     registry = CollectorRegistry()
     listener = QueryMetrics(registry, counts_state_rows=spark.conf.get(_COUNTS_STATE_ROWS, "true") == "true")
-    with serve_metrics(registry, settings.monitoring.host, port):
+    with serve_metrics(registry, settings.monitoring.host, port, problem):
         spark.streams.addListener(listener)
         try:
             yield listener
         finally:
-            spark.streams.removeListener(listener)
+            # Java may have ended before.
+            with suppress(Py4JError, ConnectionError):
+                spark.streams.removeListener(listener)
 
 
 def _offsets(text: str | None) -> Offsets:
-    """Return the offsets of a Kafka source; none of any other source, and before the first batch."""
-    found = json.loads(text) if text else None
+    """Return the offsets of a Kafka source; none of any other source, before the first batch, and where it has none."""
+    # pyspark makes a text of what Spark leaves out, too.
+    found = json.loads(text) if text and text != str(None) else None
     if not isinstance(found, dict):
         return {}
-    return {topic: partitions for topic, partitions in found.items() if isinstance(partitions, dict)}
+    return {
+        topic: {number: offset for number, offset in partitions.items() if isinstance(offset, int)}
+        for topic, partitions in found.items()
+        if isinstance(partitions, dict)
+    }

@@ -15,6 +15,7 @@ from mdstream.serving.rest import health, metrics
 from mdstream.serving.rest.description import install_description
 from mdstream.serving.rest.errors import install_error_handlers
 from mdstream.serving.rest.gate import Gate, OriginPolicy
+from mdstream.serving.rest.head import HeadAndCaching
 from mdstream.serving.rest.market_data import market_data_router
 from mdstream.serving.rest.measure import Measure
 from mdstream.serving.rest.stores import Stores
@@ -62,6 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Gate, access=access, limiter=RateLimiter(limits.requests_per_second, limits.burst))
     app.add_middleware(OriginPolicy, access=access)
     app.add_middleware(Measure)
+    app.add_middleware(HeadAndCaching)
     app.include_router(market_data_router(settings.indicator_record))
     app.include_router(health.router)
     app.include_router(metrics.router)

@@ -39,7 +39,7 @@ class OriginPolicy(CORSMiddleware):
     def __init__(self, app: ASGIApp, access: AccessList) -> None:
         super().__init__(
             app,
-            allow_methods=("GET",),
+            allow_methods=("GET", "HEAD"),
             allow_headers=("Authorization", "X-API-Key", "If-None-Match"),
             expose_headers=(SOURCE_HEADER, CURSOR_HEADER, "ETag", "Link", "Retry-After"),
             max_age=_PREFLIGHT_SECONDS,
