@@ -124,7 +124,7 @@ ANOMALY_WIRE: dict[str, Any] = {
 def test_records_of_several_topics_are_each_what_their_topic_carries(spark: SparkSession) -> None:
     optional: dict[str, Any] = dict.fromkeys(("value", "threshold", "last_event_time", "withdrawn"))
     anomalies = [ANOMALY_WIRE, {**ANOMALY_WIRE, **optional, "severity": "low"}]
-    wrong = [
+    wrong: list[dict[str, Any]] = [
         {"severity": "grave"},
         {"rule": "No Name"},
         {"value": float("inf")},
