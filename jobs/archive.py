@@ -21,7 +21,10 @@ from mdstream.transforms import to_bar_revisions, to_ticks
 def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
     """Start a query that keeps every usable tick, and one that keeps the newest revision of every bar."""
     limit = settings.stores.lake.max_offsets_per_trigger
-    ticks = read_topic(spark, settings, TICK, limit).transform(to_ticks, settings.ticks.max_future_skew_seconds)
+    rules = settings.ticks
+    ticks = read_topic(spark, settings, TICK, limit).transform(
+        to_ticks, rules.max_future_skew_seconds, nonpositive_prices=rules.nonpositive_prices
+    )
     bars = read_topic(spark, settings, BAR, limit).transform(to_bar_revisions)
     return [
         archive_rows(ticks, settings, STORED_TICK, name="archive_ticks"),

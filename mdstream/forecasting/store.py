@@ -120,8 +120,8 @@ class ModelStore:
         booster = path.with_name(metadata.booster)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _replace(booster, model.to_bytes())
-            _replace(path, (metadata.model_dump_json(indent=2) + "\n").encode())
+            replace_file(booster, model.to_bytes())
+            replace_file(path, (metadata.model_dump_json(indent=2) + "\n").encode())
             for old in path.parent.glob(f"{metadata.horizon_minutes}min-*.ubj"):
                 if old != booster:
                     old.unlink(missing_ok=True)
@@ -224,13 +224,17 @@ def log_verdict(metadata: ModelMetadata) -> None:
     )
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file beside its place and move it there, so that it is there whole or not at all."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _stamp_of(path: Path) -> _Stamp:

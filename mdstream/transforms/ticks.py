@@ -19,6 +19,7 @@ from mdstream.schemas.limits import (
     MAX_PRICE,
     MAX_SIZE,
     MIN_EVENT_TIME,
+    MIN_SIZE,
     SYMBOL_PATTERN,
     TEXT_FIELDS,
     TEXT_PATTERN,
@@ -41,13 +42,14 @@ _REPLACEMENT = "\ufffd"
 """What from_json makes of bytes that are not UTF-8."""
 
 
-def to_ticks(records: DataFrame, max_future_skew_seconds: int) -> DataFrame:
+def to_ticks(records: DataFrame, max_future_skew_seconds: int, *, nonpositive_prices: bool = False) -> DataFrame:
     """Keep the Kafka records that are usable ticks.
 
     Args:
         records: Columns value (binary), topic, partition, offset and timestamp of Spark's Kafka source.
         max_future_skew_seconds: A tick further ahead of its ingest time is refused, because one bad clock would move
             the watermark and close every window.
+        nonpositive_prices: Whether prices may be zero or less.
 
     Returns:
         Columns of STORED_TICK. A record without ingest_time takes the broker's time of it.
@@ -55,11 +57,17 @@ def to_ticks(records: DataFrame, max_future_skew_seconds: int) -> DataFrame:
     Example:
         >>> ticks = records.transform(to_ticks, 300)  # doctest: +SKIP
     """
-    parsed = with_reject_reason(records, max_future_skew_seconds)
+    parsed = with_reject_reason(records, max_future_skew_seconds, nonpositive_prices=nonpositive_prices)
     return parsed.where(F.col(REJECT_REASON).isNull()).select(*STORED_TICK.schema.names)
 
 
-def with_usability(records: DataFrame, max_future_skew_seconds: int, plain_tick: Column | None = None) -> DataFrame:
+def with_usability(
+    records: DataFrame,
+    max_future_skew_seconds: int,
+    plain_tick: Column | None = None,
+    *,
+    nonpositive_prices: bool = False,
+) -> DataFrame:
     """Parse Kafka records into ticks, and say of each whether it can be used.
 
     A condition on what was parsed Spark moves down to where the JSON is, and parses it once more for each part of the
@@ -70,11 +78,13 @@ def with_usability(records: DataFrame, max_future_skew_seconds: int, plain_tick:
         max_future_skew_seconds: A tick further ahead of its ingest time is refused.
         plain_tick: A struct like `TICK_JSON` where the source itself has read a record that is plainly well formed and
             within all limits but those of time; null where it has not.
+        nonpositive_prices: Whether prices may be zero or less.
 
     Returns:
         Columns of STORED_TICK, and `is_usable`, which is never null.
     """
-    of_values = _is_any([condition for condition, _ in _reasons_of_values()] + [_has_malformed_text()])
+    reasons = _reasons_of_values(nonpositive_prices)
+    of_values = _is_any([condition for condition, _ in reasons] + [_has_malformed_text()])
     of_time = _is_any([condition for condition, _ in _reasons_of_time(max_future_skew_seconds)])
     is_refused = F.when(of_time, F.lit(True)).when(F.col("is_plain"), F.lit(False)).otherwise(of_values)
     return _with_fields(records, plain_tick).select(*STORED_TICK.schema.names, (~is_refused).alias(IS_USABLE))
@@ -85,19 +95,21 @@ def _is_any(conditions: Sequence[Column]) -> Column:
     return reduce(or_, (F.coalesce(condition, F.lit(False)) for condition in conditions))
 
 
-def with_reject_reason(records: DataFrame, max_future_skew_seconds: int) -> DataFrame:
+def with_reject_reason(
+    records: DataFrame, max_future_skew_seconds: int, *, nonpositive_prices: bool = False
+) -> DataFrame:
     """Parse Kafka records into ticks and say of each why it cannot be used, if so.
 
     Args:
         records: Columns value (binary), topic, partition, offset and timestamp of Spark's Kafka source.
         max_future_skew_seconds: A tick further ahead of its ingest time is refused.
+        nonpositive_prices: Whether prices may be zero or less.
 
     Returns:
         Columns of STORED_TICK and of the envelope, and `reject_reason`: null for a usable tick.
     """
-    return _with_fields(records, None).select(
-        *STORED_TICK.schema.names, _reject_reason(max_future_skew_seconds).alias(REJECT_REASON), *KAFKA_ENVELOPE
-    )
+    reason = _reject_reason(max_future_skew_seconds, nonpositive_prices)
+    return _with_fields(records, None).select(*STORED_TICK.schema.names, reason.alias(REJECT_REASON), *KAFKA_ENVELOPE)
 
 
 def _with_fields(records: DataFrame, plain_tick: Column | None) -> DataFrame:
@@ -133,10 +145,10 @@ def _tick_column(name: str) -> Column:
     return F.col(f"tick.{name}").alias(name)
 
 
-def _reject_reason(max_future_skew_seconds: int) -> Column:
+def _reject_reason(max_future_skew_seconds: int, nonpositive_prices: bool) -> Column:
     """Return the first reason against a tick; whatever needs the payload again is only computed for refused ones."""
     times = _reasons_of_time(max_future_skew_seconds)
-    return _first([*_reasons_of_values(), *times, (_has_malformed_text(), _why_text())])
+    return _first([*_reasons_of_values(nonpositive_prices), *times, (_has_malformed_text(), _why_text())])
 
 
 def _first(reasons: Sequence[tuple[Column, Column | str]]) -> Column:
@@ -146,21 +158,24 @@ def _first(reasons: Sequence[tuple[Column, Column | str]]) -> Column:
     return verdict
 
 
-def _reasons_of_values() -> list[tuple[Column, Column | str]]:
+def _reasons_of_values(nonpositive_prices: bool) -> list[tuple[Column, Column | str]]:
     price, size = F.col("price"), F.col("size")
+    not_positive = (price <= 0, _found(Reason.NOT_POSITIVE.of("price"), "price"))
     return [
         (F.col("is_not_an_object") | F.col("is_unreadable"), _why_unreadable()),
         (F.col("symbol").isNull(), Reason.MISSING.of("symbol")),
         (~matches(F.col("symbol"), SYMBOL_PATTERN), _found(Reason.MALFORMED.of("symbol"), "symbol")),
         (price.isNull(), Reason.MISSING.of("price")),
         (_is_not_finite(price), _found(Reason.NOT_FINITE.of("price"), "price")),
-        (price <= 0, _found(Reason.NOT_POSITIVE.of("price"), "price")),
+        *([] if nonpositive_prices else [not_positive]),
+        (price < -MAX_PRICE, _found(Reason.PRICE_TOO_LOW.of(), "price")),
         (price > MAX_PRICE, _found(Reason.PRICE_TOO_HIGH.of(), "price")),
         (size.isNull(), Reason.MISSING.of("size")),
         (_is_not_finite(size), _found(Reason.NOT_FINITE.of("size"), "size")),
         (size <= 0, _found(Reason.NOT_POSITIVE.of("size"), "size")),
+        (size < MIN_SIZE, _found(Reason.SIZE_TOO_LOW.of(), "size")),
         (size > MAX_SIZE, _found(Reason.SIZE_TOO_HIGH.of(), "size")),
-        (price * size > MAX_NOTIONAL, Reason.NOTIONAL_TOO_HIGH.of()),
+        (F.abs(price * size) > MAX_NOTIONAL, Reason.NOTIONAL_TOO_HIGH.of()),
         (F.col("event_time").isNull(), Reason.MISSING.of("event_time")),
     ]
 
