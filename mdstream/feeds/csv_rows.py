@@ -35,6 +35,11 @@ def read_csv(part: FilePart, form: FileForm) -> Iterator[RawRows]:
             cells = _first_cells(lines[0], part)
             layout = form.layout_of(part.name, cells)
             header = list(layout.positions) or cells
+            if len(header) != len(cells):
+                raise InvalidInputError(
+                    f"{part} has {len(cells)} columns; expected files of {layout.name} with {len(header)}: "
+                    f"{', '.join(header)}"
+                )
             check_columns(header, layout, form, part)
             if not layout.positions or not _is_number(cells[0]):
                 lines, first = lines[1:], first + 1

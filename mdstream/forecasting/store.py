@@ -21,6 +21,8 @@ from mdstream.forecasting.model import QuantileModel
 logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 3
+_LONGEST_NAME = 200
+"""Characters of a folder's name; file systems take 255."""
 _NAMED = 20
 """Most models that a line of the log names."""
 
@@ -39,6 +41,8 @@ class ModelMetadata(BaseModel):
         first_bar_end: End of the first bar that it was trained on.
         known_until: End of the newest bar that it was trained on: it must not judge anything before.
         rows: Samples that it was trained on.
+        bars: Bars that these were made of, the first of which only warm up.
+        bars_left_out: Bars besides, without a price above zero and a volume.
         features: What it forecasts from, in order.
         settings: How it was trained.
         versions: Releases of what made it.
@@ -60,6 +64,8 @@ class ModelMetadata(BaseModel):
     first_bar_end: datetime
     known_until: datetime
     rows: int
+    bars: int | None = None
+    bars_left_out: int = 0
     features: tuple[str, ...]
     settings: dict[str, Any]
     versions: dict[str, str]
@@ -105,7 +111,7 @@ class ModelStore:
 
     def path_of(self, symbol: str, horizon_minutes: int) -> Path:
         """Return the file of a model's metadata."""
-        return self._folder / quote(symbol, safe="") / f"{horizon_minutes}min.json"
+        return self._folder / _folder_name(symbol) / f"{horizon_minutes}min.json"
 
     def save(self, model: QuantileModel, metadata: ModelMetadata) -> Path:
         """Put a model in the place of the one that is there.
@@ -222,6 +228,14 @@ def log_verdict(metadata: ModelMetadata) -> None:
         "unknown" if metadata.relative_mae is None else f"{metadata.relative_mae:.4f}",
         "better than the last price" if metadata.beats_naive else "not better than the last price",
     )
+
+
+def _folder_name(symbol: str) -> str:
+    """Return a name for a symbol's folder that stands for it alone, and for no other folder."""
+    name = quote(symbol, safe="").replace(".", "%2E") if not symbol.strip(".") else quote(symbol, safe="")
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[:_LONGEST_NAME]}~{hashlib.sha256(symbol.encode()).hexdigest()[:16]}"
 
 
 def replace_file(path: Path, content: bytes) -> None:
