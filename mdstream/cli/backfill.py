@@ -88,8 +88,10 @@ def _trades(
     if created := create_topics(settings.kafka, plan_topics(settings)):
         _say(f"created the topics {', '.join(created)}")
     producer = TickProducer(settings.kafka, HistoryFeed.MASSIVE)
-    skew = timedelta(seconds=settings.ticks.max_future_skew_seconds)
-    feed = TradeBackfill(rest, span, kept, producer.flush, _selection(settings, only_missing), skew)
+    skew, nonpositive = timedelta(seconds=settings.ticks.max_future_skew_seconds), settings.ticks.nonpositive_prices
+    feed = TradeBackfill(
+        rest, span, kept, producer.flush, _selection(settings, only_missing), skew, nonpositive_prices=nonpositive
+    )
     with watched_broker(settings.kafka), _progress() as shown:
         task = shown.add_task(", ".join(symbols), total=1.0, note="")
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, output
 from mdstream.cli.train import verdict
 from mdstream.config import load_settings
+from mdstream.schemas.digits import price_text
 
 _STALE = timedelta(hours=1)
 
@@ -51,12 +53,12 @@ def predict(
         output.print_json(encode_batch(row)[0].decode())
         return
     coverage = settings.forecasting.coverage
-    table = Table("", symbol, show_header=True)
+    table = Table("", escape(symbol), show_header=True)
     table.add_row("for", f"{made.target_time:%Y-%m-%d %H:%M:%S} UTC")
-    table.add_row("forecast", f"[bold]{made.predicted_price:,.4f}[/]")
+    table.add_row("forecast", f"[bold]{price_text(made.predicted_price)}[/]")
     if made.lower is not None and made.upper is not None:
-        table.add_row(f"{coverage:.0%} interval", f"{made.lower:,.4f} to {made.upper:,.4f}")
-    table.add_row("last price (naive)", f"{made.naive_price:,.4f}")
+        table.add_row(f"{coverage:.0%} interval", f"{price_text(made.lower)} to {price_text(made.upper)}")
+    table.add_row("last price (naive)", price_text(made.naive_price))
     table.add_row("model", made.model_version)
     if made.relative_mae is not None:
         table.add_row("relative MAE", f"{made.relative_mae:.4f}, {verdict(made.beats_naive)}")

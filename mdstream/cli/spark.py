@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 
 @contextmanager
+def reading(name: str) -> Iterator[Callable[[float], None]]:
+    """Show how much of a file is read, and yield a function that takes that share, 0 to 1."""
+    with Progress(console=errors, transient=True) as progress:
+        task = progress.add_task(f"reading {name}", total=1.0)
+        yield lambda share: progress.update(task, completed=share)
+
+
+@contextmanager
 def batch_session(settings: Settings, name: str, doing: str) -> Iterator[tuple[SparkSession, Callable[[float], None]]]:
     """Start Spark without connectors, stop it at the end, and show both what is done and how far it is.
 

@@ -23,6 +23,7 @@ from mdstream.local.process import Child
 from mdstream.local.run import RunFolder
 from mdstream.local.server import HOST, free_port, is_free
 from mdstream.local.servers import LocalServers
+from mdstream.schemas.text_lists import read_symbols
 
 _STOP_SECONDS = 45
 _HURRIED_STOP_SECONDS = 8
@@ -182,7 +183,7 @@ def example_symbol(options: DemoOptions, settings: Settings) -> str:
         InvalidInputError: The file to replay has none in its beginning, or cannot be read as ticks.
     """
     if options.symbols and not options.symbols.strip().isdecimal():
-        return options.symbols.split(",")[0].strip()
+        return next(iter(read_symbols(options.symbols)), options.symbols)
     if options.replay is None:
         return settings.symbols[0]
     for batch in read_ticks(options.replay):
