@@ -26,8 +26,8 @@ from mdstream.feeds.ingest import ingest as run_feeds
 from mdstream.feeds.metrics import FeedMetrics
 from mdstream.feeds.sources import check_sources
 from mdstream.feeds.supervision import Overflow
-from mdstream.monitoring import serve_metrics
 from mdstream.operations.topics import create_topics, plan_topics
+from mdstream.serving.metrics_port import serve_metrics
 
 Symbols = Annotated[
     str | None,

@@ -1,6 +1,5 @@
-"""What mdstream measures: every metric declared once, and served for Prometheus."""
+"""What mdstream measures: every metric declared once."""
 
 from mdstream.monitoring.declaration import CounterMetric, GaugeMetric, HistogramMetric, Metric
-from mdstream.monitoring.server import serve_metrics
 
-__all__ = ["CounterMetric", "GaugeMetric", "HistogramMetric", "Metric", "serve_metrics"]
+__all__ = ["CounterMetric", "GaugeMetric", "HistogramMetric", "Metric"]
