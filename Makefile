@@ -15,7 +15,7 @@ LAKE_VENV := .venv-lake
 LAKE_BIN := $(LAKE_VENV)/bin
 
 .PHONY: help setup setup-dev setup-lake demo start stop producer consumer api websocket dashboard anomaly metrics train-ml
-.PHONY: test test-lake test-main lint bench clean clean-data
+.PHONY: test test-lake test-main lint sbom bench clean clean-data
 
 help: ## what there is
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -98,6 +98,13 @@ test-main: setup-dev ## all tests in .venv, in two processes
 # The lake, and streams on the older Spark: all but forecasts, whose library is not in this environment.
 test-lake: setup-lake ## the lake, and streams on Spark 4.2, alone
 	$(LAKE_BIN)/python -m pytest -o cache_dir=.pytest_cache/lake tests/lake tests/streaming tests/unit/streaming/test_live_engine.py --ignore tests/streaming/test_stream_predictions.py
+
+# Its tool is in an environment of its own: what is listed is what mdstream brings.
+sbom: setup ## build/sbom.json: all that is installed, with licences (CycloneDX)
+	$(PYTHON) -m venv build/cyclonedx
+	build/cyclonedx/bin/$(INSTALL) constraints.txt 'cyclonedx-bom==7.5.0'
+	build/cyclonedx/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json $(BIN)/python
+	$(BIN)/python ci/sbom/java_archives.py build/sbom.json
 
 # About 20 minutes on an idle machine; bench/RESULTS.md says which longer runs its figures are of.
 bench: setup-dev ## latency and throughput
