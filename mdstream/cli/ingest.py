@@ -27,9 +27,9 @@ from mdstream.feeds.metrics import FeedMetrics
 from mdstream.feeds.remedies import remedy_of
 from mdstream.feeds.sources import check_sources
 from mdstream.feeds.supervision import Overflow
-from mdstream.monitoring import serve_metrics
 from mdstream.monitoring.broker_watch import watched_broker
 from mdstream.operations.topics import create_topics, plan_topics
+from mdstream.serving.metrics_port import serve_metrics
 
 Symbols = Annotated[
     str | None,

@@ -25,7 +25,8 @@ from pyspark.sql.streaming.listener import (
 )
 
 from mdstream.config import Settings
-from mdstream.monitoring import metrics, serve_metrics
+from mdstream.monitoring import metrics
+from mdstream.serving.metrics_port import serve_metrics
 from mdstream.streaming.running import RunningQuery
 
 _COUNTS_STATE_ROWS = "spark.sql.streaming.stateStore.rocksdb.trackTotalNumberOfRows"
