@@ -45,8 +45,9 @@ class Restarts:
     It is tried again with growing pauses until `spark.restart_seconds` have passed. Any failure counts: when a machine
     goes, those that its tasks talked to may be the first to say so.
 
-    Without a cluster there is one thing to wait for: a batch of 32 tasks in the same application, of a notebook say,
-    takes all slots of `local[32]` for a moment, and a real-time batch that begins just then fails.
+    Without a cluster there is little to wait for: a batch of 32 tasks in the same application, of a notebook say,
+    takes all slots of `local[32]` for a moment, and a real-time batch that begins just then fails. With more than one of
+    `spark.live_partitions` rows go through Spark's streaming shuffle, and what others send to its ports fails the query.
 
     Args:
         settings: The master, and how long is waited.
@@ -86,7 +87,8 @@ class Restarts:
         return _Failure(running.query, since, pause, now + pause)
 
     def _may_recover(self, reason: str) -> bool:
-        if not self._settings.is_local:
+        # Tasks that hand rows to each other do so through ports to which anybody may speak.
+        if not self._settings.is_local or self._settings.live_partitions > 1:
             return True
         wanted = _WANTED_SLOTS.search(reason)
         return wanted is not None and int(wanted[1]) <= _slots(self._settings.master)
