@@ -84,7 +84,9 @@ def _gated(metrics: _Application) -> _Application:
 
         refusal = _refusal(environ, limiter)
         if refusal is None:
-            return metrics(environ, cast("StartResponse", start))
+            # The library answers GET alone.
+            body = metrics({**environ, "REQUEST_METHOD": "GET"}, cast("StartResponse", start))
+            return [] if environ["REQUEST_METHOD"] == "HEAD" else body
         start(f"{refusal.value} {refusal.phrase}", [("Content-Type", "text/plain"), ("Retry-After", "1")])
         return [f"{refusal.phrase}; expected GET /metrics\n".encode()]
 
@@ -119,9 +121,6 @@ def _refusal(environ: WSGIEnvironment, limiter: RateLimiter) -> HTTPStatus | Non
         return HTTPStatus.NOT_FOUND
     if limiter.wait(site_of(environ["REMOTE_ADDR"]), time.monotonic()):
         return HTTPStatus.TOO_MANY_REQUESTS
-    if environ["REQUEST_METHOD"] == "HEAD":
-        # The library answers GET alone; nothing of the body is sent.
-        environ["REQUEST_METHOD"] = "GET"
     return None
 
 
@@ -176,6 +175,8 @@ class _Handler(WSGIRequestHandler):
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         """Refuse what is no request, without repeating it."""
+        # What was not understood is taken for HTTP/0.9, whose answers have no head.
+        self.request_version = "HTTP/1.0"
         self.send_response_only(code)
         for name, value in (*_HEADERS, ("Content-Length", "0"), ("Connection", "close")):
             self.send_header(name, value)

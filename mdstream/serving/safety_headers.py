@@ -23,6 +23,7 @@ def safety_headers(policy: str = NOTHING_POLICY) -> Mapping[str, str]:
         {
             "Content-Security-Policy": policy,
             "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "DENY",
             "Referrer-Policy": "no-referrer",
             "Cross-Origin-Opener-Policy": "same-origin",
             "Cross-Origin-Resource-Policy": "same-origin",

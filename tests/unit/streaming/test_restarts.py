@@ -99,6 +99,12 @@ def test_what_is_not_started_again_fails_at_once(settings: SparkSettings, runnin
         Restarts(settings).again(running)
 
 
+def test_tasks_that_hand_rows_to_each_other_are_started_again_on_one_machine_too() -> None:
+    settings = SparkSettings(live_partitions=2, restart_seconds=20)
+
+    assert starts(Restarts(settings, clock := Clock()), clock, start("Too large frame"), 20) == [1, 4, 9, 18]
+
+
 @pytest.mark.parametrize("master", ["local[4]", "local[4,2]", "local[32]"])
 def test_slots_that_others_have_for_a_moment_are_waited_for_on_one_machine(master: str) -> None:
     clock = Clock()
