@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from mdstream.errors import MdstreamError
-from mdstream.serving.safety import safety_headers
+from mdstream.serving.safety_headers import safety_headers
 
 _LOGGER = logging.getLogger(__name__)
 _LONGEST_INPUT_SHOWN = 80
