@@ -7,6 +7,7 @@ import sys
 from typing import Annotated
 
 import typer
+from typer.models import CommandInfo, TyperInfo
 
 import mdstream
 from mdstream.cli import configuration, rules, servers, topics
@@ -85,7 +86,8 @@ _PANELS = {
 
 def _group_commands() -> None:
     panels = {name: panel for panel, names in _PANELS.items() for name in names}
-    for each in (*app.registered_commands, *app.registered_groups):
+    everything: list[CommandInfo | TyperInfo] = [*app.registered_commands, *app.registered_groups]
+    for each in everything:
         name = each.name or (each.callback.__name__ if each.callback else "")
         each.rich_help_panel = panels.get(str(name))
 
