@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -61,7 +61,7 @@ def backfill(
     Example: `mdstream backfill --feed massive AAPL MSFT --from 2026-01-05 --to 2026-01-06`
     """
     settings = load_settings(config)
-    span = Span(start.replace(tzinfo=UTC), end.replace(tzinfo=UTC))
+    span = Span(start, end)
     file = state / f"{feed}-{kind}-{span.start:%Y%m%dT%H%M%S}-{span.end:%Y%m%dT%H%M%S}.json"
     kept = BackfillProgress(file)
     left = kept.unfinished(symbols)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import Annotated
 
 import typer
@@ -42,8 +41,8 @@ def rebuild(
         report = rebuild_stored(
             spark,
             settings,
-            start.replace(tzinfo=UTC),
-            end.replace(tzinfo=UTC),
+            start,
+            end,
             listed(symbols),
             on_progress,
             from_lake=from_lake,

@@ -7,7 +7,21 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+from mdstream.schemas.times import parse_time
 
-From: TypeAlias = Annotated[datetime, typer.Option("--from", formats=_FORMATS, help="First instant, UTC.")]
-To: TypeAlias = Annotated[datetime, typer.Option("--to", formats=_FORMATS, help="First instant after, UTC.")]
+
+def _time(text: str) -> datetime:
+    try:
+        return parse_time(text)
+    except ValueError as exc:
+        raise typer.BadParameter(f"{text}: {exc}") from exc
+
+
+_FORM = "ISO 8601, UTC unless it has an offset, e.g. 2026-01-05 or 2026-01-05T14:30."
+
+From: TypeAlias = Annotated[
+    datetime, typer.Option("--from", parser=_time, metavar="TIME", help=f"First instant: {_FORM}")
+]
+To: TypeAlias = Annotated[
+    datetime, typer.Option("--to", parser=_time, metavar="TIME", help="First instant after, written alike.")
+]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import mdstream
 from mdstream.config import ForecastSettings
+from mdstream.errors import InvalidInputError
 from mdstream.forecasting.evaluation import Evaluation, Fit, walk_forward
 from mdstream.forecasting.features import FEATURES, Matrix
 from mdstream.forecasting.model import QuantileModel, xgboost_version
@@ -49,7 +51,22 @@ def evaluate(
     """
     samples = samples_of(bars, window, horizon_minutes)
     steps = steps_of(window, horizon_minutes)
-    return walk_forward(samples, fit_of(settings), steps, settings.folds, on_progress)
+    with _left_out_said(bars):
+        return walk_forward(samples, fit_of(settings), steps, settings.folds, on_progress)
+
+
+@contextmanager
+def _left_out_said(bars: ClosedBars) -> Iterator[None]:
+    """Say of bars that are too few how many besides could not be used."""
+    try:
+        yield
+    except InvalidInputError as exc:
+        if not bars.left_out:
+            raise
+        raise InvalidInputError(
+            f"{exc}. {bars.left_out:,} of {bars.left_out + len(bars):,} bars were left out: close is not above zero, "
+            "or volume below, or missing"
+        ) from exc
 
 
 def trained(
@@ -77,9 +94,10 @@ def trained(
     samples = samples_of(bars, window, horizon_minutes)
     steps = steps_of(window, horizon_minutes)
     folds = settings.folds
-    evaluation = walk_forward(
-        samples, fit_of(settings), steps, folds, lambda share: on_progress(share * folds / (folds + 1))
-    )
+    with _left_out_said(bars):
+        evaluation = walk_forward(
+            samples, fit_of(settings), steps, folds, lambda share: on_progress(share * folds / (folds + 1))
+        )
     model = QuantileModel.fit(samples.features, samples.target, settings)
     on_progress(1.0)
     return TrainedModel(

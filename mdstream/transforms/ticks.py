@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import StringType
+from pyspark.sql.types import StringType, StructField, StructType
 
 from mdstream.schemas import STORED_TICK, TICK
 from mdstream.schemas.limits import MAX_PAYLOAD_BYTES, TEXT_FIELDS, Reason
 from mdstream.schemas.spark import wire_schema
+from mdstream.schemas.text_lists import FRACTION_PATTERN, ITEM_PATTERN, LIST_PATTERN, NO_CODES
 from mdstream.transforms.dead_letters import KAFKA_ENVELOPE, REJECT_REASON, envelope
 from mdstream.transforms.reject_reasons import (
     SHOWN_CHARACTERS,
@@ -26,6 +27,12 @@ from mdstream.transforms.reject_reasons import (
 _UNREADABLE = "unreadable"
 TICK_JSON = wire_schema(TICK).add(_UNREADABLE, StringType())
 """What a tick's JSON is read as: its fields, and the record itself where it could not be read."""
+
+_WITH_CODES_AS_TEXT = StructType(
+    [StructField(field.name, StringType() if field.name == "conditions" else field.dataType) for field in TICK_JSON]
+)
+_LONGEST_CODES = 1_024
+"""Characters of a list of codes in text: Java's patterns take a step into the stack for each item."""
 
 _JSON_OPTIONS = {"columnNameOfCorruptRecord": _UNREADABLE, "allowSingleQuotes": "false"}
 IS_USABLE = "is_usable"
@@ -107,7 +114,7 @@ def _with_fields(records: DataFrame, plain_tick: Column | None) -> DataFrame:
         *envelope(),
         F.col("partition").alias("kafka_partition"),
         F.col("offset").alias("kafka_offset"),
-    )
+    ).transform(_with_codes_of_text)
     is_plain = F.col("is_plain")
     unreadable = F.col(f"tick.{_UNREADABLE}").isNotNull() | _goes_on_behind_the_object()
     return parsed.select(
@@ -119,6 +126,37 @@ def _with_fields(records: DataFrame, plain_tick: Column | None) -> DataFrame:
         F.col("tick").isNull().alias("is_not_an_object"),
         (~is_plain & unreadable).alias("is_unreadable"),
     )
+
+
+def _with_codes_of_text(parsed: DataFrame) -> DataFrame:
+    """Read once more, of records that could not be read, whether their codes are a list in text or one number."""
+    again = F.from_json(_text(), _WITH_CODES_AS_TEXT, _JSON_OPTIONS)
+    is_unreadable = F.col(f"tick.{_UNREADABLE}").isNotNull()
+    read = parsed.withColumn("again", F.when(is_unreadable, again))
+    codes = _codes_of_text(F.col("again.conditions"))
+    is_list = F.col(f"again.{_UNREADABLE}").isNull() & codes.isNotNull()
+    mended = F.struct(
+        *((codes if name == "conditions" else F.col(f"again.{name}")).alias(name) for name in TICK_JSON.names)
+    )
+    return read.withColumn("tick", F.when(is_unreadable & is_list, mended).otherwise(F.col("tick"))).drop("again")
+
+
+def _codes_of_text(text: Column) -> Column:
+    """Return the codes of a list in text as `mdstream.schemas.text_lists.read_codes` does; null if it is none."""
+    items = F.regexp_extract_all(text, F.lit(f"({ITEM_PATTERN})"), F.lit(1))
+    bare = F.transform(items, _code)
+    is_list = (F.length(text) <= _LONGEST_CODES) & matches(text, rf"\s*{LIST_PATTERN}\s*")
+    is_code = F.forall(
+        items,
+        lambda item: ~item.isin(*NO_CODES) & ~matches(item, rf"{FRACTION_PATTERN}") | matches(item, r"-?[0-9]+\.0+"),
+    )
+    return F.when(is_list & is_code, bare)
+
+
+def _code(item: Column) -> Column:
+    inner = F.regexp_replace(F.substring(item, F.lit(2), F.length(item) - 2), r"\\(.)", "$1")
+    without_fraction = F.regexp_replace(item, r"^(-?[0-9]+)\.0+$", "$1")
+    return F.when(F.substring(item, 1, 1).isin('"', "'"), inner).otherwise(without_fraction)
 
 
 def _tick_column(name: str) -> Column:

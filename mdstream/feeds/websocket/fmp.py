@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 
 import orjson
 from pydantic import SecretStr
@@ -23,6 +22,7 @@ from mdstream.feeds.websocket.frames import number, refused
 from mdstream.feeds.websocket.venue import EvictedError, Parsed
 from mdstream.schemas.conditions import CANCEL
 from mdstream.schemas.limits import Reason
+from mdstream.schemas.times import read_time
 from mdstream.schemas.wire import to_micros
 
 KEY_VARIABLE = "MDSTREAM_FEEDS__FMP__API_KEY"
@@ -187,7 +187,7 @@ def _micros(time: object) -> object:
 
 
 def _micros_of_text(text: str) -> int:
-    time = datetime.fromisoformat(text)
+    time = read_time(text)
     if time.tzinfo is None:
         raise ValueError(f"time {shown(text)} without its offset from UTC")
     return to_micros(time)

@@ -58,6 +58,13 @@ def test_a_bar_without_a_usable_value_costs_itself_and_is_counted(
     assert (made.metadata.bars, made.metadata.bars_left_out) == (COUNT - 1, 1)
 
 
+def test_bars_that_are_too_few_are_said_with_those_left_out(tmp_path: Path) -> None:
+    path = write(tmp_path / "negative.parquet", close=pa.array([-1.0] * 590 + [1.0, 1.1] * 5))
+    bars = bars_of_file(path, MINUTE)["A"]
+    with pytest.raises(InvalidInputError, match="590 of 600 bars were left out: close is not above zero"):
+        trained("A", bars, MINUTE, 5, QUICK)
+
+
 def test_columns_of_other_types_are_the_same_bars(tmp_path: Path) -> None:
     usual = bars_of_file(write(tmp_path / "usual.parquet"), MINUTE)["A"]
     table = pq.read_table(tmp_path / "usual.parquet")

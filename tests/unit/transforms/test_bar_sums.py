@@ -119,7 +119,7 @@ def test_trades_at_the_limits_do_not_overflow(spark: SparkSession) -> None:
     ticks += [tick("prices", second, 1e12, 1.0) for second in range(60)]
     ticks += [tick("smallest", second, 1e-8, 1e-8) for second in range(60)]
     expected = [
-        bar("sizes", (0.1,) * 4, 6e14, 0.1, 60, 59),
+        bar("sizes", (1.0,) * 4, 6e15, 1.0, 60, 59),
         bar("prices", (1e12,) * 4, 60.0, 1e12, 60, 59),
         bar("smallest", (1e-8,) * 4, 6e-7, 1e-8, 60, 59),
     ]

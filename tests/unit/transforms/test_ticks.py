@@ -30,9 +30,18 @@ ACCEPTED: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"price": 190, "size": 7}, {**STAMPED, "price": 190.0, "size": 7.0}),
     ({"price": 0.1 + 0.2, "size": 1e-8}, {**STAMPED, "price": 0.30000000000000004, "size": 1e-8}),
     ({"price": 1e12, "size": 1}, {**STAMPED, "price": 1e12, "size": 1.0}),
-    ({"size": 1e13, "price": 0.1}, {**STAMPED, "price": 0.1, "size": 1e13}),
+    ({"size": 1e14, "price": 0.1}, {**STAMPED, "price": 0.1, "size": 1e14}),
     ({"symbol": "X:BTC-USD"}, {**STAMPED, "symbol": "X:BTC-USD"}),
-    ({"symbol": "A" * 32}, {**STAMPED, "symbol": "A" * 32}),
+    *(
+        ({"symbol": symbol}, {**STAMPED, "symbol": symbol})
+        for symbol in ("A" * 64, "^GSPC", "M&M.NS", "币安人生USDT", "SPXW  240506C05100000", "/ESM24", "BAC-I*", "USD₮")
+    ),
+    *(
+        ({"conditions": codes}, {**STAMPED, "conditions": ["12", "37"]})
+        for codes in ("12,37", "12;37", "12 37", "[12,37]", '["12","37"]', "['12', 37.0]", "{12,37}", [12, 37])
+    ),
+    ({"conditions": 12}, {**STAMPED, "conditions": ["12"]}),
+    ({"conditions": '"a\\"b" Q'}, {**STAMPED, "conditions": ['a"b', "Q"]}),
     ({"event_time": RECEIVED_MICROS - 1}, {**STAMPED, "event_time": at(-0.000001)}),
     ({"event_time": RECEIVED_MICROS + 300 * SECOND}, {**STAMPED, "event_time": at(300)}),
     ({"event_time": YEAR_1990}, {**STAMPED, "event_time": at(-(RECEIVED_MICROS - YEAR_1990) // SECOND)}),
