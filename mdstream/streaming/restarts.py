@@ -47,8 +47,8 @@ class Restarts:
 
     Without a cluster there is little to wait for: a batch of 32 tasks in the same application, of a notebook say,
     takes all slots of `local[32]` for a moment, and a real-time batch that begins just then fails. Where
-    `spark.live_partitions` is above 1 rows go through Spark's streaming shuffle, and what others send to its ports fails
-    the query.
+    `spark.live_partitions` is above 1 rows go through Spark's streaming shuffle: what others send to its ports
+    fails the query.
 
     Args:
         settings: The master, and how long is waited.
