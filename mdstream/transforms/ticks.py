@@ -17,6 +17,7 @@ from mdstream.transforms.reject_reasons import (
     first_of,
     is_any,
     is_suspect_text,
+    matches,
     reason_ahead,
     reason_too_early,
     reasons_of_amounts,
