@@ -23,7 +23,7 @@ REMOTE ?=
 SPARK_TESTS := $(addprefix tests/unit/transforms/test_,$(addsuffix .py,any_session trade_columns usable_trades indicators anomalies))
 
 .PHONY: help setup setup-dev setup-lake setup-spark demo start stop producer consumer api websocket dashboard anomaly metrics train-ml
-.PHONY: test test-lake test-main test-spark test-sparks lint bench clean clean-data
+.PHONY: test test-lake test-main test-spark test-sparks lint sbom bench clean clean-data
 
 help: ## what there is
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -124,6 +124,12 @@ test-spark: setup-spark ## the library on SPARK=4.0.1 or another; REMOTE='local[
 test-sparks: ## the library on each Spark that it is for, and over Spark Connect
 	for version in $(SPARKS); do $(MAKE) test-spark SPARK=$$version || exit 1; done
 	$(MAKE) test-spark SPARK=$(firstword $(SPARKS)) REMOTE='local[2]'
+# Its tool is in an environment of its own: what is listed is what mdstream brings.
+sbom: setup ## build/sbom.json: all that is installed, with licences (CycloneDX)
+	$(PYTHON) -m venv build/cyclonedx
+	build/cyclonedx/bin/$(INSTALL) constraints.txt 'cyclonedx-bom==7.5.0'
+	build/cyclonedx/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json $(BIN)/python
+	$(BIN)/python ci/sbom/java_archives.py build/sbom.json
 
 # About 20 minutes on an idle machine; bench/RESULTS.md says which longer runs its figures are of.
 bench: setup-dev ## latency and throughput

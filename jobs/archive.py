@@ -21,8 +21,9 @@ from mdstream.transforms import to_bar_revisions, to_ticks
 def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
     """Start a query that keeps every usable tick, and one that keeps the newest revision of every bar."""
     limit = settings.stores.lake.max_offsets_per_trigger
+    rules = settings.ticks
     ticks = read_topic(spark, settings, TICK, max_offsets_per_trigger=limit).transform(
-        to_ticks, settings.ticks.max_future_skew_seconds
+        to_ticks, rules.max_future_skew_seconds, nonpositive_prices=rules.nonpositive_prices
     )
     bars = read_topic(spark, settings, BAR, max_offsets_per_trigger=limit).transform(to_bar_revisions)
     return [

@@ -15,7 +15,11 @@ def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
     """Start the query that stores every tick once and keeps the newest of each symbol at hand."""
     records = (
         read_topic(spark, settings, TICK)
-        .transform(with_reject_reason, settings.ticks.max_future_skew_seconds)
+        .transform(
+            with_reject_reason,
+            settings.ticks.max_future_skew_seconds,
+            nonpositive_prices=settings.ticks.nonpositive_prices,
+        )
         .transform(with_dead_letter)
     )
     sink = AcceptedOrDeadLetter(

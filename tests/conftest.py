@@ -51,6 +51,12 @@ for _name in ("COLUMNS", "LINES"):
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _logs_of_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the traces of what tests start away from the user's own."""
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+
+
 @pytest.fixture(scope="session")
 def kafka_server() -> Iterator[LocalKafka]:
     with LocalKafka() as server:

@@ -41,6 +41,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX)  # each of several workers comes here
             for variable, archive in archives.items():
                 _make_once(archive, makers[variable])
+    # The product's own would be made anew for each of the many caches of tests.
+    os.environ["MDSTREAM_SPARK__CLASS_ARCHIVE"] = "false"
     for variable, archive in archives.items():
         os.environ[variable] = _QUICK + (f" -XX:SharedArchiveFile={archive} {_SILENT}" if archive.exists() else "")
 

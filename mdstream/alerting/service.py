@@ -20,6 +20,7 @@ from mdstream.alerting.sender import Sender
 from mdstream.config import KafkaSettings, Settings
 from mdstream.config.kafka_login import client_login
 from mdstream.errors import AlertError
+from mdstream.monitoring.broker_watch import WithoutConnections, watched_broker
 from mdstream.schemas import ANOMALY
 
 _ANSWER_SECONDS = 10
@@ -64,10 +65,13 @@ class AlertService:
             AlertError: The topic is not there, or Kafka does not answer when this starts, or fails for good.
         """
         _require_topic(self._kafka, self._topic)
-        consumer = Consumer(self._configuration(), logger=logger)
+        client_logger = logger.getChild("client")
+        client_logger.filters = [WithoutConnections()]
+        consumer = Consumer(self._configuration(), logger=client_logger)
         try:
             consumer.subscribe([self._topic], on_revoke=self._hand_over, on_lost=self._give_up)
-            self._work(consumer, stop)
+            with watched_broker(self._kafka):
+                self._work(consumer, stop)
         except KafkaException as exc:
             raise AlertError(f"Kafka at {self._kafka.bootstrap_servers}: {exc.args[0].str()}") from exc
         finally:

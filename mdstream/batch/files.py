@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,22 +35,34 @@ def check_target(target: Path) -> None:
     """Refuse, before the work is done, a file that cannot be written in the end.
 
     Raises:
-        InvalidInputError: Its kind is not known, or its folder is not there.
+        InvalidInputError: Its kind is not known, its folder is not there, or nothing can be written to it.
     """
     if target.suffix not in OUTPUT_KINDS:
         raise InvalidInputError(f"{target.name} is not of a known kind; known are: {', '.join(OUTPUT_KINDS)}")
     if not target.parent.is_dir():
         raise InvalidInputError(f"there is no folder {target.parent} to write {target.name} to")
+    if target.is_dir() or not os.access(target.parent, os.W_OK):
+        why = "it is a folder" if target.is_dir() else f"its folder {target.parent} may not be written to"
+        raise InvalidInputError(f"cannot write {target}: {why}")
 
 
 def write_table(table: pa.Table, target: Path) -> None:
-    """Write a table to a file of a kind in `OUTPUT_KINDS`; it appears when it is complete."""
-    partial = target.with_name(f".{target.name}.partial")
-    if target.suffix == ".csv":
-        pa.csv.write_csv(table, partial)
-    else:
-        pq.write_table(table, partial)
-    partial.replace(target)
+    """Write a table to a file of a kind in `OUTPUT_KINDS`; it appears when it is complete.
+
+    Raises:
+        InvalidInputError: It cannot be written; what was there before is still there.
+    """
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        if target.suffix == ".csv":
+            pa.csv.write_csv(table, partial)
+        else:
+            pq.write_table(table, partial)
+        partial.replace(target)
+    except OSError as exc:
+        raise InvalidInputError(f"cannot write {target}: {exc.strerror or exc}") from exc
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -77,7 +90,7 @@ def read_bars(path: Path, schema: pa.Schema = BAR_INPUT) -> pa.Table:
 
     Raises:
         InvalidInputError: There is no such file, its kind is not known, it cannot be read, lacks columns or has one
-            twice, a value is missing or not usable, or two rows are the same bar.
+            twice, has no rows, a value is missing or not usable, or two rows are the same bar.
     """
     if not path.is_file():
         raise InvalidInputError(f"there is no file {path}")
@@ -93,6 +106,8 @@ def read_bars(path: Path, schema: pa.Schema = BAR_INPUT) -> pa.Table:
     for batch in table.to_batches():
         batches.append(_usable(batch, schema, path, rows))
         rows += batch.num_rows
+    if not rows:
+        raise InvalidInputError(f"nothing in {path} is usable: it has no rows; expected bars, e.g. of mdstream bars")
     bars = pa.Table.from_batches(batches, schema)
     _refuse_repeated(bars, path)
     return bars

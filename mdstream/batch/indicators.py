@@ -48,7 +48,23 @@ def indicators_of_file(
         InvalidInputError: The input cannot be used, or the kind of output is not known.
     """
     check_target(target)
-    bars = read_bars(source)
+    return indicators_of_bars(spark, read_bars(source), target, indicators)
+
+
+def indicators_of_bars(
+    spark: SparkSession, bars: pa.Table, target: Path, indicators: Sequence[Indicator]
+) -> IndicatorsReport:
+    """Compute the indicators of bars that were read, and write them to one file; see `indicators_of_file`.
+
+    Args:
+        spark: The session.
+        bars: What `mdstream.batch.files.read_bars` gives.
+        target: A `.parquet` or `.csv` file; it appears when it is complete.
+        indicators: What to compute.
+
+    Raises:
+        InvalidInputError: The output cannot be written.
+    """
     record = indicator_record(indicators)
     values = indicator_fields(indicators)
     schema = pa.schema([*(record.schema.field(name) for name in record.key), *values])

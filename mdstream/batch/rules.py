@@ -53,7 +53,25 @@ def anomalies_of_file(
     """
     if target is not None:
         check_target(target)
-    bars = read_bars(source, BAR.schema)
+    return anomalies_of_bars(spark, read_bars(source, BAR.schema), rules, settings, target)
+
+
+def anomalies_of_bars(
+    spark: SparkSession, bars: pa.Table, rules: Sequence[Rule], settings: Settings, target: Path | None = None
+) -> RulesReport:
+    """Run rules over bars that were read; see `anomalies_of_file`.
+
+    Args:
+        spark: The session.
+        bars: What `mdstream.batch.files.read_bars` gives, with all columns of BAR.
+        rules: What to look for.
+        settings: The indicators that rules may name.
+        target: A `.parquet` or `.csv` file for the anomalies, if they are to be written.
+
+    Raises:
+        ConfigError: A rule cannot be used.
+        InvalidInputError: The output cannot be written.
+    """
     check_rules(spark, rules, settings)
     with staged_frame(spark, bars) as stored:
         with_analysis = stored.transform(analysed, settings.indicators)

@@ -30,7 +30,7 @@ def alerts(metrics_port: MetricsPort = None, config: ConfigFile = None) -> None:
 
     from mdstream.alerting import AlertService, open_channel
     from mdstream.alerting.metrics import AlertMetrics
-    from mdstream.monitoring import serve_metrics
+    from mdstream.serving.metrics_port import serve_metrics
 
     settings = load_settings(config)
     channel = open_channel(settings.alerts)

@@ -2,88 +2,31 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import sys
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 import mdstream
-from mdstream.cli import configuration, rules
-from mdstream.cli.alerts import alerts
-from mdstream.cli.api import api
-from mdstream.cli.bars import bars
+from mdstream.cli.command_line import LogFormat, end_on_signals, with_log_options_first
+from mdstream.cli.commands import Commands
 from mdstream.cli.console import errors
-from mdstream.cli.dashboard import dashboard
-from mdstream.cli.doctor import doctor
-from mdstream.cli.evaluate import evaluate
-from mdstream.cli.indicators import indicators
-from mdstream.cli.maintain import maintain
-from mdstream.cli.metrics import metrics
-from mdstream.cli.predict import predict
-from mdstream.cli.rebuild import rebuild
-from mdstream.cli.run import run
-from mdstream.cli.submit import submit
-from mdstream.cli.train import train
-from mdstream.cli.websocket import websocket
-from mdstream.errors import DISTRIBUTION, MdstreamError, MissingDependencyError, brought_by
+from mdstream.errors import MdstreamError, brought_by
+from mdstream.monitoring.logs import set_up_logging
+
+_LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 
 app = typer.Typer(
     name="mdstream",
-    help="Market data analysed in real time with Spark Structured Streaming.",
+    cls=Commands,
+    help="Market data analysed in real time with Spark Structured Streaming.\n\n"
+    "Exit codes: 0 done, or ended by Ctrl-C or SIGTERM where that is how it ends; 1 an error, which says what to do; "
+    "2 a wrong command line; 130 and 143 broken off by Ctrl-C and SIGTERM.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,
 )
-
-
-def _add(name: str, module: str, attribute: str, extra: str) -> None:
-    """Add a command, or a group of them, whose module needs an extra; without it, one that says so."""
-    try:
-        with brought_by(extra):
-            part: Any = getattr(importlib.import_module(f"mdstream.cli.{module}"), attribute)
-    except MissingDependencyError as exc:
-        part = _unavailable(exc)
-        anything = {"allow_extra_args": True, "ignore_unknown_options": True}
-        app.command(name, context_settings=anything, help=f"Needs {DISTRIBUTION}[{extra}].")(part)
-        return
-    if isinstance(part, typer.Typer):
-        app.add_typer(part, name=name)
-    else:
-        app.command(name)(part)
-
-
-def _unavailable(error: MissingDependencyError) -> Callable[[], None]:
-    def fail() -> None:
-        raise error
-
-    return fail
-
-
-app.add_typer(configuration.app, name="config")
-_add("topics", "topics", "app", "jobs")
-app.add_typer(rules.app, name="rules")
-_add("ingest", "ingest", "ingest", "feeds")
-_add("replay", "ingest", "replay", "feeds")
-_add("backfill", "backfill", "backfill", "feeds")
-_add("demo", "demo", "demo", "local")
-app.command()(run)
-app.command()(submit)
-app.command()(bars)
-app.command()(indicators)
-app.command()(rebuild)
-app.command()(maintain)
-app.command()(train)
-app.command()(evaluate)
-app.command()(predict)
-app.command()(alerts)
-app.command()(api)
-app.command()(websocket)
-app.command()(dashboard)
-app.command()(metrics)
-app.command()(doctor)
 
 
 def _print_version(wanted: bool) -> None:
@@ -94,24 +37,25 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every step, not only warnings.")] = False,
+    verbose: Annotated[
+        int,
+        typer.Option("--verbose", "-v", count=True, help="Log every step, not only warnings; -vv: libraries' too."),
+    ] = 0,
+    log_format: Annotated[LogFormat, typer.Option(help="Form of the log's lines.")] = LogFormat.TEXT,
     version: Annotated[  # noqa: ARG001
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+    set_up_logging(_LEVELS[min(verbose, len(_LEVELS) - 1)], log_format.value)
 
 
 def run_app() -> None:
     """Run the command line; an error of ours is one message on standard error and exit code 1."""
+    end_on_signals()
     try:
         # What a command needs beyond its own package is in this extra.
         with brought_by("jobs"):
-            app()
+            app(with_log_options_first(sys.argv[1:]))
     except MdstreamError as exc:
         errors.print("[bold red]error:[/]", end=" ")
         errors.print(str(exc), markup=False, highlight=False, soft_wrap=True)

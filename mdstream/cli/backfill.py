@@ -22,6 +22,7 @@ from mdstream.errors import ConfigError
 from mdstream.feeds import Counts, FeedBatch, TickProducer, WireTick
 from mdstream.feeds.ingest import Ingestion, ingest
 from mdstream.feeds.massive import BackfillProgress, MassiveRest, Span, TradeBackfill
+from mdstream.monitoring.broker_watch import watched_broker
 from mdstream.operations.topics import create_topics, plan_topics
 
 
@@ -87,9 +88,11 @@ def _trades(
     if created := create_topics(settings.kafka, plan_topics(settings)):
         _say(f"created the topics {', '.join(created)}")
     producer = TickProducer(settings.kafka, HistoryFeed.MASSIVE)
-    skew = timedelta(seconds=settings.ticks.max_future_skew_seconds)
-    feed = TradeBackfill(rest, span, kept, producer.flush, _selection(settings, only_missing), skew)
-    with _progress() as shown:
+    skew, nonpositive = timedelta(seconds=settings.ticks.max_future_skew_seconds), settings.ticks.nonpositive_prices
+    feed = TradeBackfill(
+        rest, span, kept, producer.flush, _selection(settings, only_missing), skew, nonpositive_prices=nonpositive
+    )
+    with watched_broker(settings.kafka), _progress() as shown:
         task = shown.add_task(", ".join(symbols), total=1.0, note="")
 
         def observe(batch: FeedBatch, counts: Counts) -> None:

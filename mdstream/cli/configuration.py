@@ -9,22 +9,33 @@ from typing import Annotated
 import typer
 
 from mdstream.cli.console import errors, output
-from mdstream.config import load_settings
+from mdstream.config import load_rules, load_settings
 
 app = typer.Typer(help="Check and show the configuration.", no_args_is_help=True)
 
 ConfigFile = Annotated[
     Path | None,
     typer.Option(
-        "--config", help="Configuration file; else MDSTREAM_CONFIG, else conf/mdstream.yaml.", show_default=False
+        "--config",
+        help="Configuration file; else MDSTREAM_CONFIG, else conf/mdstream.yaml. Paths in it are relative to it.",
+        show_default=False,
     ),
 ]
 
 
 @app.command()
 def check(config: ConfigFile = None) -> None:
-    """Say whether the configuration can be used; exit 1 and say why if not."""
+    """Say whether the configuration can be used, with the files that it names; exit 1 and say why if not.
+
+    The expressions in the rules are Spark's to judge: `mdstream rules check`.
+    """
     settings = load_settings(config)
+
+    # Imported here so that `mdstream --help` stays quick.
+    from mdstream.streaming import load_conditions
+
+    load_conditions(settings.ticks.conditions_table)
+    load_rules(settings)
     output.print(
         f"the configuration can be used: {len(settings.symbols)} symbols, "
         f"windows {', '.join(window.name for window in settings.windows)}"

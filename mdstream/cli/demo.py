@@ -88,11 +88,13 @@ def _run(options: DemoOptions, settings: Settings) -> Summary:
             signal.signal(number, signal.default_int_handler)
     try:
         with Demo(options, settings, _say) as running:
+            interrupted = False
             try:
                 _show(running)
             except KeyboardInterrupt:
-                _say("ending, when what was sent is stored; Ctrl-C again does not wait for that")
-            return running.finish()
+                interrupted = True
+                _say("ending: what was sent has five seconds to be stored; Ctrl-C again does not wait for that")
+            return running.finish(in_a_hurry=interrupted)
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None
 

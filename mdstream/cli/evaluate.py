@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, output
 from mdstream.cli.lake import FromLake, refuse_two_sources
 from mdstream.cli.symbols import listed
-from mdstream.cli.train import Minutes, Source, Symbols, WindowName, each_series, number, verdict
+from mdstream.cli.train import Minutes, Source, Symbols, WindowName, each_series, number, say_left_out, verdict
 from mdstream.config import load_settings
 from mdstream.errors import InvalidInputError
 from mdstream.schemas import BarWindow
@@ -67,11 +68,12 @@ def evaluate(
             failures.append(f"{symbol}, {horizon} minutes: {found}")
         else:
             evaluations[symbol, horizon] = found
-            name = f"[bold]{symbol}[/]\n{horizon} min\n{found.scores.rows:,} forecasts"
+            name = f"[bold]{escape(symbol)}[/]\n{horizon} min\n{found.scores.rows:,} forecasts"
             table.add_row(name, *_cells(found.scores))
     output.print(table)
+    say_left_out({symbol: bars.of(symbol).left_out for symbol in bars.symbols} if source or from_lake else {})
     for failure in failures:
-        errors.print(f"[yellow]not evaluated:[/] {failure}", highlight=False)
+        errors.print(f"[yellow]not evaluated:[/] {escape(failure)}", highlight=False)
     if not evaluations:
         raise InvalidInputError("nothing was evaluated; the reasons are above")
     files = write_report(evaluations, folder)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
 from mdstream.cli.symbols import listed
-from mdstream.config import FeedSettings, Settings
+from mdstream.config import FeedSettings, Settings, TickSettings
 from mdstream.errors import InvalidInputError
 from mdstream.feeds import Feed, MarketOptions, ReplayFeed, SyntheticFeed
 from mdstream.feeds.alphavantage import AlphaVantageAccount, AlphaVantageFeed
+from mdstream.feeds.form import FileForm
 from mdstream.feeds.massive import MassiveHistory, MassiveRest
 from mdstream.feeds.pacing import parse_speed
 from mdstream.feeds.supervision import Overflow, Supervision
@@ -72,6 +73,7 @@ class FeedOptions:
     duplicate_share: float = 0.0
     overflow: Overflow = Overflow.WAIT
     kind: Kind = Kind.TRADES
+    form: FileForm = field(default_factory=FileForm)
 
 
 def symbols_of_feeds(symbols: str | None, names: Sequence[FeedName]) -> dict[FeedName, tuple[str, ...]]:
@@ -123,21 +125,25 @@ def _open_feed(
     name: FeedName, symbols: tuple[str, ...], options: FeedOptions, settings: Settings
 ) -> tuple[Feed, tuple[str, ...]]:
     skew = timedelta(seconds=settings.ticks.max_future_skew_seconds)
+    nonpositive = settings.ticks.nonpositive_prices
     configured = tuple(settings.symbols)
     if name is FeedName.REPLAY:
-        return replay_feed(options, skew), symbols
+        return replay_feed(options, settings.ticks), symbols
     if name is FeedName.SYNTHETIC:
         return _synthetic_feed(symbols, options, configured)
     if name is FeedName.ALPHAVANTAGE:
-        return AlphaVantageFeed(_account(settings.feeds), max_future_skew=skew), symbols or configured
+        account = _account(settings.feeds)
+        feed = AlphaVantageFeed(account, max_future_skew=skew, nonpositive_prices=nonpositive)
+        return feed, symbols or configured
     if name is FeedName.MASSIVE:
         return _massive_feed(options, settings, skew), symbols or configured
     # The configured symbols are stocks, which Binance does not have.
     delivered = symbols or (() if name is FeedName.BINANCE else configured)
-    return WebSocketFeed(_VENUES[name](settings.feeds), Supervision(overflow=options.overflow), skew), delivered
+    venue, supervision = _VENUES[name](settings.feeds), Supervision(overflow=options.overflow)
+    return WebSocketFeed(venue, supervision, skew, nonpositive_prices=nonpositive), delivered
 
 
-def replay_feed(options: FeedOptions, skew: timedelta) -> ReplayFeed:
+def replay_feed(options: FeedOptions, ticks: TickSettings) -> ReplayFeed:
     """Return the feed of a file.
 
     Raises:
@@ -149,7 +155,9 @@ def replay_feed(options: FeedOptions, skew: timedelta) -> ReplayFeed:
         options.file,
         speed=parse_speed(options.speed),
         shift_to_now=options.shift is Shift.NOW,
-        max_future_skew=skew,
+        max_future_skew=timedelta(seconds=ticks.max_future_skew_seconds),
+        form=options.form,
+        nonpositive_prices=ticks.nonpositive_prices,
     )
 
 
@@ -177,7 +185,8 @@ def _massive_feed(options: FeedOptions, settings: Settings, skew: timedelta) -> 
     venue = MassiveVenue(massive.api_key, massive.url)
     # Plans with a WebSocket have no limit of calls.
     history = MassiveHistory(MassiveRest(massive.api_key, massive.rest_url)) if massive.fill_gaps else None
-    return WebSocketFeed(venue, Supervision(overflow=options.overflow), skew, history)
+    supervision, nonpositive = Supervision(overflow=options.overflow), settings.ticks.nonpositive_prices
+    return WebSocketFeed(venue, supervision, skew, history, nonpositive_prices=nonpositive)
 
 
 def _account(feeds: FeedSettings) -> AlphaVantageAccount:

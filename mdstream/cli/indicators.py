@@ -32,10 +32,13 @@ def indicators(
     settings = load_settings(config)
 
     # Imported here so that `mdstream --help` stays quick.
-    from mdstream.batch import indicators_of_file
+    from mdstream.batch import indicators_of_bars
+    from mdstream.batch.files import check_target, read_bars
 
+    check_target(target)
+    bars = read_bars(source)
     with batch_session(settings, "mdstream indicators", f"computing indicators of {source.name}") as (spark, _):
-        report = indicators_of_file(spark, source, target, settings.indicators)
+        report = indicators_of_bars(spark, bars, target, settings.indicators)
     errors.print(f"indicators of {report.bars:,} bars in {report.series:,} series in {target}")
     if report.without_value:
         errors.print(

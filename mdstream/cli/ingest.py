@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -18,16 +17,19 @@ from mdstream.cli.console import errors, output
 from mdstream.cli.feeds import FeedName, FeedOptions, Kind, Shift, open_feeds, replay_feed, symbols_of_feeds
 from mdstream.cli.metrics_port import MetricsPort
 from mdstream.cli.symbols import listed
+from mdstream.cli.tick_files import Columns, Format, SymbolOfFile, UnitOfTimes, file_form
 from mdstream.config import Settings, load_settings
 from mdstream.errors import InvalidInputError
 from mdstream.feeds import Counts, Feed, FeedBatch, Ingestion, TickProducer, open_client
 from mdstream.feeds.ingest import Observer
 from mdstream.feeds.ingest import ingest as run_feeds
 from mdstream.feeds.metrics import FeedMetrics
+from mdstream.feeds.remedies import remedy_of
 from mdstream.feeds.sources import check_sources
 from mdstream.feeds.supervision import Overflow
-from mdstream.monitoring import serve_metrics
+from mdstream.monitoring.broker_watch import watched_broker
 from mdstream.operations.topics import create_topics, plan_topics
+from mdstream.serving.metrics_port import serve_metrics
 
 Symbols = Annotated[
     str | None,
@@ -51,17 +53,24 @@ _UNITS = {Kind.TRADES: "ticks", Kind.BARS: "bars"}
 
 
 def replay(
-    file: Annotated[Path, typer.Argument(help="A .parquet, .csv or .jsonl file (.gz too), or a folder of them.")],
+    file: Annotated[
+        Path, typer.Argument(help="A .parquet, .csv or .jsonl file (.gz, .zst, .zip too), or a folder of them.")
+    ],
     speed: Speed = "1x",
     shift: ShiftTo = None,
     symbols: Symbols = None,
+    format_name: Format = None,
+    unit: UnitOfTimes = None,
+    symbol: SymbolOfFile = None,
+    columns: Columns = None,
     config: ConfigFile = None,
 ) -> None:
     """Replay recorded ticks into Kafka.
 
     A file needs the columns `symbol`, `price`, `size` and `event_time` (timestamps, ISO 8601 text, or epoch
     microseconds; without a zone they are UTC); `sequence`, `conditions`, `exchange`, `trade_id` and `source` are
-    used if they are there. Rows that are no usable ticks go to the topic `dead_letter` with the reason.
+    used if they are there. Files of vendors are read as they come, with `--format`; any other file with `--columns`,
+    `--unit` and `--symbol`. Rows that are no usable ticks go to the topic `dead_letter` with the reason.
 
     For example:
 
@@ -70,8 +79,9 @@ def replay(
         mdstream replay ticks.csv.gz --speed 1x --shift now --symbols AAPL,MSFT
     """
     settings = load_settings(config)
-    skew = timedelta(seconds=settings.ticks.max_future_skew_seconds)
-    _run([(replay_feed(FeedOptions(file=file, speed=speed, shift=shift), skew), listed(symbols))], settings)
+    form = file_form(format_name, unit, symbol, columns)
+    options = FeedOptions(file=file, speed=speed, shift=shift, form=form)
+    _run([(replay_feed(options, settings.ticks), listed(symbols))], settings, ends=True)
 
 
 def ingest(  # one parameter an option
@@ -113,6 +123,10 @@ def ingest(  # one parameter an option
         Overflow,
         typer.Option("--overflow", help="Live feeds: when Kafka is slower, `wait` with reading, or `drop` and count."),
     ] = Overflow.WAIT,
+    format_name: Format = None,
+    unit: UnitOfTimes = None,
+    symbol: SymbolOfFile = None,
+    columns: Columns = None,
     metrics_port: MetricsPort = None,
     config: ConfigFile = None,
 ) -> None:
@@ -148,8 +162,10 @@ def ingest(  # one parameter an option
         duplicate_share=duplicate_share,
         overflow=overflow,
         kind=kind,
+        form=file_form(format_name, unit, symbol, columns),
     )
-    _run(open_feeds(symbols_of_feeds(symbols, feed), options, settings), settings, metrics_port, kind)
+    feeds = open_feeds(symbols_of_feeds(symbols, feed), options, settings)
+    _run(feeds, settings, metrics_port, kind, ends=set(feed) == {FeedName.REPLAY})
 
 
 def _run(
@@ -157,6 +173,8 @@ def _run(
     settings: Settings,
     metrics_port: int | None = None,
     kind: Kind = Kind.TRADES,
+    *,
+    ends: bool = False,
 ) -> None:
     if kind is Kind.TRADES:
         check_sources({feed.name: symbols for feed, symbols in feeds}, settings.ticks.primary_sources)
@@ -173,6 +191,7 @@ def _run(
             registry = CollectorRegistry()
             registry.register(metrics)
             stack.enter_context(serve_metrics(registry, settings.monitoring.host, port))
+        stack.enter_context(watched_broker(settings.kafka))
         progress = stack.enter_context(_progress())
         observing = None if port is None else metrics
         ingestions = [
@@ -189,6 +208,8 @@ def _run(
     counts = [producer.counts for producer in producers]
     if not any(each.sent or each.bars_sent for each in counts) and any(each.dead_letters for each in counts):
         raise InvalidInputError("nothing of the input was usable; the reasons are above and in dead_letter")
+    if ends and not any(each.sent for each in counts):
+        raise InvalidInputError("nothing was sent: the input has no trades, or none of the symbols that were named")
 
 
 def _progress() -> Progress:
@@ -227,4 +248,6 @@ def _print_counts(counts: Counts, seconds: float, name: str, unit: str) -> None:
         soft_wrap=True,
     )
     for reason, number in counts.dead_letters.most_common():
-        output.print(f"  {number:,} × {reason}", markup=False, highlight=False, soft_wrap=True)
+        remedy = remedy_of(reason)
+        line = f"  {number:,} × {reason}{f' ({remedy})' if remedy else ''}"
+        output.print(line, markup=False, highlight=False, soft_wrap=True)

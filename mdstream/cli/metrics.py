@@ -35,8 +35,8 @@ def metrics(
     # Imported here so that `mdstream --help` stays quick.
     from prometheus_client import CollectorRegistry
 
-    from mdstream.monitoring import serve_metrics
     from mdstream.operations.monitor import Monitor
+    from mdstream.serving.metrics_port import serve_metrics
 
     # A broker that is away is a measurement here, not a warning of the client library.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, output
 from mdstream.cli.train import verdict
 from mdstream.config import load_settings
+from mdstream.schemas.digits import price_text
 
 _STALE = timedelta(hours=1)
 
@@ -19,10 +22,16 @@ _STALE = timedelta(hours=1)
 def predict(
     symbol: Annotated[str, typer.Argument(help="The instrument, e.g. AAPL.", show_default=False)],
     minutes: Annotated[int, typer.Option(min=1, help="Horizon: one that was trained.")] = 5,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--input", exists=True, help="Bars as parquet, e.g. of `mdstream bars`; else those in the database."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     config: ConfigFile = None,
 ) -> None:
-    """Forecast a price from the newest closed bars in the database, with an interval and beside the last price.
+    """Forecast a price from the newest closed bars in the database or a file, with an interval beside the last price.
 
     Without a usable model the forecast is the last price, and the reason is logged.
 
@@ -38,18 +47,18 @@ def predict(
     from mdstream.schemas import PREDICTION
     from mdstream.schemas.wire import encode_batch
 
-    made = PricePredictor(settings).predict_next_price(symbol, minutes)
+    made = PricePredictor(settings, source).predict_next_price(symbol, minutes)
     if as_json:
         row = pa.RecordBatch.from_pylist([made.as_row()], schema=PREDICTION.schema)
         output.print_json(encode_batch(row)[0].decode())
         return
     coverage = settings.forecasting.coverage
-    table = Table("", symbol, show_header=True)
+    table = Table("", escape(symbol), show_header=True)
     table.add_row("for", f"{made.target_time:%Y-%m-%d %H:%M:%S} UTC")
-    table.add_row("forecast", f"[bold]{made.predicted_price:,.4f}[/]")
+    table.add_row("forecast", f"[bold]{price_text(made.predicted_price)}[/]")
     if made.lower is not None and made.upper is not None:
-        table.add_row(f"{coverage:.0%} interval", f"{made.lower:,.4f} to {made.upper:,.4f}")
-    table.add_row("last price (naive)", f"{made.naive_price:,.4f}")
+        table.add_row(f"{coverage:.0%} interval", f"{price_text(made.lower)} to {price_text(made.upper)}")
+    table.add_row("last price (naive)", price_text(made.naive_price))
     table.add_row("model", made.model_version)
     if made.relative_mae is not None:
         table.add_row("relative MAE", f"{made.relative_mae:.4f}, {verdict(made.beats_naive)}")

@@ -14,7 +14,7 @@ from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, output
 from mdstream.cli.spark import batch_session
 from mdstream.config import Settings, load_rules, load_settings
-from mdstream.schemas import SEVERITIES
+from mdstream.schemas import BAR, SEVERITIES
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -75,10 +75,14 @@ def try_rules(
     settings = _settings(config, rules)
     listed = load_rules(settings)
 
-    from mdstream.batch import anomalies_of_file
+    from mdstream.batch import anomalies_of_bars
+    from mdstream.batch.files import check_target, read_bars
 
+    if target is not None:
+        check_target(target)
+    bars = read_bars(source, BAR.schema)
     with batch_session(settings, "mdstream rules", f"looking through {source.name}") as (spark, _):
-        report = anomalies_of_file(spark, source, listed, settings, target)
+        report = anomalies_of_bars(spark, bars, listed, settings, target)
     output.print(_counts(report.anomalies, listed))
     if examples and report.anomalies.num_rows:
         output.print(_examples(report.anomalies, listed, examples))

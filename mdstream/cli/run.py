@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.metrics_port import MetricsPort
-from mdstream.config import load_settings
+from mdstream.config import SparkSettings, load_settings
+from mdstream.config.jobs import LAKE_JOB, LIVE_JOB
 from mdstream.errors import InvalidInputError, did_you_mean
 
 if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
     from mdstream.streaming import Job
-
-LIVE_JOB = "live_bars"
-"""The job that needs the live engine's Java."""
-
-LAKE_JOB = "archive"
-"""The job whose session writes Delta tables."""
 
 
 def run(
@@ -28,14 +27,17 @@ def run(
     metrics_port: MetricsPort = None,
     config: ConfigFile = None,
 ) -> None:
-    """Run jobs in one Spark application until SIGTERM or Ctrl-C; a query that fails ends it with exit code 1.
+    """Run jobs in one Spark application until SIGTERM or Ctrl-C; a query that fails for good ends it with exit code 1.
 
     - `live_bars`: ticks to bars within milliseconds
     - `store_ticks`: ticks to the stores that are switched on
     - `analytics`: bars, indicators and anomalies to the stores that are switched on
     - `archive`: ticks and bars to the lake; needs `mdstream-spark[lake]`, an environment with Spark 4.2
 
-    Topics and tables must be there: `mdstream topics create` and `mdstream maintain` make them.
+    Topics and tables must be there: `mdstream topics create` and `mdstream maintain` make them. What is missing is said
+    before Spark starts. A query that fails on what passes by itself is started again while the others go on. SIGTERM
+    and Ctrl-C end it with exit code 0 when batches under way are done; a second time without waiting, in five seconds
+    at most (exit code 143 or 130 if it had to be cut off).
 
     Example: `mdstream run live_bars store_ticks analytics`
     """
@@ -46,21 +48,45 @@ def run(
         settings = settings.model_copy(update={"monitoring": monitoring})
 
     # Imported here so that `mdstream --help` stays quick.
+    from mdstream.cli.console import step
+    from mdstream.local.runtime import check_runtime
+    from mdstream.operations.preflight import check_jobs, require
+    from mdstream.streaming import run_jobs, with_delta
+
+    step("looking at servers, topics and tables")
+    require([*check_runtime(settings.spark), *check_jobs(settings, jobs)])
+    session = with_delta(settings) if LAKE_JOB in jobs else settings.spark
+    with _session(session, jobs) as spark:
+        run_jobs(starts, spark, settings)
+
+
+@contextmanager
+def _session(settings: SparkSettings, jobs: list[str]) -> Iterator[SparkSession]:
+    """Start Spark with the jars that the jobs need, and stop it at the end."""
+    from mdstream.cli.console import step
     from mdstream.local import use_java
+    from mdstream.local.classes import class_archive
     from mdstream.local.engine import live_jars
     from mdstream.local.jars import fetch_connectors
-    from mdstream.streaming import build_session, run_jobs, with_delta
+    from mdstream.streaming import build_session, stop_session
 
-    session = with_delta(settings) if LAKE_JOB in jobs else settings.spark
     java = use_java()
-    jars = None
-    if session.packages:
-        jars = (live_jars if LIVE_JOB in jobs else fetch_connectors)(session.packages, java)
-    spark = build_session(session, " ".join(jobs), jars)
-    try:
-        run_jobs(starts, spark, settings)
-    finally:
-        spark.stop()
+    is_live = LIVE_JOB in jobs
+    with ExitStack() as end:
+        jars = None
+        if settings.packages:
+            step("looking for the connectors and the live engine; the first time they are fetched and compiled")
+            jars = (live_jars if is_live else fetch_connectors)(settings.packages, java)
+        archive = None
+        if jars and is_live and settings.is_local and settings.class_archive:
+            archive = end.enter_context(class_archive(java, jars))
+            settings, jars = archive.used_by(settings), []
+        step("starting Spark")
+        spark = build_session(settings, " ".join(jobs), jars)
+        end.callback(stop_session, spark)
+        if archive is not None:
+            end.enter_context(archive.made_meanwhile(spark))
+        yield spark
 
 
 def _job(name: str) -> Job:

@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING
 
 from rich.progress import Progress
 
-from mdstream.cli.console import errors
+from mdstream.cli.console import errors, step
 from mdstream.config import Settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+
+@contextmanager
+def reading(name: str) -> Iterator[Callable[[float], None]]:
+    """Show how much of a file is read, and yield a function that takes that share, 0 to 1."""
+    with Progress(console=errors, transient=True) as progress:
+        task = progress.add_task(f"reading {name}", total=1.0)
+        yield lambda share: progress.update(task, completed=share)
 
 
 @contextmanager
@@ -33,9 +41,11 @@ def batch_session(settings: Settings, name: str, doing: str) -> Iterator[tuple[S
     """
     # Imported here so that `mdstream --help` stays quick.
     from mdstream.local import use_java
-    from mdstream.streaming import build_session
+    from mdstream.streaming import build_session, stop_session
 
     use_java()
+    if not errors.is_terminal:
+        step("starting Spark")
     with Progress(console=errors, transient=True) as progress:
         starting = progress.add_task("starting Spark", total=None)
         spark = build_session(settings.spark, name, jars=[])
@@ -44,4 +54,4 @@ def batch_session(settings: Settings, name: str, doing: str) -> Iterator[tuple[S
         try:
             yield spark, lambda share: progress.update(working, total=1.0, completed=share)
         finally:
-            spark.stop()
+            stop_session(spark)

@@ -14,8 +14,9 @@ import typer
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.metrics_port import MetricsPort
-from mdstream.cli.run import LAKE_JOB, run
+from mdstream.cli.run import run
 from mdstream.config import CONFIG_VARIABLE, Settings, SparkSettings, load_settings
+from mdstream.config.jobs import LAKE_JOB
 from mdstream.errors import InvalidInputError
 
 _CONF = "MDSTREAM_SPARK__CONF"

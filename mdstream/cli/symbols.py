@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from mdstream.errors import InvalidInputError
+from mdstream.schemas.text_lists import read_symbols
+
 
 def listed(symbols: str | None) -> tuple[str, ...]:
-    """Return the symbols of a list with commas.
+    """Return the symbols of a list, as `read_symbols` takes it.
+
+    Raises:
+        InvalidInputError: It is none.
 
     Example:
-        >>> listed("AAPL, MSFT,"), listed(None)
-        (('AAPL', 'MSFT'), ())
+        >>> listed("AAPL, MSFT,"), listed("AAPL MSFT"), listed(None)
+        (('AAPL', 'MSFT'), ('AAPL', 'MSFT'), ())
     """
-    return tuple(symbol.strip() for symbol in (symbols or "").split(",") if symbol.strip())
+    try:
+        return read_symbols(symbols or "")
+    except ValueError as exc:
+        raise InvalidInputError(f"{symbols}: {exc}") from exc

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+from rich.markup import escape
 from rich.progress import MofNCompleteColumn, Progress
 from rich.table import Table
 
@@ -66,18 +67,21 @@ def train(
     store = ModelStore(settings.forecasting.models)
     horizons = tuple(minutes or settings.forecasting.horizons_minutes)
     of = BarWindow.parse(window) if window else None
-    table = Table("symbol", "minutes", "samples", "relative MAE", "verdict")
-    failures = []
+    table = Table("symbol", "minutes", "samples", "of bars", "relative MAE", "verdict")
+    failures, left_out = [], {}
     make = _trained_on_spark if on_spark else _trained_here
     for (symbol, horizon), made in make(settings, source, of, listed(symbols), horizons, store, from_lake):
         if isinstance(made, InvalidInputError):
             failures.append(f"{symbol}, {horizon} minutes: {made}")
         else:
             found = number(made.relative_mae, ".4f")
-            table.add_row(symbol, str(horizon), f"{made.rows:,}", found, verdict(made.beats_naive))
+            of_bars = "-" if made.bars is None else f"{made.bars:,}"
+            table.add_row(escape(symbol), str(horizon), f"{made.rows:,}", of_bars, found, verdict(made.beats_naive))
+            left_out[symbol] = made.bars_left_out
     output.print(table)
+    say_left_out(left_out)
     for failure in failures:
-        errors.print(f"[yellow]not trained:[/] {failure}", highlight=False)
+        errors.print(f"[yellow]not trained:[/] {escape(failure)}", highlight=False)
     if table.row_count == 0:
         raise InvalidInputError("no model was trained; the reasons are above")
     errors.print(f"{table.row_count} models in {settings.forecasting.models}")
@@ -144,6 +148,14 @@ def each_series(
                 progress.update(task, advance=1, description=f"{doing} {one[0]}")
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def say_left_out(bars: Mapping[str, int]) -> None:
+    """Say of each symbol how many bars could not be learned from."""
+    for symbol, count in bars.items():
+        if count:
+            said = f"{count:,} bars of {symbol} left out: close is not above zero, or volume below, or missing"
+            errors.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
 def number(value: float | None, form: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -17,6 +18,8 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from mdstream.config.paths import paths_from_file
+from mdstream.config.problems import told
 from mdstream.config.settings import Settings
 from mdstream.config.spark_defaults import SPARK_DEFAULTS, read_spark_defaults
 from mdstream.config.yaml_file import read_yaml
@@ -31,13 +34,12 @@ SLACK_WEBHOOK_VARIABLE = "SLACK_WEBHOOK_URL"
 DEFAULT_CONFIG = Path("conf/mdstream.yaml")
 """The configuration file that is read if none is named and it exists."""
 
-_MOST_EXPLAINED = 20
-
 
 def load_settings(path: Path | None = None) -> Settings:
     """Read the settings: environment over `.env` over the configuration file over the defaults.
 
-    `conf/spark-defaults.conf`, if it exists, holds other defaults for the section `spark`.
+    Relative paths in the file are from where it is; those of the environment, `.env` and the defaults are from the
+    working folder. `conf/spark-defaults.conf`, if it exists, holds other defaults for the section `spark`.
 
     Args:
         path: Configuration file; None for the one `MDSTREAM_CONFIG` names, or `conf/mdstream.yaml` if it exists.
@@ -50,7 +52,7 @@ def load_settings(path: Path | None = None) -> Settings:
         True
     """
     source = path or _configured_path()
-    from_file = _read_sections(source) if source else {}
+    from_file = paths_from_file(_read_sections(source), source.parent, Settings) if source else {}
     spark_defaults = {"spark": read_spark_defaults(SPARK_DEFAULTS)} if SPARK_DEFAULTS.is_file() else {}
     _refuse_unknown_variables(os.environ, "environment variable")
 
@@ -131,19 +133,19 @@ def _refuse_unknown_variables(names: Iterable[str], where: str) -> None:
 
 def _explain(error: ValidationError, source: Path | None) -> str:
     places = f"{source}, .env and environment" if source else ".env and environment"
-    lines = [f"the configuration cannot be used ({places}):"]
-    problems = error.errors(include_input=False, include_url=False)
-    for problem in problems[:_MOST_EXPLAINED]:
-        where = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            known = _known_keys(problem["loc"][:-1])
-            lines.append(f"  {where}: unknown key; {did_you_mean(str(problem['loc'][-1]), known)}")
-        else:
-            hint = "; in YAML put numbers and words like ON in quotes" if problem["type"] == "string_type" else ""
-            lines.append(f"  {where}: {problem['msg']}{hint}")
-    if len(problems) > _MOST_EXPLAINED:
-        lines.append(f"  and {len(problems) - _MOST_EXPLAINED} more")
-    return "\n".join(lines)
+    return told(
+        f"the configuration cannot be used ({places}):",
+        [_explain_one(problem) for problem in error.errors(include_input=False, include_url=False)],
+    )
+
+
+def _explain_one(problem: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        known = _known_keys(problem["loc"][:-1])
+        return f"{where}: unknown key; {did_you_mean(str(problem['loc'][-1]), known)}"
+    hint = "; in YAML put numbers and words like ON in quotes" if problem["type"] == "string_type" else ""
+    return f"{where}: {problem['msg']}{hint}"
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
+from mdstream.config.problems import told
 from mdstream.config.settings import Settings
 from mdstream.config.yaml_file import read_yaml
 from mdstream.errors import ConfigError, InvalidInputError, did_you_mean
@@ -20,7 +22,8 @@ DEFAULT_RULES = Path("conf/rules.yaml")
 SHIPPED_RULES = Path(__file__).with_name("rules.yaml")
 """The rules that come with mdstream: the `conf/rules.yaml` of its sources."""
 
-_MOST_EXPLAINED = 20
+MOST_RULES = 500
+"""Most rules: every bar is looked at by each of them."""
 
 
 def _number_as_text(found: object) -> object:
@@ -44,7 +47,7 @@ class _Row(BaseModel):
     on: Literal["revision", "close"] = "revision"
 
 
-_ROWS = TypeAdapter(list[_Row])
+_ROWS = TypeAdapter(Annotated[list[_Row], Field(max_length=MOST_RULES)])
 
 
 def load_rules(settings: Settings) -> tuple[Rule, ...]:
@@ -79,27 +82,26 @@ def load_rules(settings: Settings) -> tuple[Rule, ...]:
 
 
 def _explain(error: ValidationError, content: object, path: Path) -> str:
-    lines = [f"the rules in {path} cannot be used:"]
     problems = error.errors(include_url=False)
-    for problem in problems[:_MOST_EXPLAINED]:
-        if not problem["loc"]:
-            lines.append(f"  expected a list of rules, found a {type(content).__name__}")
-            continue
-        number, *keys = problem["loc"]
-        row = content[int(number)] if isinstance(content, list) else None
-        where = _called(row.get("name") if isinstance(row, dict) else None, int(number) + 1)
-        key = ".".join(map(str, keys))
-        if problem["type"] == "extra_forbidden":
-            lines.append(f"  {where}: unknown key '{key}'; {did_you_mean(key, _Row.model_fields)}")
-        elif problem["type"] == "missing":
-            lines.append(f"  {where}: {key} is missing")
-        elif not keys:
-            lines.append(f"  {where}: expected keys {', '.join(_Row.model_fields)}, found {reprlib.repr(row)}")
-        else:
-            lines.append(f"  {where}: {key} is {reprlib.repr(problem['input'])}; expected a text that is not empty")
-    if len(problems) > _MOST_EXPLAINED:
-        lines.append(f"  and {len(problems) - _MOST_EXPLAINED} more")
-    return "\n".join(lines)
+    return told(f"the rules in {path} cannot be used:", [_explain_one(problem, content) for problem in problems])
+
+
+def _explain_one(problem: ErrorDetails, content: object) -> str:
+    if not problem["loc"]:
+        if problem["type"] == "too_long":
+            return f"there are {len(problem['input']):,} rules; expected at most {MOST_RULES}"
+        return f"expected a list of rules, found a {type(content).__name__}"
+    number, *keys = problem["loc"]
+    row = content[int(number)] if isinstance(content, list) else None
+    where = _called(row.get("name") if isinstance(row, dict) else None, int(number) + 1)
+    key = ".".join(map(str, keys))
+    if problem["type"] == "extra_forbidden":
+        return f"{where}: unknown key '{key}'; {did_you_mean(key, _Row.model_fields)}"
+    if problem["type"] == "missing":
+        return f"{where}: {key} is missing"
+    if not keys:
+        return f"{where}: expected keys {', '.join(_Row.model_fields)}, found {reprlib.repr(row)}"
+    return f"{where}: {key} is {reprlib.repr(problem['input'])}; expected a text that is not empty"
 
 
 def _called(name: object, number: int) -> str:

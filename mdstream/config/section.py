@@ -8,6 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[int, Field(ge=1)]
+Interval = Annotated[
+    str,
+    Field(pattern=r"^(?i:(interval +)?([0-9]+(\.[0-9]+)? +(micro|milli)?(second|minute|hour|day|week)s? *)+)$"),
+]
+"""A time as Spark takes it, e.g. `30 seconds`."""
 
 
 class Section(BaseModel):

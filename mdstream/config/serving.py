@@ -49,8 +49,10 @@ class WebSocketSettings(Section):
     max_half_open: int = Field(256, ge=1, description="most connections before their handshake; the oldest gives way")
     handshake_seconds: Seconds = Field(5, description="time for the handshake")
     auth_seconds: Seconds = Field(5, description="time to send the key, where one is asked for")
-    max_message_bytes: int = Field(65_536, ge=1024, description="longest message of a client")
-    max_subscriptions: int = Field(1000, ge=1, description="most symbols that a client subscribes to; '*' is one")
+    max_message_bytes: int = Field(262_144, ge=1024, description="longest message of a client")
+    max_subscriptions: int = Field(
+        20_000, ge=1, description="most symbols that a client subscribes to; '*' is one, and so is a beginning with it"
+    )
     messages_per_second: float = Field(20, gt=0, description="most messages of a client, over time")
     message_burst: int = Field(50, ge=1, description="most of them at once; one that sends more is disconnected")
 

@@ -6,21 +6,24 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_serializer, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, field_serializer, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from mdstream.config.alerting import AlertSettings
 from mdstream.config.feeds import FeedSettings
 from mdstream.config.forecasting import ForecastSettings
 from mdstream.config.kafka import KafkaSettings
 from mdstream.config.monitoring import MonitoringSettings
-from mdstream.config.section import Seconds, Section
+from mdstream.config.section import Interval, Seconds, Section
 from mdstream.config.serving import ServingSettings
 from mdstream.config.stores import StoreSettings
-from mdstream.errors import ConfigError
+from mdstream.errors import ConfigError, InvalidInputError
 from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION, STORED_TICK, TICK, BarWindow, Record
-from mdstream.schemas.limits import MAX_FUTURE_SKEW_SECONDS, SYMBOL_PATTERN
+from mdstream.schemas.limits import MAX_FUTURE_SKEW_SECONDS, SYMBOL_PATTERN, TEXT_PATTERN
 from mdstream.schemas.sources import ANY_OTHER_SYMBOL, PrimarySources
+from mdstream.schemas.symbols import Symbol
+from mdstream.schemas.text_lists import read_symbols
+from mdstream.schemas.windows import check_lengths
 
 if TYPE_CHECKING:
     from mdstream.indicators import Indicator
@@ -35,14 +38,24 @@ _DEPLOY_MODE = "spark.submit.deployMode"
 
 _MINUTE_SECONDS = 60
 
-Symbol = Annotated[str, Field(pattern=f"^{SYMBOL_PATTERN}$")]
+
+def _listed(symbols: object) -> object:
+    return read_symbols(symbols) if isinstance(symbols, str) else symbols
 
 
 class WindowConfiguration(Section):
     """One window of bars."""
 
-    name: str = Field(min_length=1, description="what the bars are called, e.g. 1min")
+    name: str = Field(min_length=1, pattern=f"^{TEXT_PATTERN}$", description="what the bars are called, e.g. 1min")
     duration: Seconds = Field(description="length in seconds")
+
+    @model_validator(mode="after")
+    def _name_says_its_length(self) -> WindowConfiguration:
+        try:
+            BarWindow(self.name, self.duration)
+        except InvalidInputError as exc:
+            raise ValueError(str(exc)) from exc
+        return self
 
     @property
     def window(self) -> BarWindow:
@@ -50,10 +63,14 @@ class WindowConfiguration(Section):
         return BarWindow(self.name, self.duration)
 
 
-def _distinct_names(windows: tuple[WindowConfiguration, ...]) -> tuple[WindowConfiguration, ...]:
+def _usable_windows(windows: tuple[WindowConfiguration, ...]) -> tuple[WindowConfiguration, ...]:
     names = [window.name for window in windows]
     if len(set(names)) < len(names):
         raise ValueError(f"two windows have the same name: {', '.join(names)}")
+    try:
+        check_lengths([window.window for window in windows])
+    except InvalidInputError as exc:
+        raise ValueError(str(exc)) from exc
     return windows
 
 
@@ -96,6 +113,9 @@ class TickSettings(Section):
     )
     max_future_skew_seconds: Seconds = Field(
         MAX_FUTURE_SKEW_SECONDS, description="a tick further ahead of its ingest time goes to dead_letter"
+    )
+    nonpositive_prices: bool = Field(
+        False, description="take prices of zero and below, which spreads, power and oil of 2020-04-20 have"
     )
     conditions_table: Path | None = Field(
         None, description="CSV code,open_close,high_low,volume; without it every trade is eligible"
@@ -142,8 +162,8 @@ class SparkSettings(Section):
     packages: tuple[str, ...] = Field((SPARK_KAFKA_PACKAGE,), description="Maven coordinates of the connectors")
     checkpoint_location: str = Field("checkpoints", description="folder or URL that outlives the application")
     shuffle_partitions: int = Field(2, ge=1)
-    real_time_trigger: str = Field("5 minutes", description="length of a real-time batch, between checkpoints")
-    micro_batch_trigger: str = Field("1 second", description="interval of the micro-batch queries")
+    real_time_trigger: Interval = Field("5 minutes", description="length of a real-time batch, between checkpoints")
+    micro_batch_trigger: Interval = Field("1 second", description="interval of the micro-batch queries")
     live_partitions: int = Field(
         1, ge=1, description="tasks that build live bars: with 1 there is no shuffle; kept by the checkpoint"
     )
@@ -169,7 +189,17 @@ class SparkSettings(Section):
         description="how much later than live bars the jobs named behind them begin, in one run: Java compiles first",
     )
     restart_seconds: Seconds = Field(
-        300, description="how long live bars are started again that have lost executors or slots, before the job fails"
+        1800,
+        description="how long a query is started again that has lost a broker, a store, space, executors or slots, "
+        "before the job fails",
+    )
+    trace_folder: Path | None = Field(
+        None,
+        description="folder for Spark's log with all traces; else $XDG_STATE_HOME/mdstream, ~/.local/state/mdstream",
+    )
+    class_archive: bool = Field(
+        True,
+        description="keep what Java loads for live bars on this machine in an archive of 200 MB, for quicker starts",
     )
     conf: Annotated[dict[str, str], AfterValidator(_other_settings)] = Field(
         default_factory=dict, repr=False, description="any other Spark setting"
@@ -221,9 +251,11 @@ class Settings(BaseSettings):
         env_nested_delimiter="__",
     )
 
-    symbols: tuple[Symbol, ...] = Field(("AAPL", "MSFT", "GOOGL", "AMZN", "TSLA"), min_length=1)
+    symbols: Annotated[tuple[Symbol, ...], NoDecode, BeforeValidator(_listed)] = Field(
+        ("AAPL", "MSFT", "GOOGL", "AMZN", "TSLA"), min_length=1
+    )
     window_configurations: Annotated[
-        tuple[WindowConfiguration, ...], Field(min_length=1), AfterValidator(_distinct_names)
+        tuple[WindowConfiguration, ...], Field(min_length=1), AfterValidator(_usable_windows)
     ] = (
         WindowConfiguration(name="1min", duration=60),
         WindowConfiguration(name="5min", duration=300),

@@ -22,13 +22,15 @@ def read_spark_defaults(path: Path) -> dict[str, Any]:
         path: The file; comments begin with #.
 
     Raises:
-        ConfigError: It cannot be read, or a line is no setting of Spark. A value is never quoted: it may be a secret.
+        ConfigError: It cannot be read, a line is no setting of Spark, or one stands twice. A value is never quoted: it
+            may be a secret.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigError(f"cannot read {path}: {exc}") from exc
     section: dict[str, Any] = {"conf": {}}
+    first: dict[str, int] = {}
     for number, line in enumerate(map(str.strip, lines), start=1):
         if not line or line.startswith("#"):
             continue
@@ -36,6 +38,9 @@ def read_spark_defaults(path: Path) -> dict[str, Any]:
         if setting is None:
             raise ConfigError(f"{path}, line {number}: expected 'spark.NAME VALUE', found something else")
         name, value = setting["name"], setting["value"]
+        if name in first:
+            raise ConfigError(f"{path}, line {number}: {name} stands twice, first in line {first[name]}")
+        first[name] = number
         if own := SPARK_SETTINGS_OF_OURS.get(name):
             section[own] = value.split(",") if own == "packages" else value
         else:

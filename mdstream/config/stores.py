@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
-from mdstream.config.section import Port, Seconds, Section
+from mdstream.config.section import Interval, Port, Seconds, Section
 
 SPARK_DELTA_PACKAGE = "io.delta:delta-spark_4.2_2.13:4.4.0"
 """Maven coordinate of Delta Lake: of the release of the package delta-spark, for the Spark that it allows."""
@@ -61,7 +61,9 @@ class LakeSettings(Section):
     history_days: int = Field(
         30, ge=1, description="how far back time travel goes: files replaced longer ago are deleted by maintain"
     )
-    trigger: str = Field("1 minute", description="interval of the writes; each adds files, which maintain compacts")
+    trigger: Interval = Field(
+        "1 minute", description="interval of the writes; each adds files, which maintain compacts"
+    )
     max_offsets_per_trigger: int = Field(5_000_000, ge=1, description="most records a write takes")
     package: str = Field(
         SPARK_DELTA_PACKAGE, description="Maven coordinate of Delta Lake for Spark; empty if it is among Spark's jars"

@@ -21,7 +21,7 @@ MOST_VALUES = 50_000
 
 
 class TooMuchError(yaml.MarkedYAMLError):
-    """A file holds more than a configuration can need."""
+    """A file holds more than a configuration can need, or a key twice."""
 
     def __str__(self) -> str:
         return str(self.problem)
@@ -44,6 +44,8 @@ class _BoundedLoader(yaml.SafeLoader):
             raise TooMuchError(problem=f"is nested more than {MOST_DEPTH} deep", problem_mark=event.start_mark)
         node = super().compose_node(parent, index)
         self._depth -= 1
+        if isinstance(node, yaml.MappingNode) and not isinstance(event, yaml.AliasEvent):
+            _refuse_repeated_keys(node)
         if not isinstance(event, yaml.AliasEvent):
             self._values[id(node)] = 1 + sum(self._values[id(part)] for part in _parts_of(node))
         # An alias of what is not finished yet stands for something that holds itself.
@@ -51,6 +53,18 @@ class _BoundedLoader(yaml.SafeLoader):
             said = f"holds more than {MOST_VALUES:,} values, aliases included"
             raise TooMuchError(problem=said, problem_mark=event.start_mark)
         return node
+
+
+def _refuse_repeated_keys(node: yaml.MappingNode) -> None:
+    """Refuse a mapping that has a key twice: of its two values one would silently be gone."""
+    first: dict[tuple[str, str], yaml.Node] = {}
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            continue
+        known = first.setdefault((key.tag, key.value), key)
+        if known is not key:
+            said = f"has the key '{key.value}' twice, first in line {known.start_mark.line + 1}"
+            raise TooMuchError(problem=said, problem_mark=key.start_mark)
 
 
 def _parts_of(node: yaml.Node | None) -> Iterator[yaml.Node]:
@@ -70,7 +84,7 @@ def read_yaml(path: Path, what: str) -> object:
         what: What the file is called in errors, e.g. "configuration file".
 
     Raises:
-        ConfigError: It cannot be read, is not YAML, or holds more than a configuration can need.
+        ConfigError: It cannot be read, is not YAML, has a key twice, or holds more than a configuration can need.
     """
     try:
         with path.open("rb") as file:

@@ -3,39 +3,43 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import chain
-from pathlib import Path
 from types import NoneType
 
 import orjson
 import pyarrow as pa
 
 from mdstream.feeds.columns import reason_of
+from mdstream.feeds.form import FileForm
+from mdstream.feeds.layouts import Layout
 from mdstream.feeds.lines import LineBlock, read_lines
+from mdstream.feeds.parts import FilePart
 from mdstream.feeds.rejects import Reject
 from mdstream.feeds.rows import RawRows
 from mdstream.feeds.validation import shown
-from mdstream.schemas import TICK
 from mdstream.schemas.limits import MAX_PAYLOAD_BYTES, Reason
+from mdstream.schemas.text_lists import codes_of
 
 _NOT_IN_JSON = (b"NaN", b"Infinity")
+_SCALARS = {int, float, str, NoneType}
 
 
-def read_json_lines(path: Path) -> Iterator[RawRows]:
-    """Read the rows of a JSON lines file, plain or gzip.
+def read_json_lines(part: FilePart, form: FileForm) -> Iterator[RawRows]:
+    """Read the rows of a JSON lines file, plain or compressed.
 
     Every line is judged alone: a field that is missing everywhere is missing in each.
 
     Raises:
         InvalidInputError: The file cannot be read.
     """
-    for block in read_lines(path):
-        yield _rows_of(block)
+    layout = form.layout_of(part.name, [])
+    for block in read_lines(part.path, part.member):
+        yield _rows_of(block, layout)
 
 
-def _rows_of(block: LineBlock) -> RawRows:
+def _rows_of(block: LineBlock, layout: Layout) -> RawRows:
     objects: list[dict[str, object]] = []
     numbers: list[int] = []
     rejects: list[Reject] = []
@@ -50,11 +54,12 @@ def _rows_of(block: LineBlock) -> RawRows:
             numbers.append(number)
     refused: dict[int, str] = {}
     return RawRows(
-        columns={field.name: _column(objects, field, refused) for field in TICK.schema},
+        columns={name: _column(objects, name, kind, refused) for name, kind in layout.wanted.items()},
         numbers=numbers,
         payload=lambda row: block.lines[numbers[row] - block.first],
         last=block.first + len(block.lines) - 1,
         fraction=block.fraction,
+        layout=layout,
         refused=refused,
         rejects=rejects,
     )
@@ -98,34 +103,47 @@ def _why_not_json(payload: bytes, error: orjson.JSONDecodeError) -> str:
     return Reason.NOT_JSON.of(found=error.msg)
 
 
-def _is_codes(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(code, str) for code in value)
+def _column(objects: Sequence[dict[str, object]], name: str, kind: pa.DataType, refused: dict[int, str]) -> pa.Array:
+    """Return a field of many objects, with the same verdict for each as if it were alone.
 
-
-def _column(objects: Sequence[dict[str, object]], field: pa.Field, refused: dict[int, str]) -> pa.Array:
-    values = [fields.get(field.name) for fields in objects]
+    Numbers stay numbers where all are, which is quicker; beside texts they are written as `convert` reads them.
+    """
+    values = [fields.get(name) for fields in objects]
+    if pa.types.is_list(kind):
+        values = [None if type(value) is float and math.isnan(value) else value for value in values]
+        codes = [None if value is None else codes_of(value) for value in values]
+        _refuse(refused, name, kind, values, [code is None for code in codes])
+        return pa.array(codes, kind)
     kinds = set(map(type, values))
-    if pa.types.is_list(field.type):
-        codes = kinds <= {list, NoneType} and set(map(type, chain.from_iterable(filter(None, values)))) <= {str}  # type: ignore[arg-type]
-        return pa.array(values if codes else _only(_is_codes, values, field, refused), field.type)
-    scalars = {int, str, NoneType} if pa.types.is_string(field.type) else {int, float, str, NoneType}
-    if not kinds <= scalars:
-        values = _only(lambda value: type(value) in scalars, values, field, refused)
-    if kinds <= {int, float, NoneType}:
-        # Not so for integers beyond 64 bits, or beside floats beyond their precision.
+    if kind != pa.float64() and float in kinds:
+        values = [_without_fraction(value) if type(value) is float else value for value in values]
+        kinds = set(map(type, values))
+    if not kinds <= _SCALARS:
+        _refuse(refused, name, kind, values, [type(value) not in _SCALARS for value in values])
+        values = [value if type(value) in _SCALARS else None for value in values]
+        kinds &= _SCALARS
+    if kind == pa.string() and float in kinds:
+        # Beside texts they would be taken for such.
+        _refuse(refused, name, kind, values, [type(value) is float for value in values])
+        values = [None if type(value) is float else value for value in values]
+        kinds -= {float}
+    if kinds <= {int, NoneType} or kinds <= {float, NoneType}:
+        # Not so for integers beyond 64 bits.
         with suppress(OverflowError, pa.ArrowInvalid):
             return pa.array(values)
     return pa.array([None if value is None else str(value) for value in values], pa.string())
 
 
-def _only(
-    accepted: Callable[[object], bool], values: Sequence[object], field: pa.Field, refused: dict[int, str]
-) -> list[object]:
-    """Replace the values that are not accepted by None and refuse their rows."""
-    kept: list[object] = []
+def _without_fraction(value: float) -> object:
+    """Return the integer that a writer made a float of; NaN is a missing value, and other floats stay."""
+    if math.isnan(value):
+        return None
+    return int(value) if value.is_integer() else value
+
+
+def _refuse(
+    refused: dict[int, str], name: str, kind: pa.DataType, values: Sequence[object], unusable: Sequence[bool]
+) -> None:
     for row, value in enumerate(values):
-        fits = value is None or accepted(value)
-        kept.append(value if fits else None)
-        if not fits:
-            refused.setdefault(row, reason_of(field.type).of(field.name, shown(value)))
-    return kept
+        if unusable[row] and value is not None:
+            refused.setdefault(row, reason_of(kind).of(name, shown(value)))

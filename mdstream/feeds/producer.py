@@ -17,6 +17,7 @@ from mdstream.config.kafka_login import client_login
 from mdstream.errors import DeliveryError
 from mdstream.feeds.base import FeedBatch
 from mdstream.feeds.rejects import encode_dead_letter
+from mdstream.monitoring.broker_watch import WithoutConnections
 from mdstream.schemas import BAR, DEAD_LETTER, TICK
 from mdstream.schemas.limits import MAX_DEAD_LETTER_BYTES, kind_of
 from mdstream.schemas.wire import VENDOR_HEADER, encode
@@ -209,4 +210,6 @@ def open_client(settings: KafkaSettings) -> Producer:
         "queue.buffering.max.kbytes": _QUEUED_KIBIBYTES,
         "message.max.bytes": MAX_DEAD_LETTER_BYTES,
     }
-    return Producer(configuration, logger=logger)
+    client_logger = logger.getChild("client")
+    client_logger.filters = [WithoutConnections()]
+    return Producer(configuration, logger=client_logger)

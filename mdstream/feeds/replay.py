@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mdstream.feeds.base import FeedBatch, WireTick
-from mdstream.feeds.files import ROW_NUMBER, FileBatch, read_ticks
+from mdstream.feeds.files import ROW_NUMBER, FileBatch, FileForm, read_ticks
 from mdstream.feeds.pacing import Clock, Pacer, SystemClock
 from mdstream.feeds.rejects import Reject
 from mdstream.feeds.validation import MAX_FUTURE_SKEW, shown_time
@@ -35,6 +36,8 @@ class ReplayFeed:
             tick that is now when it is sent.
         max_future_skew: How far event time may be ahead of ingest time.
         clock: Time; tests bring their own.
+        form: What the files do not say themselves.
+        nonpositive_prices: Whether prices may be zero or less.
     """
 
     def __init__(
@@ -45,8 +48,16 @@ class ReplayFeed:
         shift_to_now: bool = False,
         max_future_skew: timedelta = MAX_FUTURE_SKEW,
         clock: Clock | None = None,
+        form: FileForm | None = None,
+        nonpositive_prices: bool = False,
     ) -> None:
-        self._path = path
+        self._read = partial(
+            read_ticks,
+            path,
+            form=form or FileForm(),
+            max_future_skew=max_future_skew,
+            nonpositive_prices=nonpositive_prices,
+        )
         self._speed = speed
         self._shift_to_now = shift_to_now
         self._skew = max_future_skew
@@ -66,7 +77,7 @@ class ReplayFeed:
         Raises:
             InvalidInputError: It cannot be read as ticks.
         """
-        batches = read_ticks(self._path, max_future_skew=self._skew)
+        batches = self._read()
         begin = next(batches, None)
         self._batches = batches if begin is None else chain([begin], batches)
 
@@ -112,10 +123,7 @@ class ReplayFeed:
         return now + int((last - first) / self._speed) - last
 
     def _last_event_time(self) -> int:
-        times = (
-            self._wanted(batch.ticks).column("event_time").cast(pa.int64())
-            for batch in read_ticks(self._path, max_future_skew=self._skew)
-        )
+        times = (self._wanted(batch.ticks).column("event_time").cast(pa.int64()) for batch in self._read())
         return max(int(pc.max(column).as_py()) for column in times if len(column))
 
     def _arrive(self, rows: list[WireTick], times: npt.NDArray[np.int64], fraction: float) -> FeedBatch:

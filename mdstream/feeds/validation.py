@@ -24,6 +24,7 @@ from mdstream.schemas.limits import (
     MAX_PRICE,
     MAX_SIZE,
     MIN_EVENT_TIME,
+    MIN_SIZE,
     SYMBOL_PATTERN,
     TEXT_FIELDS,
     TEXT_PATTERN,
@@ -87,7 +88,11 @@ class _Refusals:
 
 
 def refusals(
-    batch: pa.RecordBatch, *, received_micros: int, max_future_skew: timedelta = MAX_FUTURE_SKEW
+    batch: pa.RecordBatch,
+    *,
+    received_micros: int,
+    max_future_skew: timedelta = MAX_FUTURE_SKEW,
+    nonpositive_prices: bool = False,
 ) -> dict[int, str]:
     """Return the rows of a batch of TICK columns that are not usable, with the reason.
 
@@ -95,6 +100,7 @@ def refusals(
         batch: Columns named and typed like TICK's; values may be null everywhere.
         received_micros: When they reached us, in epoch microseconds: the ingest time of ticks without one.
         max_future_skew: How far event time may be ahead of ingest time, and that ahead of the time of receipt.
+        nonpositive_prices: Whether prices may be zero or less.
     """
     found = _Refusals()
     symbols = batch.column("symbol")
@@ -104,9 +110,12 @@ def refusals(
         amounts = batch.column(field)
         found.add(pc.is_null(amounts), Reason.MISSING, field)
         found.add(pc.invert(pc.is_finite(amounts)), Reason.NOT_FINITE, field, amounts)
-        found.add(pc.less_equal(amounts, 0.0), Reason.NOT_POSITIVE, field, amounts)
+        if field != "price" or not nonpositive_prices:
+            found.add(pc.less_equal(amounts, 0.0), Reason.NOT_POSITIVE, field, amounts)
         found.add(pc.greater(amounts, limit), too_high, field, amounts)
-    notional = pc.multiply(batch.column("price"), batch.column("size"))
+    found.add(pc.less(batch.column("price"), -MAX_PRICE), Reason.PRICE_TOO_LOW, "price", batch.column("price"))
+    found.add(pc.less(batch.column("size"), MIN_SIZE), Reason.SIZE_TOO_LOW, "size", batch.column("size"))
+    notional = pc.abs(pc.multiply(batch.column("price"), batch.column("size")))
     found.add(pc.greater(notional, MAX_NOTIONAL), Reason.NOTIONAL_TOO_HIGH, "size", notional)
     _refuse_times(found, batch, received_micros, max_future_skew // _MICROSECOND)
     _refuse_texts(found, batch)
@@ -143,12 +152,15 @@ def _not_matching(texts: pa.Array, pattern: str) -> pa.Array:
     return pc.invert(pc.match_substring_regex(distinct.dictionary, f"^(?:{pattern})$")).take(distinct.indices)
 
 
-def refusal(tick: Mapping[str, object], *, max_future_skew: timedelta = MAX_FUTURE_SKEW) -> str | None:
+def refusal(
+    tick: Mapping[str, object], *, max_future_skew: timedelta = MAX_FUTURE_SKEW, nonpositive_prices: bool = False
+) -> str | None:
     """Return why a single tick is not usable; None if it is.
 
     Args:
         tick: Fields of a tick as JSON holds them, of any type; `ingest_time` is our own.
         max_future_skew: How far event time may be ahead of ingest time.
+        nonpositive_prices: Whether its price may be zero or less.
 
     Example:
         >>> refusal({"symbol": "AAPL", "price": -1.0, "size": 1, "event_time": 10**15, "ingest_time": 10**15})
@@ -156,7 +168,7 @@ def refusal(tick: Mapping[str, object], *, max_future_skew: timedelta = MAX_FUTU
     """
     return (
         symbol_refusal(tick.get("symbol"))
-        or _amounts_refusal(tick)
+        or _amounts_refusal(tick, nonpositive_prices)
         or _times_refusal(tick, max_future_skew // _MICROSECOND)
         or _texts_refusal(tick)
     )
@@ -181,8 +193,8 @@ def symbol_refusal(symbol: object) -> str | None:
     """Return why this is no symbol; None if it is.
 
     Example:
-        >>> symbol_refusal("A B")
-        'symbol malformed: A B'
+        >>> symbol_refusal(" AAPL"), symbol_refusal("^GSPC")
+        ('symbol malformed:  AAPL', None)
     """
     if symbol is None:
         return Reason.MISSING.of("symbol")
@@ -191,7 +203,7 @@ def symbol_refusal(symbol: object) -> str | None:
     return None if _SYMBOL.fullmatch(symbol) else Reason.MALFORMED.of("symbol", shown(symbol))
 
 
-def _amounts_refusal(tick: Mapping[str, object]) -> str | None:
+def _amounts_refusal(tick: Mapping[str, object], nonpositive_prices: bool) -> str | None:
     notional = 1.0
     for field, (limit, too_high) in _AMOUNT_LIMITS.items():
         amount = tick.get(field)
@@ -201,11 +213,16 @@ def _amounts_refusal(tick: Mapping[str, object]) -> str | None:
             return Reason.NOT_A_NUMBER.of(field, shown(amount))
         if isinstance(amount, float) and not math.isfinite(amount):
             return Reason.NOT_FINITE.of(field, amount)
-        if amount <= 0:
-            return Reason.NOT_POSITIVE.of(field, amount)
+        if amount <= 0 and (field != "price" or not nonpositive_prices):
+            return Reason.NOT_POSITIVE.of(field, shown(amount))
         if amount > limit:
             return too_high.of(field, shown(amount))
+        if amount < -limit:
+            return Reason.PRICE_TOO_LOW.of(field, shown(amount))
+        if field == "size" and amount < MIN_SIZE:
+            return Reason.SIZE_TOO_LOW.of(field, amount)
         notional *= amount
+    notional = abs(notional)
     return Reason.NOTIONAL_TOO_HIGH.of("size", notional) if notional > MAX_NOTIONAL else None
 
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from mdstream.config import Settings, load_settings
 from mdstream.errors import InvalidInputError
 from mdstream.forecasting.samples import as_datetime, steps_of
 from mdstream.forecasting.store import ModelStore, TrainedModel, log_verdict
-from mdstream.forecasting.stored import StoredBars
+from mdstream.forecasting.stored import StoredBars, bars_of_file
 from mdstream.schemas.wire import from_micros, to_micros
 
 logger = logging.getLogger(__name__)
@@ -129,19 +130,25 @@ def forecasts_of(
 
 
 class PricePredictor:
-    """Forecasts from the newest closed bars in the database.
+    """Forecasts from the newest closed bars in the database, or in a file.
 
     Args:
         settings: All settings; None for those that are configured.
+        source: A file of bars instead of the database; see `mdstream.forecasting.stored.bars_of_file`.
+
+    Raises:
+        InvalidInputError: The file cannot be used.
 
     Example:
         >>> PricePredictor().predict_next_price("AAPL", time_horizon_minutes=5)  # doctest: +SKIP
         Forecast(symbol='AAPL', horizon_minutes=5, ...)
     """
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    def __init__(self, settings: Settings | None = None, source: Path | None = None) -> None:
         self._settings = settings or load_settings()
         self._window = self._settings.shortest_window
+        self._source = source
+        self._of_file = None if source is None else bars_of_file(source, self._window)
         self._bars = StoredBars(self._settings.stores.timescaledb, self._window)
         self._models = ModelStore(self._settings.forecasting.models)
         self._told: set[str] = set()
@@ -163,11 +170,16 @@ class PricePredictor:
         """
         steps_of(self._window, time_horizon_minutes)
         now = datetime.now(UTC)
-        bars = self._bars.last(symbol, self._settings.history_bars, now)
-        if not len(bars):
+        if self._of_file is not None:
+            bars = self._of_file.get(symbol)
+        else:
+            bars = self._bars.last(symbol, self._settings.history_bars, now)
+        if bars is None or not len(bars):
+            where = f"{self._source}" if self._source else "the database"
+            expected = "`mdstream bars` writes" if self._source else "the job analytics has stored"
             raise InvalidInputError(
-                f"there is no closed bar of {symbol}, window {self._window.name}, in the database; "
-                "expected bars that the job analytics has stored"
+                f"there is no closed bar of {symbol}, window {self._window.name}, in {where}; "
+                f"expected bars that {expected}"
             )
         newest = ClosedBar(symbol, as_datetime(bars.ends[-1]), float(bars.close[-1]), bars.features()[-1])
         trained = self._models.current(symbol, time_horizon_minutes)

@@ -12,6 +12,7 @@ import numpy as np
 
 from mdstream.errors import InvalidInputError, MissingDependencyError
 from mdstream.forecasting.evaluation import Evaluation
+from mdstream.forecasting.store import replace_file
 
 Series = tuple[str, int]
 """Symbol and horizon in minutes."""
@@ -45,8 +46,8 @@ def write_report(evaluations: Mapping[Series, Evaluation], folder: Path) -> Repo
     files = ReportFiles(folder / "evaluation.json", folder / "evaluation.html")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        files.numbers.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
-        files.picture.write_text(page, encoding="utf-8")
+        replace_file(files.numbers, (json.dumps(numbers, indent=2) + "\n").encode())
+        replace_file(files.picture, page.encode())
     except OSError as exc:
         raise InvalidInputError(f"cannot write the report to {folder}: {exc.strerror or exc}") from exc
     return files

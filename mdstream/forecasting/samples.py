@@ -27,21 +27,39 @@ class ClosedBars:
         ends: First instant after each bar, UTC.
         close: Last prices.
         volume: Units traded.
+        left_out: How many bars were left out, see `usable_bars`.
     """
 
     ends: Times
     close: Series
     volume: Series
+    left_out: int = 0
 
     def __len__(self) -> int:
         return len(self.ends)
 
     def __getitem__(self, part: slice) -> ClosedBars:
-        return ClosedBars(self.ends[part], self.close[part], self.volume[part])
+        return ClosedBars(self.ends[part], self.close[part], self.volume[part], self.left_out)
 
     def features(self) -> Matrix:
         """Return the features of every bar, see `feature_matrix`."""
         return feature_matrix({"close": self.close, "volume": self.volume})
+
+
+def usable_bars(ends: Times, close: Series, volume: Series) -> ClosedBars:
+    """Return the bars that can be learned from, and count the others: a price must have a logarithm.
+
+    A bar of which close is not above zero, or volume below zero, or either missing, is left out as if nothing had
+    traded; indicators would carry it on through all bars behind it.
+
+    Args:
+        ends: First instant after each bar, ascending.
+        close: Last prices; NaN where missing.
+        volume: Units traded; NaN where missing.
+    """
+    usable = np.isfinite(close) & np.isfinite(volume)
+    usable[usable] &= (close[usable] > 0) & (volume[usable] >= 0)
+    return ClosedBars(ends[usable], close[usable], volume[usable], int(np.count_nonzero(~usable)))
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from mdstream.forecasting.model import QuantileModel
 logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 3
+_LONGEST_NAME = 200
+"""Characters of a folder's name; file systems take 255."""
 _NAMED = 20
 """Most models that a line of the log names."""
 
@@ -39,6 +41,8 @@ class ModelMetadata(BaseModel):
         first_bar_end: End of the first bar that it was trained on.
         known_until: End of the newest bar that it was trained on: it must not judge anything before.
         rows: Samples that it was trained on.
+        bars: Bars that these were made of, the first of which only warm up.
+        bars_left_out: Bars besides, without a price above zero and a volume.
         features: What it forecasts from, in order.
         settings: How it was trained.
         versions: Releases of what made it.
@@ -60,6 +64,8 @@ class ModelMetadata(BaseModel):
     first_bar_end: datetime
     known_until: datetime
     rows: int
+    bars: int | None = None
+    bars_left_out: int = 0
     features: tuple[str, ...]
     settings: dict[str, Any]
     versions: dict[str, str]
@@ -105,7 +111,7 @@ class ModelStore:
 
     def path_of(self, symbol: str, horizon_minutes: int) -> Path:
         """Return the file of a model's metadata."""
-        return self._folder / quote(symbol, safe="") / f"{horizon_minutes}min.json"
+        return self._folder / _folder_name(symbol) / f"{horizon_minutes}min.json"
 
     def save(self, model: QuantileModel, metadata: ModelMetadata) -> Path:
         """Put a model in the place of the one that is there.
@@ -120,8 +126,8 @@ class ModelStore:
         booster = path.with_name(metadata.booster)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _replace(booster, model.to_bytes())
-            _replace(path, (metadata.model_dump_json(indent=2) + "\n").encode())
+            replace_file(booster, model.to_bytes())
+            replace_file(path, (metadata.model_dump_json(indent=2) + "\n").encode())
             for old in path.parent.glob(f"{metadata.horizon_minutes}min-*.ubj"):
                 if old != booster:
                     old.unlink(missing_ok=True)
@@ -224,13 +230,25 @@ def log_verdict(metadata: ModelMetadata) -> None:
     )
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _folder_name(symbol: str) -> str:
+    """Return a name for a symbol's folder that stands for it alone, and for no other folder."""
+    name = quote(symbol, safe="").replace(".", "%2E") if not symbol.strip(".") else quote(symbol, safe="")
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[:_LONGEST_NAME]}~{hashlib.sha256(symbol.encode()).hexdigest()[:16]}"
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file beside its place and move it there, so that it is there whole or not at all."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _stamp_of(path: Path) -> _Stamp:

@@ -16,7 +16,9 @@ import sqlalchemy as sa
 
 from mdstream.config import LakeSettings, Settings, TimescaleSettings
 from mdstream.errors import InvalidInputError
-from mdstream.forecasting.samples import ClosedBars
+from mdstream.feeds.columns import convert, found
+from mdstream.feeds.validation import shown
+from mdstream.forecasting.samples import ClosedBars, usable_bars
 from mdstream.lake import read_rows, stored_days
 from mdstream.schemas import BAR, BarWindow
 from mdstream.schemas.records import TIME
@@ -53,15 +55,16 @@ class StoredBars:
         return [row[0] for row in query_rows(self._settings, query.distinct().order_by(table.c.symbol))]
 
     def since(self, symbol: str, start: datetime, now: datetime) -> ClosedBars:
-        """Return the bars of a symbol that start at `start` or later and are closed at `now`.
+        """Return the usable bars of a symbol that start at `start` or later and are closed at `now`.
 
         Raises:
             SinkUnavailableError: The database cannot be reached.
             SinkError: It has no such table.
         """
-        return _bars_of(
+        bars = _bars_of(
             query_rows(self._settings, self._closed(symbol, now).where(table_of(BAR).c.window_start >= start))
         )
+        return usable_bars(bars.ends, bars.close, bars.volume)
 
     def last(self, symbol: str, count: int, now: datetime) -> ClosedBars:
         """Return the last `count` bars of a symbol that are closed at `now`.
@@ -134,16 +137,19 @@ def bars_of_file(path: Path, window: BarWindow) -> dict[str, ClosedBars]:
     """Read the bars of one window from a parquet file, by symbol; all of them are taken as closed.
 
     Args:
-        path: Columns symbol, window, window_end (a time), close and volume, e.g. of `mdstream bars`.
+        path: Columns symbol, window, window_end (a time), close and volume, e.g. of `mdstream bars`, of any types that
+            these can be read from. Bars without a usable price or volume are left out and counted.
         window: Which of the file's windows.
 
     Raises:
-        InvalidInputError: The file cannot be read, lacks a column, or a bar is there twice.
+        InvalidInputError: The file cannot be read, lacks a column, a value is of no such type, or a bar is there twice.
     """
     try:
-        return _by_symbol(
-            pq.read_table(path, columns=list(_OF_A_FILE), filters=[("window", "=", window.name)]), path.name
-        )
+        table = pq.read_table(path, columns=list(_OF_A_FILE))
+        texts = {name: _converted(table, name) for name in ("symbol", "window")}
+        of_window = pc.equal(texts["window"], window.name)
+        table = table.set_column(table.schema.get_field_index("symbol"), "symbol", texts["symbol"])
+        return _by_symbol(table.filter(of_window), path.name)
     except (pa.ArrowException, OSError, KeyError) as exc:
         raise InvalidInputError(
             f"cannot read bars from {path}: {exc}; expected parquet with {', '.join(_OF_A_FILE)}"
@@ -206,13 +212,29 @@ def closed_bars(table: pa.Table) -> ClosedBars:
         table: Columns window_end (a time), close and volume, in any order.
 
     Raises:
-        InvalidInputError: Two bars end at the same time.
+        InvalidInputError: Two bars end at the same time, an end is missing, or a value is of no such type.
     """
-    table = table.sort_by("window_end")
-    ends = table["window_end"].cast(pa.timestamp("us", tz="UTC")).cast(pa.timestamp("us")).to_numpy()
+    columns = {name: _converted(table, name) for name in _COLUMNS}
+    if columns["window_end"].null_count:
+        raise InvalidInputError("a bar has no window_end; expected a time")
+    table = pa.table(columns).sort_by("window_end")
+    ends = table["window_end"].cast(pa.timestamp("us")).to_numpy()
     if (np.diff(ends) <= np.timedelta64(0)).any():
         raise InvalidInputError("two bars end at the same time; expected one")
-    return ClosedBars(ends, *(table[name].cast(pa.float64()).to_numpy() for name in ("close", "volume")))
+    return usable_bars(ends, *(pc.fill_null(table[name], np.nan).to_numpy() for name in ("close", "volume")))
+
+
+def _converted(table: pa.Table, name: str) -> pa.Array:
+    """Return a column of any type as that of a bar."""
+    column = table[name].combine_chunks()
+    column = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
+    values, failed = convert(column, BAR.schema.field(name).type)
+    if len(failed):
+        raise InvalidInputError(
+            f"{name} is {shown(found(column[int(failed[0])]))} in row {int(failed[0]) + 1}; expected "
+            f"{BAR.schema.field(name).type}"
+        )
+    return values
 
 
 def chosen_symbols(known: Sequence[str], wanted: Sequence[str], origin: object, window: BarWindow) -> tuple[str, ...]:

@@ -82,7 +82,9 @@ def trained(
     )
     model = QuantileModel.fit(samples.features, samples.target, settings)
     on_progress(1.0)
-    return TrainedModel(model, _metadata_of(symbol, samples, window, horizon_minutes, settings, evaluation, model))
+    return TrainedModel(
+        model, _metadata_of(symbol, bars, samples, window, horizon_minutes, settings, evaluation, model)
+    )
 
 
 def train(
@@ -120,6 +122,7 @@ def train(
 
 def _metadata_of(
     symbol: str,
+    bars: ClosedBars,
     samples: Samples,
     window: BarWindow,
     horizon_minutes: int,
@@ -139,6 +142,8 @@ def _metadata_of(
         first_bar_end=as_datetime(samples.ends[0]),
         known_until=as_datetime(samples.target_ends.max()),
         rows=len(samples),
+        bars=len(bars),
+        bars_left_out=bars.left_out,
         features=FEATURES,
         settings=settings.model_dump(mode="json", exclude={"models", "horizons_minutes", "naive_without_model"}),
         versions={"mdstream": mdstream.__version__, "xgboost": xgboost_version(), "python": platform.python_version()},

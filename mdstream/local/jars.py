@@ -7,9 +7,10 @@ import importlib.util
 import logging
 import os
 import re
-import shutil
+import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -93,17 +94,37 @@ def _cache_name(packages: Sequence[str]) -> str:
 
 
 def _resolve(packages: str, folder: Path, java: Java) -> None:
-    """Let spark-submit resolve the packages for a program that does nothing, and keep only the jars."""
+    """Fetch packages without what Maven has kept in the user's home, or with that if the registry does not do.
+
+    Of what `~/.m2` has in part, descriptions without their jars, Ivy would look for the rest nowhere else.
+    """
     logger.info("fetching %s; this happens once", packages)
-    work = folder / "ivy"
-    work.mkdir()
+    try:
+        _submit_nothing(packages, folder, java, without_home=True)
+    except ServerError:
+        if not (Path.home() / ".m2" / "repository").is_dir():
+            raise
+        _submit_nothing(packages, folder, java, without_home=False)
+
+
+def _submit_nothing(packages: str, folder: Path, java: Java, *, without_home: bool) -> None:
+    """Let spark-submit resolve the packages for a program that does nothing, and keep only the jars."""
+    with tempfile.TemporaryDirectory(prefix="ivy-", dir=folder) as work:
+        # Where Ivy looks for ~/.m2.
+        options = [WITHOUT_TRACES, *([shlex.quote(f"-Duser.home={work}")] if without_home else [])]
+        _submit(packages, Path(work), java, " ".join(options))
+        for jar in (Path(work) / "jars").glob("*.jar"):
+            jar.rename(folder / jar.name)
+
+
+def _submit(packages: str, work: Path, java: Java, options: str) -> None:
     program = work / "nothing.py"
     program.touch()
     home = spark_home()
     environment = os.environ | {"JAVA_HOME": str(java.home), "SPARK_HOME": str(home), "PYSPARK_PYTHON": sys.executable}
     environment["SPARK_LAUNCHER_OPTS"] = WITHOUT_TRACES
     command: list[str | Path] = [home / "bin" / "spark-submit", "--master", "local", "--packages", packages]
-    command += ["--conf", f"spark.jars.ivy={work}", "--conf", f"spark.driver.defaultJavaOptions={WITHOUT_TRACES}"]
+    command += ["--conf", f"spark.jars.ivy={work}", "--conf", f"spark.driver.defaultJavaOptions={options}"]
     command.append(program)
     try:
         done = subprocess.run(
@@ -111,12 +132,8 @@ def _resolve(packages: str, folder: Path, java: Java) -> None:
         )
     except subprocess.TimeoutExpired as exc:
         raise ServerError(f"fetching {packages} from Maven's registry took more than {_FETCH_SECONDS} s") from exc
-    jars = list((work / "jars").glob("*.jar"))
-    if done.returncode or not jars:
+    if done.returncode or not any((work / "jars").glob("*.jar")):
         raise ServerError(_explain(packages, done.stdout + done.stderr))
-    for jar in jars:
-        jar.rename(folder / jar.name)
-    shutil.rmtree(work)
 
 
 def _explain(packages: str, output: str) -> str:

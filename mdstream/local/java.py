@@ -45,10 +45,12 @@ class Java:
     Attributes:
         home: What `JAVA_HOME` must be.
         version: Its major version, e.g. 21.
+        build: Which one it is exactly, e.g. 21.0.8+9-LTS.
     """
 
     home: Path
     version: int
+    build: str
 
     @property
     def executable(self) -> Path:
@@ -92,11 +94,12 @@ def _ask(executable: Path) -> Java | None:
         logger.info("%s cannot be asked for its version: %s", executable, exc)
         return None
     version = re.search(r"^\s*java\.specification\.version = (\d+)$", answer.stderr, re.MULTILINE)
+    build = re.search(r"^\s*java\.vm\.version = (.+)$", answer.stderr, re.MULTILINE)
     home = re.search(r"^\s*java\.home = (.+)$", answer.stderr, re.MULTILINE)
-    if answer.returncode or version is None or home is None or int(version[1]) not in SUPPORTED_VERSIONS:
+    if answer.returncode or not (version and build and home) or int(version[1]) not in SUPPORTED_VERSIONS:
         logger.info("%s is not used; Spark needs Java %s with the module jdk.incubator.vector", executable, _WANTED)
         return None
-    return Java(Path(home[1]), int(version[1]))
+    return Java(Path(home[1]), int(version[1]), build[1])
 
 
 def _from_wheel() -> Java:

@@ -115,9 +115,9 @@ class LocalServer(ABC):
         self._end(self.kill_signal, self.stop_seconds)
 
     def close(self) -> None:
-        """Stop the server and remove its data."""
+        """End the server and remove its data, which it need not put in order before."""
         try:
-            self.stop()
+            self.kill()
         finally:
             if self._run is not None and self._shared_run is None:
                 self._run.close()

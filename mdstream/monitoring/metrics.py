@@ -116,6 +116,13 @@ TICKS_LATE = CounterMetric(
     _QUERY,
     "ticks",
 )
+INDICATORS_THINNED = CounterMetric(
+    "indicators_thinned_total",
+    "Revisions of forming bars whose indicators were passed over, as newer ones had come: bars go first; in real-time "
+    "mode as of the last batch",
+    _QUERY,
+    "revisions",
+)
 STATE_ROWS = GaugeMetric(
     "stream_state_rows",
     "Rows in the state of an operator; only where Spark counts them "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import socket
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,10 @@ from mdstream.schemas import Record
 from mdstream.sinks.influxdb import open_client, require_client
 from mdstream.sinks.influxdb import translated as translated_influxdb
 from mdstream.sinks.postgres.connection import engine_of, translated
+
+_LOGIN = re.compile(r"authentication failed|no password supplied|no pg_hba.conf entry|role .* does not exist")
+_NO_DATABASE = re.compile(r"database \".*\" does not exist")
+_RIGHTS = ("SELECT", "INSERT", "UPDATE")
 
 TIMEOUT_SECONDS = 3
 """How long a server may take for an answer before it counts as unreachable."""
@@ -51,15 +56,15 @@ def check_servers(settings: Settings) -> list[Finding]:
         return [started.result() for started in [pool.submit(check) for check in checks]]
 
 
-def check_kafka(settings: Settings) -> Finding:
-    """Find out whether the broker answers and has the topics of all records."""
+def check_kafka(settings: Settings, topics: Iterable[str] | None = None) -> Finding:
+    """Find out whether the broker answers and has topics: those named, or those of all records."""
     where = settings.kafka.bootstrap_servers
     # Asked first: Kafka's own client waits for every address, and does not say why one is silent.
     silent = {address: _why_silent(address.strip()) for address in where.split(",")}
     answering = ",".join(address for address, reason in silent.items() if reason is None)
     reasons = tuple(f"{address}: {reason}" for address, reason in silent.items() if reason)
-    fixes = _fixes("kafka.bootstrap_servers, kafka.security")
-    names = [plan.name for plan in plan_topics(settings)]
+    fixes = _fixes("kafka.bootstrap_servers")
+    names = [plan.name for plan in plan_topics(settings)] if topics is None else list(topics)
     if not answering:
         return Finding("Kafka", where, reachable=False, missing=reasons, fixes=fixes)
     try:
@@ -68,7 +73,9 @@ def check_kafka(settings: Settings) -> Finding:
             version = _broker_version(admin)
         found = {topic.name: topic for topic in describe_topics(broker, names)}
     except SinkUnavailableError as exc:
-        return Finding("Kafka", where, reachable=False, missing=(*reasons, str(exc)), fixes=fixes)
+        # It takes connections: it is the login that fails, or what is spoken.
+        fixes = (f"set kafka.security to what the broker wants; it is {settings.kafka.security.protocol} now",)
+        return Finding("Kafka", where, reachable=True, missing=(*reasons, str(exc)), fixes=fixes)
     sizes = tuple(f"{topic.name}: {topic.partitions} partitions, {topic.records:,} records" for topic in found.values())
     missing = tuple(f"topic {name}" for name in names if name not in found)
     return Finding(
@@ -92,9 +99,9 @@ def check_database(settings: Settings) -> Finding:
     try:
         version, details = _database_versions(database)
         missing = _missing_tables(database, settings.table_records)
+        rights = _missing_rights(database, settings.table_records)
     except SinkError as exc:
-        section = "stores.timescaledb.host, port, database, user or password"
-        return Finding("PostgreSQL", where, reachable=False, missing=(str(exc),), fixes=_fixes(section))
+        return _database_finding(where, database, str(exc))
     try:
         steps = maintain_database(settings.model_copy(update={"stores": stores}), dry_run=True)
     except SinkError as exc:
@@ -106,9 +113,24 @@ def check_database(settings: Settings) -> Finding:
         reachable=True,
         version=version,
         details=(*details, *(f"due: {step}" for step in due)) if steps else (*details, "tables are as configured"),
-        missing=tuple(f"table {table}" for table in missing),
-        fixes=("mdstream maintain",) if steps else (),
+        missing=(*(f"table {table}" for table in missing), *rights),
+        fixes=(
+            *(("mdstream maintain",) if steps else ()),
+            *((f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {database.user}",) if rights else ()),
+        ),
     )
+
+
+def _database_finding(where: str, database: TimescaleSettings, reason: str) -> Finding:
+    """Tell a server that is not there from one that does not let us in, or has no such database."""
+    for said, missing, fix in (
+        (_LOGIN, f"a login as {database.user}", "set stores.timescaledb.user and password"),
+        (_NO_DATABASE, f"database {database.database}", f"createdb {database.database}, or set its name"),
+    ):
+        if said.search(reason):
+            return Finding("PostgreSQL", where, reachable=True, missing=(missing, reason), fixes=(fix,))
+    section = "stores.timescaledb.host or port"
+    return Finding("PostgreSQL", where, reachable=False, missing=(reason,), fixes=_fixes(section))
 
 
 def check_redis(settings: RedisSettings) -> Finding:
@@ -124,8 +146,11 @@ def check_redis(settings: RedisSettings) -> Finding:
         with client:
             server, replication = client.info("server"), client.info("replication")
             keys = client.dbsize()
+    except (redis.AuthenticationError, redis.exceptions.NoPermissionError) as exc:
+        fixes = ("set stores.redis.password",)
+        return Finding("Redis", where, reachable=True, missing=(f"a login: {exc}",), fixes=fixes)
     except redis.RedisError as exc:
-        section = "stores.redis.host, port, database or password"
+        section = "stores.redis.host or port"
         return Finding("Redis", where, reachable=False, missing=(str(exc),), fixes=_fixes(section))
     valkey = server.get("valkey_version")
     replica = replication["role"] != "master"
@@ -218,6 +243,20 @@ def _missing_tables(settings: TimescaleSettings, records: Iterable[Record]) -> l
     with translated(settings), engine_of(settings).connect() as connection:
         there = sa.inspect(connection)
         return [str(record.table) for record in records if not there.has_table(str(record.table))]
+
+
+def _missing_rights(settings: TimescaleSettings, records: Iterable[Record]) -> list[str]:
+    """Return what we may not do with the tables that there are: `INSERT into tick_data`."""
+    allowed = sa.text("SELECT has_table_privilege(:table, :right)")
+    with translated(settings), engine_of(settings).connect() as connection:
+        there = sa.inspect(connection)
+        tables = [str(record.table) for record in records if there.has_table(str(record.table))]
+        return [
+            f"the right to {right} in {table}"
+            for table in tables
+            for right in _RIGHTS
+            if not connection.execute(allowed, {"table": table, "right": right}).scalar()
+        ]
 
 
 def _fixes(setting: str) -> tuple[str, ...]:

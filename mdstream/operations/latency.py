@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import uuid
@@ -10,17 +11,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import orjson
 from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
 
 from mdstream.config import KafkaSettings
 from mdstream.config.kafka_login import client_login
 from mdstream.errors import SinkUnavailableError
+from mdstream.monitoring.refused_records import RefusedRecords
 from mdstream.schemas import BAR, Record
+from mdstream.schemas.checking import MalformedRecordError, RecordCheck
 
 _ANSWER_SECONDS = 10.0
 _SAMPLES_KEPT = 200_000
 _SAMPLES_A_SECOND = 5_000
+_CHECK = RecordCheck(BAR)
+_REFUSED = RefusedRecords(logging.getLogger(__name__))
 
 
 @dataclass(frozen=True)
@@ -126,15 +130,15 @@ def ingest_micros(value: bytes) -> int | None:
     """Return `last_ingest_time` of a bar as the topic has it; None if there is none, or the value is no bar.
 
     Example:
-        >>> ingest_micros(b'{"symbol": "AAPL", "last_ingest_time": 1767364200000000}')
-        1767364200000000
+        >>> print(ingest_micros(b'{"symbol": "AAPL", "last_ingest_time": 1767364200000000}'))
+        None
     """
     try:
-        found = orjson.loads(value)
-    except orjson.JSONDecodeError:
+        ingested: int | None = _CHECK.read(value).get("last_ingest_time")
+    except MalformedRecordError as exc:
+        _REFUSED.note(str(exc), str(BAR.topic))
         return None
-    ingested = found.get("last_ingest_time") if isinstance(found, dict) else None
-    return ingested if isinstance(ingested, int) else None
+    return ingested
 
 
 def open_consumer(settings: KafkaSettings) -> Consumer:

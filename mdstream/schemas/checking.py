@@ -19,10 +19,12 @@ from mdstream.schemas.limits import (
     LAST_MICROSECOND,
     MAX_CONDITIONS,
     MAX_PAYLOAD_BYTES,
+    SYMBOL_PATTERN,
     TEXT_PATTERN,
 )
 from mdstream.schemas.patterns import PATTERNS
 from mdstream.schemas.records import Record
+from mdstream.schemas.symbols import SYMBOL_WORDS
 
 MAX_AHEAD_SECONDS = 86_400
 """No clock of ours is further ahead. A record of a later time would be the newest one until that time comes."""
@@ -141,11 +143,12 @@ def _integer(least: int, most: int) -> _Problem:
 
 def _text(pattern: str | None) -> _Problem:
     shape = re.compile(pattern or ANY_TEXT)
+    expected = SYMBOL_WORDS if pattern == SYMBOL_PATTERN else f"text like {shape.pattern}"
 
     def problem(found: Any, _: int) -> str | None:  # noqa: ANN401 any JSON
         if type(found) is str and shape.fullmatch(found):
             return None
-        return "text" if pattern is None else f"text like {shape.pattern}"
+        return "text" if pattern is None else expected
 
     return problem
 

@@ -8,11 +8,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from enum import StrEnum
 
-MAX_SYMBOL_CHARACTERS = 32
+MAX_SYMBOL_CHARACTERS = 64
 """Longest symbol."""
 
-SYMBOL_PATTERN = rf"[A-Za-z0-9][A-Za-z0-9.:/_^=-]{{0,{MAX_SYMBOL_CHARACTERS - 1}}}"
-"""A symbol of any venue we know, e.g. `BRK.B`, `X:BTC-USD`, `EUR/USD`."""
+_UNPRINTABLE = (
+    "\x00-\x1f\x7f-\xa0\xad\u061c\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000"
+    "\ue000-\uf8ff\ufeff\ufff0-\uffff"
+)
+"""Characters that show nothing, or change how others are shown, and what bytes become that are not UTF-8."""
+
+SYMBOL_PATTERN = (
+    rf"(?:[^ *{_UNPRINTABLE}]|[^ {_UNPRINTABLE}][^{_UNPRINTABLE}]{{0,{MAX_SYMBOL_CHARACTERS - 2}}}[^ {_UNPRINTABLE}])"
+)
+"""A symbol as venues write them, e.g. `BRK.B`, `^GSPC`, `M&M`, `EUR/USD`: printable, without blanks at its ends.
+
+Options of the OCC have blanks within; `*` alone stands for all symbols."""
 
 MAX_TEXT_CHARACTERS = 128
 """Longest optional text."""
@@ -30,13 +40,16 @@ TEXT_FIELDS = ("source", "exchange", "trade_id")
 """Fields of a tick that `TEXT_PATTERN` holds for, besides each of its conditions."""
 
 MAX_PRICE = 1e12
-"""Highest price, in the instrument's currency."""
+"""Highest price, and lowest below zero: beyond, a double has no fourth decimal."""
 
-MAX_SIZE = 1e13
-"""Most units in one trade."""
+MIN_SIZE = 1e-11
+"""Least units in one trade: sums are of whole units and of 1e-11 of one, so less would not show in them."""
 
-MAX_NOTIONAL = 1e12
-"""Highest price x size of one trade, in the instrument's currency."""
+MAX_SIZE = 1e14
+"""Most units in one trade: sums have 64 bits, room for 92,000 such trades in one window."""
+
+MAX_NOTIONAL = 1e14
+"""Highest price x size of one trade, in any currency; the bound of sums, as for `MAX_SIZE`."""
 
 MIN_EVENT_TIME = datetime(1990, 1, 1, tzinfo=UTC)
 """No trade of ours is older: earlier times are wrong units or unset clocks."""
@@ -80,6 +93,8 @@ class Reason(StrEnum):
     NOT_FINITE = "{field} not finite"
     NOT_POSITIVE = "{field} not positive"
     PRICE_TOO_HIGH = f"price above {MAX_PRICE:.0e}"
+    PRICE_TOO_LOW = f"price below -{MAX_PRICE:.0e}"
+    SIZE_TOO_LOW = f"size below {MIN_SIZE:.0e}"
     SIZE_TOO_HIGH = f"size above {MAX_SIZE:.0e}"
     NOTIONAL_TOO_HIGH = f"price x size above {MAX_NOTIONAL:.0e}"
     EVENT_TIME_TOO_EARLY = f"event_time before {MIN_EVENT_TIME:%Y-%m-%d}"

@@ -21,7 +21,7 @@ UNREADABLE_SEVERITY = "medium"
 
 _LATENCY = re.compile(r"\blatency_ms\b", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_NUMBER_FORMAT = re.compile(r"(,?\.[0-9]f)?")
+_NUMBER_FORMAT = re.compile(r"(,?\.[0-9]f|price|amount)?")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Placeholder:
 
     Attributes:
         column: A column, or one of `COMPUTED_PLACEHOLDERS`.
-        number_format: How a number is written: `.2f`, or `,.2f` with thousands separated; empty for as it is.
+        number_format: How a number is written: `.2f`, or `,.2f` with thousands separated; `price` and `amount` with as
+            many digits as matter, see `mdstream.schemas.digits`; empty for as it is.
     """
 
     column: str
@@ -108,8 +109,8 @@ def _parse_message(template: str) -> tuple[str | Placeholder, ...]:
             continue
         if conversion or not _PLACEHOLDER.fullmatch(column) or not _NUMBER_FORMAT.fullmatch(number_format or ""):
             raise InvalidInputError(
-                f"the message '{template}' has a placeholder that is not usable; expected {{column}}, {{column:.2f}} "
-                "or {column:,.2f}"
+                f"the message '{template}' has a placeholder that is not usable; expected {{column}}, {{column:.2f}}, "
+                "{column:,.2f}, {column:price} or {column:amount}"
             )
         parts.append(Placeholder(column, number_format or ""))
     return tuple(parts)

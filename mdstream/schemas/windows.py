@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mdstream.errors import InvalidInputError
+
+MAX_WINDOW_SECONDS = 50 * 86_400
+"""Longest window: trades of one are ranked by a number that has room for that many microseconds."""
 
 _UNIT_SECONDS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "hour": 3600, "d": 86400, "day": 86400}
 _NAME = re.compile(r"([0-9]{1,9})([a-z]+)")
@@ -27,6 +30,11 @@ class BarWindow:
     def __post_init__(self) -> None:
         if self.seconds < 1:
             raise InvalidInputError(f"window '{self.name}' has {self.seconds} seconds; expected at least 1")
+        said = _seconds_said(self.name)
+        if said is not None and said != self.seconds:
+            raise InvalidInputError(
+                f"window '{self.name}' has {self.seconds} seconds, and its name says {said}; change one of them"
+            )
 
     @classmethod
     def parse(cls, name: str) -> BarWindow:
@@ -39,10 +47,31 @@ class BarWindow:
             >>> BarWindow.parse("5min")
             BarWindow(name='5min', seconds=300)
         """
-        match = _NAME.fullmatch(name)
-        if match is None or match[2] not in _UNIT_SECONDS:
+        seconds = _seconds_said(name)
+        if seconds is None:
             raise InvalidInputError(f"window '{name}' is not a number and a unit (s, min, h, d), e.g. 1min or 4h")
-        return cls(name, int(match[1]) * _UNIT_SECONDS[match[2]])
+        return cls(name, seconds)
+
+
+def _seconds_said(name: str) -> int | None:
+    """Return the length that a name says; None if it says none."""
+    match = _NAME.fullmatch(name)
+    if match is None or match[2] not in _UNIT_SECONDS:
+        return None
+    return int(match[1]) * _UNIT_SECONDS[match[2]]
+
+
+def check_lengths(windows: Sequence[BarWindow]) -> None:
+    """See that the windows are of different lengths, and none is too long.
+
+    Raises:
+        InvalidInputError: Two are equally long, or one is longer than `MAX_WINDOW_SECONDS`.
+    """
+    if len({window.seconds for window in windows}) < len(windows):
+        raise InvalidInputError(f"two of the windows {', '.join(window.name for window in windows)} are equally long")
+    longest = max(windows, key=lambda window: window.seconds)
+    if longest.seconds > MAX_WINDOW_SECONDS:
+        raise InvalidInputError(f"window {longest.name} is longer than {MAX_WINDOW_SECONDS // 86_400} days")
 
 
 def nest_windows(windows: Iterable[BarWindow]) -> list[tuple[BarWindow, ...]]:

@@ -77,9 +77,14 @@ def decode(record: Record, value: bytes) -> dict[str, object]:
     parsed = orjson.loads(value)
     if not isinstance(parsed, dict):
         raise ValueError(f"expected a JSON object for a {record.name}, found {type(parsed).__name__}")
+    return with_datetimes(record, parsed)
+
+
+def with_datetimes(record: Record, fields: Mapping[str, object]) -> dict[str, object]:
+    """Return the fields of a record, as `decode` does, of JSON that has been read already."""
     return {
-        field.name: from_micros(parsed[field.name])
-        if pa.types.is_timestamp(field.type) and isinstance(parsed.get(field.name), int)
-        else parsed.get(field.name)
+        field.name: from_micros(found)
+        if isinstance(found := fields.get(field.name), int) and pa.types.is_timestamp(field.type)
+        else found
         for field in record.schema
     }

@@ -13,6 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from mdstream.config import KafkaSettings
 from mdstream.config.kafka_login import client_login
 from mdstream.errors import InvalidInputError, SinkError, SinkUnavailableError
+from mdstream.monitoring.broker_watch import WithoutConnections
 from mdstream.schemas import Record
 from mdstream.schemas.limits import MAX_DEAD_LETTER_BYTES
 from mdstream.schemas.wire import encode_batch
@@ -20,6 +21,7 @@ from mdstream.sinks.base import PerProcess
 from mdstream.sinks.batches import conform
 
 _LOG = logging.getLogger(__name__)
+_LOG.addFilter(WithoutConnections())
 
 _POLL_SECONDS = 0.05
 _UNKNOWN_TOPIC = {"_UNKNOWN_TOPIC", "UNKNOWN_TOPIC_OR_PART"}

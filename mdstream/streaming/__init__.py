@@ -9,7 +9,7 @@ with brought_by("jobs"):
     from mdstream.streaming.foreach_batch import store_results, store_stream, write_batch
     from mdstream.streaming.indicators import BUCKETS, analyse_stream
     from mdstream.streaming.kafka import IS_VENDORS, read_bars, read_topic
-    from mdstream.streaming.lifecycle import Job, run_jobs
+    from mdstream.streaming.lifecycle import Job, run_jobs, stop_session
     from mdstream.streaming.live_engine import BarRecords, start_live_bars, to_bar_records
     from mdstream.streaming.predictions import Predictions
     from mdstream.streaming.rules import check_rules
@@ -37,6 +37,7 @@ __all__ = [
     "read_topic",
     "run_jobs",
     "start_live_bars",
+    "stop_session",
     "store_results",
     "store_stream",
     "to_bar_records",

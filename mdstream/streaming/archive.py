@@ -73,7 +73,7 @@ def archive_rows(rows: DataFrame, settings: Settings, record: Record, name: str)
         writer = dated.write.format("delta").mode("append").options(txnAppId=query, txnVersion=number)
         writer.save(table_url(lake, record))
 
-    return RunningQuery(_prepared(rows.writeStream.foreachBatch(append), settings, name).start())
+    return _begin(rows.writeStream.foreachBatch(append), settings, name)
 
 
 def _is_there(first_batch: DataFrame, lake: LakeSettings, record: Record, query: str) -> bool:
@@ -111,7 +111,7 @@ def archive_revisions(revisions: DataFrame, settings: Settings, record: Record, 
         finally:
             newest.unpersist()
 
-    return RunningQuery(_prepared(revisions.writeStream.foreachBatch(write), settings, name).start())
+    return _begin(revisions.writeStream.foreachBatch(write), settings, name)
 
 
 def merge_revisions(rows: DataFrame, where: str, record: Record) -> None:
@@ -159,10 +159,7 @@ def with_date(rows: DataFrame, record: Record) -> DataFrame:
     return rows.withColumn(DATE.name, F.to_date(str(record.time_column))).select(*table_schema(record).names)
 
 
-def _prepared(writer: DataStreamWriter, settings: Settings, name: str) -> DataStreamWriter:
-    return (
-        writer.queryName(name)
-        .outputMode("append")
-        .option("checkpointLocation", checkpoint_of(settings, name))
-        .trigger(processingTime=settings.stores.lake.trigger)
-    )
+def _begin(writer: DataStreamWriter, settings: Settings, name: str) -> RunningQuery:
+    checkpoint = checkpoint_of(settings, name)
+    prepared = writer.queryName(name).outputMode("append").option("checkpointLocation", checkpoint)
+    return RunningQuery.begin(prepared.trigger(processingTime=settings.stores.lake.trigger).start, checkpoint)

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 
 from mdstream.config import Settings
+from mdstream.monitoring.logs import ensure_logging
 from mdstream.sinks import MemorySink, Sink
 from mdstream.streaming.kafka import checkpoint_of
 from mdstream.streaming.patience import patiently
@@ -66,14 +67,15 @@ def _start(frame: DataFrame, write: Callable[[DataFrame], object], settings: Set
     def write_numbered(batch: DataFrame, _: int) -> None:
         write(batch)
 
+    checkpoint = checkpoint_of(settings, name)
     writer = (
         frame.writeStream.queryName(name)
         .outputMode("append")
         .foreachBatch(write_numbered)
-        .option("checkpointLocation", checkpoint_of(settings, name))
+        .option("checkpointLocation", checkpoint)
         .trigger(processingTime=settings.spark.micro_batch_trigger)
     )
-    return RunningQuery(writer.start())
+    return RunningQuery.begin(writer.start, checkpoint)
 
 
 def write_batch(sinks: Sequence[Sink], patience_seconds: float) -> Callable[[DataFrame], int]:
@@ -86,6 +88,7 @@ def write_batch(sinks: Sequence[Sink], patience_seconds: float) -> Callable[[Dat
     on_executors = [sink for sink in sinks if not isinstance(sink, MemorySink)]
 
     def write_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        ensure_logging()
         rows = 0
         for batch in batches:
             for sink in on_executors:

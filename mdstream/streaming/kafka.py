@@ -14,6 +14,7 @@ from mdstream.config.kafka_login import client_login, spark_login
 from mdstream.errors import QueryFailedError
 from mdstream.schemas import BAR, Record
 from mdstream.schemas.wire import VENDOR_HEADER
+from mdstream.streaming.leftovers import remove_unfinished
 from mdstream.streaming.running import RunningQuery
 from mdstream.streaming.triggers import Trigger
 
@@ -110,9 +111,9 @@ def write_records(
         settings: Broker, producer and checkpoint location.
         trigger: When records are sent.
         name: Name of the query; its checkpoint is a folder of that name.
-        again: Starts the query anew, where Spark does not do so itself.
+        again: Starts the query anew.
     """
-    kafka = settings.kafka
+    kafka, checkpoint = settings.kafka, checkpoint_of(settings, name)
     writer = (
         records.writeStream.queryName(name)
         .outputMode("update")
@@ -121,9 +122,10 @@ def write_records(
         .option("kafka.compression.type", settings.spark.live_compression)
         .option("kafka.linger.ms", str(settings.spark.live_wait_ms))
         .option("kafka.batch.size", str(kafka.batch_size))
-        .option("checkpointLocation", checkpoint_of(settings, name))
+        .option("checkpointLocation", checkpoint)
     )
-    return RunningQuery(trigger.apply(writer).start(), trigger.real_time, again if trigger.real_time else None)
+    remove_unfinished(checkpoint)
+    return RunningQuery(trigger.apply(writer).start(), trigger.real_time, again, checkpoint=checkpoint)
 
 
 def topic_of(record: Record) -> str:

@@ -6,10 +6,12 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from uuid import UUID
 
 from prometheus_client import CollectorRegistry
+from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.listener import (
     QueryIdleEvent,
@@ -23,7 +25,8 @@ from pyspark.sql.streaming.listener import (
 )
 
 from mdstream.config import Settings
-from mdstream.monitoring import metrics, serve_metrics
+from mdstream.monitoring import metrics
+from mdstream.serving.metrics_port import serve_metrics
 from mdstream.streaming.running import RunningQuery
 
 _COUNTS_STATE_ROWS = "spark.sql.streaming.stateStore.rocksdb.trackTotalNumberOfRows"
@@ -49,7 +52,8 @@ class QueryMetrics(StreamingQueryListener):
         self._names: dict[str, str] = {}
         self._real_time: set[str] = set()
         self._late_ticks: dict[str, Callable[[], int]] = {}
-        self._late_known: dict[str, int] = {}
+        self._thinned_of: dict[str, Callable[[], int]] = {}
+        self._known: dict[tuple[str, str], int] = {}
         self._running = metrics.QUERY_RUNNING.register(registry)
         self._last_progress = metrics.QUERY_LAST_PROGRESS.register(registry)
         self._rows = metrics.ROWS_READ.register(registry)
@@ -57,6 +61,7 @@ class QueryMetrics(StreamingQueryListener):
         self._phase_seconds = metrics.PHASE_SECONDS.register(registry)
         self._watermark = metrics.WATERMARK.register(registry)
         self._late = metrics.TICKS_LATE.register(registry)
+        self._thinned = metrics.INDICATORS_THINNED.register(registry)
         self._state_rows = metrics.STATE_ROWS.register(registry)
         self._state_updates = metrics.STATE_ROWS_UPDATED.register(registry)
         self._state_bytes = metrics.STATE_BYTES.register(registry)
@@ -71,6 +76,8 @@ class QueryMetrics(StreamingQueryListener):
             self._real_time.add(name)
         if running.late_ticks is not None:
             self._late_ticks[name] = running.late_ticks
+        if running.thinned is not None:
+            self._thinned_of[name] = running.thinned
 
     def onQueryStarted(self, event: QueryStartedEvent) -> None:  # noqa: N802 Spark's name
         """Take note of a query."""
@@ -81,22 +88,26 @@ class QueryMetrics(StreamingQueryListener):
 
     def onQueryIdle(self, event: QueryIdleEvent) -> None:  # noqa: N802 Spark's name
         """Take note that there is nothing to read."""
-        self._last_progress.labels(self._names[str(event.runId)]).set(time.time())
+        self._last_progress.labels(self._name_of(event.runId)).set(time.time())
 
     def onQueryTerminated(self, event: QueryTerminatedEvent) -> None:  # noqa: N802 Spark's name
         """Take note of an end."""
-        self._running.labels(self._names[str(event.runId)]).set(0)
+        self._running.labels(self._name_of(event.runId)).set(0)
 
     def onQueryProgress(self, event: QueryProgressEvent) -> None:  # noqa: N802 Spark's name
         """Take the numbers of a batch."""
         progress = event.progress
         query = progress.name or str(progress.id)
         self._last_progress.labels(query).set(time.time())
-        self._rows.labels(query).inc(progress.numInputRows)
+        self._rows.labels(query).inc(max(0, progress.numInputRows or 0))
         self._take_times(query, progress)
         self._take_state(query, progress.stateOperators)
         for source in progress.sources:
-            self._take_offsets(query, source, progress.batchDuration / 1000)
+            self._take_offsets(query, source, (progress.batchDuration or 0) / 1000)
+
+    def _name_of(self, run: UUID) -> str:
+        # One that began before anybody listened has no name here.
+        return self._names.get(str(run), str(run))
 
     def _take_times(self, query: str, progress: StreamingQueryProgress) -> None:
         for phase, milliseconds in progress.durationMs.items():
@@ -112,10 +123,10 @@ class QueryMetrics(StreamingQueryListener):
     def _take_state(self, query: str, operators: list[StateOperatorProgress]) -> None:
         late = sum(operator.numRowsDroppedByWatermark for operator in operators)
         if query in self._late_ticks:
-            known = self._late_ticks[query]()
-            late += known - self._late_known.get(query, 0)
-            self._late_known[query] = known
+            late += self._growth(query, "late", self._late_ticks[query])
         self._late.labels(query).inc(late)
+        if query in self._thinned_of:
+            self._thinned.labels(query).inc(self._growth(query, "thinned", self._thinned_of[query]))
         rows, used = Counter[str](), Counter[str]()
         for operator in operators:
             rows[operator.operatorName] += operator.numRowsTotal
@@ -125,6 +136,12 @@ class QueryMetrics(StreamingQueryListener):
             self._state_bytes.labels(query, name).set(number)
             if self._counts_state_rows:
                 self._state_rows.labels(query, name).set(rows[name])
+
+    def _growth(self, query: str, what: str, count: Callable[[], int]) -> int:
+        """Return by how much a count has grown; a query that was started again counts from zero."""
+        found, known = count(), self._known.get((query, what), 0)
+        self._known[query, what] = found
+        return found - known if found >= known else found
 
     def _take_offsets(self, query: str, source: SourceProgress, seconds: float) -> None:
         reached, newest = _offsets(source.endOffset), _offsets(source.latestOffset)
@@ -139,8 +156,15 @@ class QueryMetrics(StreamingQueryListener):
 
 
 @contextmanager
-def measured(spark: SparkSession, settings: Settings) -> Iterator[QueryMetrics | None]:
-    """Serve metrics of the session's queries until the end of the block, if `monitoring.jobs_port` is set.
+def measured(
+    spark: SparkSession, settings: Settings, problem: Callable[[], str | None]
+) -> Iterator[QueryMetrics | None]:
+    """Serve metrics and health of the session's queries until the end of the block, if `monitoring.jobs_port` is set.
+
+    Args:
+        spark: The session.
+        settings: Address and port.
+        problem: Returns what keeps the queries from working, None if nothing does.
 
     Raises:
         ConfigError: The address cannot be listened on.
@@ -151,17 +175,24 @@ def measured(spark: SparkSession, settings: Settings) -> Iterator[QueryMetrics |
         return
     registry = CollectorRegistry()
     listener = QueryMetrics(registry, counts_state_rows=spark.conf.get(_COUNTS_STATE_ROWS, "true") == "true")
-    with serve_metrics(registry, settings.monitoring.host, port):
+    with serve_metrics(registry, settings.monitoring.host, port, problem):
         spark.streams.addListener(listener)
         try:
             yield listener
         finally:
-            spark.streams.removeListener(listener)
+            # Java may have ended before.
+            with suppress(Py4JError, ConnectionError):
+                spark.streams.removeListener(listener)
 
 
 def _offsets(text: str | None) -> Offsets:
-    """Return the offsets of a Kafka source; none of any other source, and before the first batch."""
-    found = json.loads(text) if text else None
+    """Return the offsets of a Kafka source; none of any other source, before the first batch, and where it has none."""
+    # pyspark makes a text of what Spark leaves out, too.
+    found = json.loads(text) if text and text != str(None) else None
     if not isinstance(found, dict):
         return {}
-    return {topic: partitions for topic, partitions in found.items() if isinstance(partitions, dict)}
+    return {
+        topic: {number: offset for number, offset in partitions.items() if isinstance(offset, int)}
+        for topic, partitions in found.items()
+        if isinstance(partitions, dict)
+    }

@@ -27,8 +27,10 @@ from mdstream.schemas.limits import (
     MAX_SIZE,
     MAX_SYMBOL_CHARACTERS,
     MAX_TEXT_CHARACTERS,
+    MIN_SIZE,
 )
 from mdstream.schemas.rules import Rule
+from mdstream.schemas.windows import check_lengths
 from mdstream.streaming.histories import stored_histories
 from mdstream.streaming.kafka import (
     RECORD_COLUMNS,
@@ -43,7 +45,7 @@ from mdstream.streaming.newest import newest_ingest_time
 from mdstream.streaming.running import RunningQuery
 from mdstream.streaming.triggers import Trigger
 from mdstream.transforms import ConditionTable
-from mdstream.transforms.bars import check_lengths, is_trade
+from mdstream.transforms.bars import is_trade
 from mdstream.transforms.eligibility import is_eligible
 from mdstream.transforms.sources import is_from_primary_source
 from mdstream.transforms.ticks import IS_USABLE, TICK_JSON, with_usability
@@ -55,6 +57,7 @@ _STATE = "v2"
 
 TICK_LIMITS = {
     "limits.price": MAX_PRICE,
+    "limits.least_size": MIN_SIZE,
     "limits.size": MAX_SIZE,
     "limits.notional": MAX_NOTIONAL,
     "limits.payload_bytes": MAX_PAYLOAD_BYTES,
@@ -125,10 +128,10 @@ def read_ticks(spark: SparkSession, settings: Settings, trigger: Trigger) -> Dat
     ours: Spark's own has a task a partition, and each takes a slot and polls the broker. With one task there is no
     shuffle either.
     """
-    skew = settings.ticks.max_future_skew_seconds
+    skew, nonpositive = settings.ticks.max_future_skew_seconds, settings.ticks.nonpositive_prices
     require_topic(settings, topic_of(TICK))
     if not trigger.real_time:
-        return read_topic(spark, settings, TICK).transform(with_usability, skew)
+        return read_topic(spark, settings, TICK).transform(with_usability, skew, nonpositive_prices=nonpositive)
     engine_of(spark)
     tasks, live = settings.spark.live_partitions, settings.spark
     fetches = {"kafka.fetch.min.bytes": live.live_fetch_bytes, "kafka.fetch.max.wait.ms": (live.live_wait_ms + 1) // 2}
@@ -137,7 +140,7 @@ def read_ticks(spark: SparkSession, settings: Settings, trigger: Trigger) -> Dat
     if tasks == 1:
         # Spark then knows that all ticks of a symbol are in one task.
         records = records.coalesce(1)
-    return records.transform(with_usability, skew, F.col("tick"))
+    return records.transform(with_usability, skew, F.col("tick"), nonpositive_prices=nonpositive)
 
 
 def to_bar_records(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import orjson
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from mdstream.config import Settings
 from mdstream.config.kafka_login import client_login
@@ -42,7 +42,7 @@ def _last_records(consumer: Consumer, topic: str) -> list[Message]:
     found = consumer.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic]
     begin, left = [], {}
     for partition in found.partitions:
-        first, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_ANSWER_SECONDS)
+        first, end = _bounds(consumer, TopicPartition(topic, partition))
         if first < end:
             begin.append(TopicPartition(topic, partition, max(first, end - _RECORDS)))
             left[partition] = end
@@ -58,6 +58,17 @@ def _last_records(consumer: Consumer, topic: str) -> list[Message]:
             if (record.offset() or 0) + 1 >= left.get(record.partition(), 0):
                 left.pop(record.partition(), None)
     return records
+
+
+def _bounds(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
+    """Return the first offset of a partition and the one behind its last."""
+    try:
+        return consumer.get_watermark_offsets(partition, timeout=_ANSWER_SECONDS)
+    except KafkaException as exc:
+        # A topic that was made just now.
+        if exc.args[0].code() == KafkaError._UNKNOWN_PARTITION:  # noqa: SLF001 - its public name
+            return 0, 0
+        raise
 
 
 def _ingest_time(record: Message) -> int:

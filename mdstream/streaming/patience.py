@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
 import time
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import TypeVar
 
 from mdstream.errors import SinkUnavailableError
+from mdstream.monitoring.logs import ensure_logging
+from mdstream.monitoring.outages import Outages
+from mdstream.streaming.leftovers import OWN_FOLDER_VARIABLE
 
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
 _LONGEST_PAUSE_SECONDS = 5.0
+
+_SERVER = re.compile(r",? (?:database|topic|cannot|did not|does not|is not)\b")
+"""What stands behind a server's name in our messages."""
 
 
 def patiently(action: Callable[[], Result], patience_seconds: float) -> Result:
@@ -26,12 +36,27 @@ def patiently(action: Callable[[], Result], patience_seconds: float) -> Result:
     """
     deadline = time.monotonic() + patience_seconds
     pause = 0.1
+    away: str | None = None
     while True:
         try:
-            return action()
+            result = action()
         except SinkUnavailableError as exc:
+            away = _SERVER.split(str(exc), maxsplit=1)[0]
             if time.monotonic() + pause > deadline:
+                _outages().forget(away)
                 raise
-            logger.warning("%s; trying again in %.1f s", exc, pause)
+            _outages().away(away, str(exc))
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+        else:
+            if away is not None:
+                _outages().back(away)
+            return result
+
+
+@cache
+def _outages() -> Outages:
+    # All workers of a machine write to the same stores.
+    ensure_logging()
+    folder = os.environ.get(OWN_FOLDER_VARIABLE)
+    return Outages(logger, Path(folder) if folder and Path(folder).is_dir() else None)

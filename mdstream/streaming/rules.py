@@ -11,6 +11,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import NumericType
 
 from mdstream.config import Settings
+from mdstream.config.problems import told
 from mdstream.errors import ConfigError, did_you_mean
 from mdstream.indicators import analysed_schema, indicator_levels
 from mdstream.schemas import SEVERITIES
@@ -29,9 +30,10 @@ _EXPECTED = {
 def check_rules(spark: SparkSession, rules: Sequence[Rule], settings: Settings) -> None:
     """Let Spark analyse every expression of every rule on the columns that there will be.
 
-    Refused are unknown columns and functions, wrong types, aggregates and other functions of several rows, subqueries,
-    what is not deterministic, severities other than the four, and what would stop the job on some value: divisions
-    by what may be zero, casts that may not be possible, elements that may not be there.
+    Only what `mdstream.streaming.allowed` lists can be used: what sees one row, gives the same again, and has bounds of
+    time and memory that are known. Refused are unknown columns, wrong types, severities other than the four, and what
+    would stop the job on some value: divisions by what may be zero, casts that may not be possible, sums and products
+    that may be too large. Nothing is run and no file is read.
 
     Args:
         spark: The session.
@@ -42,9 +44,9 @@ def check_rules(spark: SparkSession, rules: Sequence[Rule], settings: Settings) 
         ConfigError: Names every rule and expression that cannot be used, and why.
     """
     frame = _empty_analysed(spark, settings)
-    problems = [f"  rule '{rule.name}': {problem}" for rule in rules for problem in _problems(frame, rule)]
+    problems = [f"rule '{rule.name}': {problem}" for rule in rules for problem in _problems(frame, rule)]
     if problems:
-        raise ConfigError("\n".join(["anomaly rules cannot be used:", *problems]))
+        raise ConfigError(told("anomaly rules cannot be used:", problems))
 
 
 def _empty_analysed(spark: SparkSession, settings: Settings) -> DataFrame:

@@ -7,13 +7,20 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
+import pyspark
+from pyspark import SparkConf, SparkContext
+from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
 from mdstream.config import SparkSettings
+from mdstream.streaming.leftovers import own_temporary_folder
+from mdstream.streaming.spark_log import CONFIGURATION, prepare_spark_log
 
 _STATE_STORE = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
 
@@ -21,12 +28,15 @@ _STATE_STORE = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStore
 _LOCAL_CHECKPOINTS = "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
 
 _SUBMIT_ARGUMENTS = "PYSPARK_SUBMIT_ARGS"
-
-_LOGGING = Path(__file__).with_name("log4j2.properties")
+_GATEWAY_PORT = "PYSPARK_GATEWAY_PORT"
+_JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 
 # What stops a query within a batch is told from a failure by a pattern over its whole trace, which recurs so deep that
 # the megabyte of a thread is not enough. Only what is used of it takes memory.
 _STACK = "-Xss16m"
+
+# A Java that says how to start Java, and ends.
+_LAUNCHER = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData"
 
 # What is in it says why.
 PYTHON_WORKERS = Path(__file__).with_name("python_workers")
@@ -45,6 +55,9 @@ def build_session(settings: SparkSettings, name: str = "mdstream", jars: Sequenc
     """
     # The workers must be of the same Python as the driver: this one, unless another is configured.
     os.environ.setdefault("PYSPARK_PYTHON", settings.conf.get("spark.pyspark.python", sys.executable))
+    # Else Spark's script starts a Python to find it.
+    os.environ.setdefault("SPARK_HOME", str(Path(pyspark.__file__).parent))
+    os.environ.setdefault("SPARK_LAUNCHER_OPTS", _LAUNCHER)
     connectors = {}
     if jars:
         connectors["spark.jars"] = ",".join(str(jar) for jar in jars)
@@ -55,9 +68,13 @@ def build_session(settings: SparkSettings, name: str = "mdstream", jars: Sequenc
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.driver.memory": "2g",
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_LOGGING.as_uri()} {_STACK}",
+        _JAVA_OPTIONS: f"-Dlog4j2.configurationFile={CONFIGURATION.as_uri()} {_STACK}",
+        # Where in Python a Column was made is told to Java by seven calls for each, beside the two that make it.
+        "spark.python.sql.dataFrameDebugging.enabled": "false",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.ansi.enabled": "true",
+        # Without it one waits for ever for a task that does not let itself be interrupted.
+        "spark.sql.streaming.stopTimeout": "5s",
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
         # Micro-batches would be planned anew by it, and streams refuse it with a warning.
         "spark.sql.adaptive.enabled": "false",
@@ -74,8 +91,20 @@ def build_session(settings: SparkSettings, name: str = "mdstream", jars: Sequenc
         **_on_this_machine(settings),
         **{name: value for name, value in settings.conf.items() if name not in secrets},
     }
-    with _handed_over(secrets):
-        return SparkSession.builder.master(settings.master).appName(name).config(map=conf).getOrCreate()
+    prepare_spark_log(name, settings.trace_folder)
+    if settings.is_local and SparkSession.getActiveSession() is None:
+        own = own_temporary_folder(settings)
+        conf["spark.local.dir"] = str(own)
+        conf[_JAVA_OPTIONS] = f"{conf[_JAVA_OPTIONS]} {shlex.quote(f'-Djava.io.tmpdir={own}')}"
+    with _handed_over(secrets), _ended_if_broken_off():
+        _start_java({"spark.master": settings.master, "spark.app.name": name, **conf})
+        spark = SparkSession.builder.master(settings.master).appName(name).config(map=conf).getOrCreate()
+    jvm: Any = spark._jvm  # noqa: SLF001 - there is no public way
+    # What ends a thread of Java goes where all else of the log does.
+    jvm.java.lang.Thread.setDefaultUncaughtExceptionHandler(
+        jvm.org.apache.spark.util.SparkUncaughtExceptionHandler(False)
+    )
+    return spark
 
 
 def _on_this_machine(settings: SparkSettings) -> dict[str, str]:
@@ -92,6 +121,32 @@ def _on_this_machine(settings: SparkSettings) -> dict[str, str]:
     if urlsplit(settings.checkpoint_location).scheme in (("", "file") if settings.is_local else ("file",)):
         conf["spark.sql.streaming.checkpointFileManagerClass"] = _LOCAL_CHECKPOINTS
     return conf
+
+
+def _start_java(conf: Mapping[str, object]) -> None:
+    """Start Java in a session of its own: signals to our group of processes are for us to act on, and it ends with us.
+
+    Within spark-submit it is there already.
+    """
+    if SparkContext._gateway is not None or _GATEWAY_PORT in os.environ:  # noqa: SLF001
+        return
+    launched = SparkConf(loadDefaults=False).setAll([(name, str(value)) for name, value in conf.items()])
+    gateway = launch_gateway(launched, {"start_new_session": True})  # type: ignore[no-untyped-call]
+    SparkContext._ensure_initialized(gateway=gateway)  # noqa: SLF001 - the only way to hand it over
+
+
+@contextmanager
+def _ended_if_broken_off() -> Iterator[None]:
+    """End a Java that was being started when something went wrong: it would wait for ever to be asked something."""
+    before = {child.pid for child in psutil.Process().children()}
+    try:
+        yield
+    except BaseException:
+        for child in psutil.Process().children():
+            if child.pid not in before:
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
+        raise
 
 
 @contextmanager

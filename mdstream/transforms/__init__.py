@@ -1,10 +1,11 @@
 """Transformations of market data: DataFrame to DataFrame, alike in batch and stream, without session or action."""
 
 from mdstream.errors import brought_by
+from mdstream.schemas.windows import MAX_WINDOW_SECONDS
 
 with brought_by("spark"):
     from mdstream.transforms.anomalies import findings_to_anomalies, to_anomalies, with_findings
-    from mdstream.transforms.bars import MAX_WINDOW_SECONDS, to_bars
+    from mdstream.transforms.bars import to_bars
     from mdstream.transforms.dead_letters import DEAD_LETTER_COLUMN, with_dead_letter
     from mdstream.transforms.eligibility import ConditionTable, Eligibility
     from mdstream.transforms.indicators import with_indicators

@@ -19,6 +19,7 @@ from pyspark.sql.types import (
 )
 
 from mdstream.schemas import ANOMALY, SEVERITIES
+from mdstream.schemas.digits import PRICE_DECIMALS, SIGNIFICANT_DIGITS
 from mdstream.schemas.rules import UNREADABLE_SEVERITY, Placeholder, Rule
 
 FINDINGS = "findings"
@@ -35,6 +36,10 @@ _FOUND = ArrayType(
 )
 _NO_VALUE = "n/a"
 _AS_IT_IS = "#,##0.######"
+_SMALL = 1e-3
+"""Numbers below have more digits that matter than are written of others."""
+_MOST_DECIMALS = 18
+_LEAST_DECIMALS = {"price": PRICE_DECIMALS, "amount": 0}
 _NO_LEVELS: Mapping[str, float] = MappingProxyType({})
 
 
@@ -130,10 +135,13 @@ def _finite(number: Column) -> Column:
 
 def _filled_in(placeholder: Placeholder, computed: Mapping[str, Column], types: Mapping[str, DataType]) -> Column:
     column = computed.get(placeholder.column, F.col(placeholder.column))
-    if placeholder.number_format:
+    if placeholder.number_format in _LEAST_DECIMALS:
+        text = _with_digits(column, _LEAST_DECIMALS[placeholder.number_format])
+    elif placeholder.number_format:
         text = F.format_string(f"%{placeholder.number_format}", column.cast("double"))
     elif placeholder.column in {"value", "threshold"} or isinstance(types.get(placeholder.column), FractionalType):
-        text = F.call_function("format_number", column, F.lit(_AS_IT_IS))
+        as_it_is = F.call_function("format_number", column, F.lit(_AS_IT_IS))
+        text = F.when(F.abs(column) < _SMALL, _with_digits(column, 0)).otherwise(as_it_is)
     elif isinstance(types.get(placeholder.column), TimestampType):
         seconds = (F.unix_micros(column).cast("decimal(18,0)") / F.lit(1_000_000)).cast("decimal(18,6)")
         # In UTC: a cast to text would take the session's time zone.
@@ -142,3 +150,12 @@ def _filled_in(placeholder: Placeholder, computed: Mapping[str, Column], types: 
         text = column.cast("string")
     # A format writes null as the word.
     return F.when(column.isNull(), _NO_VALUE).otherwise(text)
+
+
+def _with_digits(column: Column, least_decimals: int) -> Column:
+    """Write a number as `mdstream.schemas.digits` does; as Spark does where it is too large for that."""
+    # No rounding takes a number of digits that differs from row to row, so the text in between rounds.
+    rounded = F.format_string(f"%.{SIGNIFICANT_DIGITS - 1}e", column.cast("double"))
+    form = f"#,##0.{'0' * least_decimals}{'#' * (_MOST_DECIMALS - least_decimals)}"
+    text = F.call_function("format_number", rounded.try_cast(f"decimal(38,{_MOST_DECIMALS})"), F.lit(form))
+    return F.coalesce(text, column.cast("string"))

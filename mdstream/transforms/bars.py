@@ -10,13 +10,11 @@ from pyspark.sql import functions as F
 from mdstream.errors import InvalidInputError
 from mdstream.schemas import BAR, BarWindow
 from mdstream.schemas.conditions import CANCEL
+from mdstream.schemas.windows import MAX_WINDOW_SECONDS, check_lengths
 from mdstream.transforms.eligibility import ConditionTable, is_eligible
 from mdstream.transforms.reject_reasons import first_of
 from mdstream.transforms.trade_columns import UNREADABLE, as_trades
 from mdstream.transforms.usable_trades import reasons_against_a_bar
-
-MAX_WINDOW_SECONDS = 50 * 86_400
-"""Longest window: trades of one are ranked by a number that has room for that many microseconds."""
 
 _MICROSECONDS = 1_000_000
 _SEQUENCES = 2**64
@@ -91,19 +89,6 @@ def _check_nest(windows: Sequence[BarWindow]) -> None:
             f"{', '.join(strangers)} does not divide {longest.name}: give each nest a call of its own"
         )
     check_lengths(windows)
-
-
-def check_lengths(windows: Sequence[BarWindow]) -> None:
-    """See that the windows are of different lengths, and none is too long.
-
-    Raises:
-        InvalidInputError: Two are equally long, or one is longer than `MAX_WINDOW_SECONDS`.
-    """
-    if len({window.seconds for window in windows}) < len(windows):
-        raise InvalidInputError(f"two of the windows {', '.join(window.name for window in windows)} are equally long")
-    longest = max(windows, key=lambda window: window.seconds)
-    if longest.seconds > MAX_WINDOW_SECONDS:
-        raise InvalidInputError(f"window {longest.name} is longer than {MAX_WINDOW_SECONDS // 86_400} days")
 
 
 def is_trade() -> Column:

@@ -15,6 +15,7 @@ from mdstream.schemas.limits import (
     MAX_PRICE,
     MAX_SIZE,
     MIN_EVENT_TIME,
+    MIN_SIZE,
     SYMBOL_PATTERN,
     TEXT_PATTERN,
     Reason,
@@ -51,18 +52,21 @@ def reasons_of_symbol(symbol: Column) -> Reasons:
     ]
 
 
-def reasons_of_amounts(price: Column, size: Column) -> Reasons:
+def reasons_of_amounts(price: Column, size: Column, *, nonpositive_prices: bool = False) -> Reasons:
     """Return what may be wrong with price and size, as doubles."""
+    not_positive = (price <= 0, found(Reason.NOT_POSITIVE.of("price"), price))
     return [
         (price.isNull(), Reason.MISSING.of("price")),
         (_is_not_finite(price), found(Reason.NOT_FINITE.of("price"), price)),
-        (price <= 0, found(Reason.NOT_POSITIVE.of("price"), price)),
+        *([] if nonpositive_prices else [not_positive]),
+        (price < -MAX_PRICE, found(Reason.PRICE_TOO_LOW.of(), price)),
         (price > MAX_PRICE, found(Reason.PRICE_TOO_HIGH.of(), price)),
         (size.isNull(), Reason.MISSING.of("size")),
         (_is_not_finite(size), found(Reason.NOT_FINITE.of("size"), size)),
         (size <= 0, found(Reason.NOT_POSITIVE.of("size"), size)),
+        (size < MIN_SIZE, found(Reason.SIZE_TOO_LOW.of(), size)),
         (size > MAX_SIZE, found(Reason.SIZE_TOO_HIGH.of(), size)),
-        (price * size > MAX_NOTIONAL, Reason.NOTIONAL_TOO_HIGH.of()),
+        (F.abs(price * size) > MAX_NOTIONAL, Reason.NOTIONAL_TOO_HIGH.of()),
     ]
 
 

@@ -118,7 +118,7 @@ def _is_usable_field(value: Column, record: Record, field: pa.Field) -> Column:
     if pa.types.is_timestamp(field.type):
         verdict = value.between(0, LAST_MICROSECOND)
     elif pa.types.is_floating(field.type):
-        least = 0.0 if record is BAR else -sys.float_info.max
+        least = 0.0 if record.name == BAR.name else -sys.float_info.max
         verdict = value.between(least, sys.float_info.max)
     elif pa.types.is_integer(field.type):
         verdict = value >= 1

@@ -32,13 +32,14 @@ IS_USABLE = "is_usable"
 """Column that says whether a Kafka record is a usable tick; never null."""
 
 
-def to_ticks(records: DataFrame, max_future_skew_seconds: int) -> DataFrame:
+def to_ticks(records: DataFrame, max_future_skew_seconds: int, *, nonpositive_prices: bool = False) -> DataFrame:
     """Keep the Kafka records that are usable ticks.
 
     Args:
         records: Columns value (binary), topic, partition, offset and timestamp of Spark's Kafka source.
         max_future_skew_seconds: A tick further ahead of its ingest time is refused, because one bad clock would move
             the watermark and close every window.
+        nonpositive_prices: Whether prices may be zero or less.
 
     Returns:
         Columns of STORED_TICK. A record without ingest_time takes the broker's time of it.
@@ -46,11 +47,17 @@ def to_ticks(records: DataFrame, max_future_skew_seconds: int) -> DataFrame:
     Example:
         >>> ticks = records.transform(to_ticks, 300)  # doctest: +SKIP
     """
-    parsed = with_reject_reason(records, max_future_skew_seconds)
+    parsed = with_reject_reason(records, max_future_skew_seconds, nonpositive_prices=nonpositive_prices)
     return parsed.where(F.col(REJECT_REASON).isNull()).select(*STORED_TICK.schema.names)
 
 
-def with_usability(records: DataFrame, max_future_skew_seconds: int, plain_tick: Column | None = None) -> DataFrame:
+def with_usability(
+    records: DataFrame,
+    max_future_skew_seconds: int,
+    plain_tick: Column | None = None,
+    *,
+    nonpositive_prices: bool = False,
+) -> DataFrame:
     """Parse Kafka records into ticks, and say of each whether it can be used.
 
     A condition on what was parsed Spark moves down to where the JSON is, and parses it once more for each part of the
@@ -61,29 +68,32 @@ def with_usability(records: DataFrame, max_future_skew_seconds: int, plain_tick:
         max_future_skew_seconds: A tick further ahead of its ingest time is refused.
         plain_tick: A struct like `TICK_JSON` where the source itself has read a record that is plainly well formed and
             within all limits but those of time; null where it has not.
+        nonpositive_prices: Whether prices may be zero or less.
 
     Returns:
         Columns of STORED_TICK, and `is_usable`, which is never null.
     """
-    of_values = is_any([condition for condition, _ in _reasons_of_values()] + [_has_malformed_text()])
+    of_values = is_any([condition for condition, _ in _reasons_of_values(nonpositive_prices)] + [_has_malformed_text()])
     of_time = is_any([condition for condition, _ in _reasons_of_time(max_future_skew_seconds)])
     is_refused = F.when(of_time, F.lit(True)).when(F.col("is_plain"), F.lit(False)).otherwise(of_values)
     return _with_fields(records, plain_tick).select(*STORED_TICK.schema.names, (~is_refused).alias(IS_USABLE))
 
 
-def with_reject_reason(records: DataFrame, max_future_skew_seconds: int) -> DataFrame:
+def with_reject_reason(
+    records: DataFrame, max_future_skew_seconds: int, *, nonpositive_prices: bool = False
+) -> DataFrame:
     """Parse Kafka records into ticks and say of each why it cannot be used, if so.
 
     Args:
         records: Columns value (binary), topic, partition, offset and timestamp of Spark's Kafka source.
         max_future_skew_seconds: A tick further ahead of its ingest time is refused.
+        nonpositive_prices: Whether prices may be zero or less.
 
     Returns:
         Columns of STORED_TICK and of the envelope, and `reject_reason`: null for a usable tick.
     """
-    return _with_fields(records, None).select(
-        *STORED_TICK.schema.names, _reject_reason(max_future_skew_seconds).alias(REJECT_REASON), *KAFKA_ENVELOPE
-    )
+    reason = _reject_reason(max_future_skew_seconds, nonpositive_prices)
+    return _with_fields(records, None).select(*STORED_TICK.schema.names, reason.alias(REJECT_REASON), *KAFKA_ENVELOPE)
 
 
 def _with_fields(records: DataFrame, plain_tick: Column | None) -> DataFrame:
@@ -119,17 +129,17 @@ def _tick_column(name: str) -> Column:
     return F.col(f"tick.{name}").alias(name)
 
 
-def _reject_reason(max_future_skew_seconds: int) -> Column:
+def _reject_reason(max_future_skew_seconds: int, nonpositive_prices: bool) -> Column:
     """Return the first reason against a tick; whatever needs the payload again is only computed for refused ones."""
     times = _reasons_of_time(max_future_skew_seconds)
-    return first_of([*_reasons_of_values(), *times, (_has_malformed_text(), _why_text())])
+    return first_of([*_reasons_of_values(nonpositive_prices), *times, (_has_malformed_text(), _why_text())])
 
 
-def _reasons_of_values() -> Reasons:
+def _reasons_of_values(nonpositive_prices: bool) -> Reasons:
     return [
         (F.col("is_not_an_object") | F.col("is_unreadable"), _why_unreadable()),
         *reasons_of_symbol(F.col("symbol")),
-        *reasons_of_amounts(F.col("price"), F.col("size")),
+        *reasons_of_amounts(F.col("price"), F.col("size"), nonpositive_prices=nonpositive_prices),
         (F.col("event_time").isNull(), Reason.MISSING.of("event_time")),
     ]
 

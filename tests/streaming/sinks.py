@@ -12,8 +12,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mdstream.errors import SinkError
-
 Row = dict[str, Any]
 
 
@@ -45,7 +43,7 @@ class AilingSink:
 
     attempts_file: Path
     failures: int
-    error: SinkError
+    error: Exception
     well: FolderSink
 
     def write(self, batch: pa.RecordBatch) -> None:

@@ -21,7 +21,7 @@ from mdstream.config import Settings
 from mdstream.indicators.history import BAR_TYPE, History, Series
 from mdstream.schemas import BAR
 from mdstream.schemas.spark import spark_schema
-from mdstream.streaming import indicators
+from mdstream.streaming import indicators, live_analysis
 from mdstream.streaming.indicators import analyse_stream
 from mdstream.streaming.warm_up import WarmUp
 from tests.streaming.streams import Row, add_file, by_key, work_off
@@ -249,7 +249,7 @@ def test_indicators_that_need_more_history_are_named(stage: Stage, caplog: pytes
     stage.settings = Settings(technical_indicators={"ema": {"period": 200}, "obv": {}, "sma": {"period": 20}})
     stage.add([bar("A", 0, 1.0)])
     stage.work_off()
-    ema, obv = (record.getMessage() for record in caplog.records if record.name == indicators.__name__)
+    ema, obv = (record.getMessage() for record in caplog.records if record.name == live_analysis.__name__)
     assert "EMA(close, timeperiod=200) is exact with" in ema
     assert "history_bars is 600: set history_bars to" in ema
     assert "OBV(close, volume) depends on where its series begins" in obv

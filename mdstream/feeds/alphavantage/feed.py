@@ -42,6 +42,7 @@ class AlphaVantageFeed:
         supervision: Waits and timeouts.
         max_future_skew: How far event time may be ahead of ours.
         clock: Time; tests bring their own.
+        nonpositive_prices: Whether prices may be zero or less.
     """
 
     def __init__(
@@ -50,11 +51,14 @@ class AlphaVantageFeed:
         supervision: Supervision | None = None,
         max_future_skew: timedelta = MAX_FUTURE_SKEW,
         clock: Clock | None = None,
+        *,
+        nonpositive_prices: bool = False,
     ) -> None:
         self.counts = FeedCounts()
         self._account = account
         self._supervision = supervision or Supervision()
         self._max_future_skew = max_future_skew
+        self._nonpositive_prices = nonpositive_prices
         self._clock = clock or SystemClock()
         self._quota = Quota(account)
         self._backoff = Backoff(self._supervision)
@@ -187,7 +191,8 @@ class AlphaVantageFeed:
         for tick in self._new_ticks(answer, symbol, received):
             tick["ingest_time"] = received
             tick["source"] = NAME
-            if (reason := refusal(tick, max_future_skew=self._max_future_skew)) is None:
+            reason = refusal(tick, max_future_skew=self._max_future_skew, nonpositive_prices=self._nonpositive_prices)
+            if reason is None:
                 ticks.append(tick)
             else:
                 rejects.append(Reject(reason, encode(tick)))

@@ -63,6 +63,7 @@ class TradeBackfill:
         delivered: Waits until everything that this feed gave is where it belongs.
         select: Returns those of a symbol's ticks that are to be delivered.
         max_future_skew: How far event time may be ahead of ours.
+        nonpositive_prices: Whether prices may be zero or less.
     """
 
     def __init__(
@@ -73,6 +74,8 @@ class TradeBackfill:
         delivered: Callable[[], Awaitable[None]],
         select: Callable[[Sequence[WireTick]], Sequence[WireTick]] = list,
         max_future_skew: timedelta = MAX_FUTURE_SKEW,
+        *,
+        nonpositive_prices: bool = False,
     ) -> None:
         self._rest = rest
         self._span = span
@@ -80,6 +83,7 @@ class TradeBackfill:
         self._delivered = delivered
         self._select = select
         self._max_future_skew = max_future_skew
+        self._nonpositive_prices = nonpositive_prices
         self._symbols: tuple[str, ...] = ()
         self._closing = asyncio.Event()
 
@@ -150,7 +154,8 @@ class TradeBackfill:
         rejects = list(parsed.rejects)
         for tick in parsed.ticks:
             tick |= {"ingest_time": received, "source": self.name}
-            if (reason := refusal(tick, max_future_skew=self._max_future_skew)) is None:
+            reason = refusal(tick, max_future_skew=self._max_future_skew, nonpositive_prices=self._nonpositive_prices)
+            if reason is None:
                 usable.append(tick)
             else:
                 rejects.append(Reject(reason, encode(tick)))

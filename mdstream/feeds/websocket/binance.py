@@ -23,7 +23,7 @@ MOST_SYMBOLS = 1024
 _SYMBOLS_A_MESSAGE = 200
 # Binance disconnects who sends more than five messages a second.
 _MESSAGE_PAUSE_SECONDS = 0.25
-_SYMBOL = re.compile("[A-Z0-9]{3,30}")
+_SYMBOL = re.compile(r"[^\W_]{3,40}")
 _LEAST_MICROSECONDS = 10**14
 
 

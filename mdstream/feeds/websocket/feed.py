@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import TypeAlias
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -52,6 +53,7 @@ class WebSocketFeed:
         supervision: Times and limits.
         max_future_skew: How far event time may be ahead of ours.
         history: Where what was missed is asked for.
+        nonpositive_prices: Whether prices may be zero or less.
     """
 
     def __init__(
@@ -60,11 +62,14 @@ class WebSocketFeed:
         supervision: Supervision | None = None,
         max_future_skew: timedelta = MAX_FUTURE_SKEW,
         history: TradeHistory | None = None,
+        *,
+        nonpositive_prices: bool = False,
     ) -> None:
         self.counts = FeedCounts()
         self._venue = venue
         self._supervision = supervision or Supervision()
         self._max_future_skew = max_future_skew
+        self._refusal = partial(refusal, nonpositive_prices=nonpositive_prices)
         self._backoff = Backoff(self._supervision)
         self._symbols: dict[str, None] = {}
         self._socket: ClientConnection | None = None
@@ -265,7 +270,7 @@ class WebSocketFeed:
 
     def _queue(self, ticks: Sequence[WireTick], received: int, payload: bytes) -> Sequence[WireTick]:
         """Queue the usable ones of `ticks`, and return them."""
-        usable = self._usable(ticks, {"ingest_time": received, "source": self.name}, refusal, payload)
+        usable = self._usable(ticks, {"ingest_time": received, "source": self.name}, self._refusal, payload)
         self._ticks.extend(usable)
         return usable
 

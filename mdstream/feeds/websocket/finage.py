@@ -23,7 +23,7 @@ from mdstream.schemas.limits import Reason
 KEY_VARIABLE = "MDSTREAM_FEEDS__FINAGE__SOCKET_KEY"
 """Environment variable that holds the socket key, which is not the key of the REST API."""
 
-_SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9.:/-]{0,30}")
+_SYMBOL = re.compile(r"[^\s,*]{1,64}")
 _REFUSED_FOR_GOOD = (401, 402, 403)
 
 logger = logging.getLogger(__name__)

@@ -28,7 +28,7 @@ from mdstream.schemas.wire import to_micros
 KEY_VARIABLE = "MDSTREAM_FEEDS__FMP__API_KEY"
 """Environment variable that holds the API key."""
 
-_SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9.^=:/-]{0,30}")
+_SYMBOL = re.compile(r"[^\s,*]{1,64}")
 _REFUSED_FOR_GOOD = (401, 402, 403)
 _ELSEWHERE = "another location"
 _NOT_ALLOWED = ("unauthorized", "not authorized")

@@ -29,7 +29,7 @@ KEY_VARIABLE = "MDSTREAM_FEEDS__MASSIVE__API_KEY"
 
 ALL_SYMBOLS = "*"
 
-_SYMBOL = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:/-]{0,30}")
+_SYMBOL = re.compile(r"[^\s,*]{1,64}")
 
 logger = logging.getLogger(__name__)
 

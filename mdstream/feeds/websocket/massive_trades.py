@@ -11,13 +11,7 @@ from mdstream.feeds.rejects import Reject
 from mdstream.feeds.validation import shown
 from mdstream.feeds.websocket.frames import condition_codes, micros
 from mdstream.feeds.websocket.venue import Parsed
-from mdstream.schemas.conditions import CANCEL, correction_code
-
-_VOID = frozenset({7, 8, 10, 11, 12})
-"""Indicators of the consolidated tape: later marked as an error (7), later cancelled (8), and the records that follow
-of a cancel (10), an error (11) and a correction (12), the last with the data that were wrong.
-
-With 1, corrected later, a trade has its right data."""
+from mdstream.schemas.conditions import correction_marks
 
 _NANOS_A_MILLI = 1_000_000
 
@@ -99,8 +93,7 @@ def not_a_trade(record: Mapping[str, object], failure: Exception) -> Reject:
 def _marked(conditions: object, correction: object) -> object:
     if not isinstance(conditions, list | None):
         return conditions
-    marks = [correction_code(correction), CANCEL] if correction in _VOID else [correction_code(correction)]
-    return [*(conditions or ()), *marks]
+    return [*(conditions or ()), *correction_marks(correction)]
 
 
 def _text(value: object) -> str | None:

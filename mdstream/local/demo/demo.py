@@ -32,6 +32,7 @@ _LOOK_SECONDS = 0.2
 _SNAPSHOT_SECONDS = 1.0
 _FIRST_BAR_SECONDS = 300.0
 _DRAIN_SECONDS = 120.0
+_HURRIED_DRAIN_SECONDS = 5.0
 _REST_SECONDS = 10.0
 # Ticks of the first seconds are left out of the summary's latency: the Java machine compiles meanwhile.
 _WARM_UP_SECONDS = 10.0
@@ -97,7 +98,7 @@ class Demo:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._say("stopping")
-        self._end.close()
+        self._end.__exit__(kind, error, trace)
 
     def _start(self, steps: ExitStack) -> None:
         java = find_java()
@@ -118,7 +119,7 @@ class Demo:
         steps.callback(self._meter.close)
         self._say("starting Spark, the REST API, the WebSocket server and the dashboard")
         self._processes = DemoProcesses(self.servers, self._options, self._settings.serving)
-        steps.callback(self._processes.stop)
+        steps.push(self._processes.__exit__)
         self._began = time.monotonic()
         while not self._processes.is_reading():
             self._check()
@@ -177,15 +178,19 @@ class Demo:
                 due += _SNAPSHOT_SECONDS
             time.sleep(_LOOK_SECONDS)
 
-    def finish(self) -> Summary:
+    def finish(self, *, in_a_hurry: bool = False) -> Summary:
         """Stop the feed, wait until what it sent is stored, and return what came out.
+
+        Args:
+            in_a_hurry: Wait for seconds only, here and at the end: somebody wants to be gone.
 
         Raises:
             ServerError: A server or a process ended; the message has the end of its log.
         """
+        self._processes.in_a_hurry = in_a_hurry
         self._processes.stop_feed()
         seconds = time.monotonic() - self._began
-        self._wait_until_stored()
+        self._wait_until_stored(_HURRIED_DRAIN_SECONDS if in_a_hurry else _DRAIN_SECONDS)
         last = self._meter.snapshot()
         first_bar = self._meter.latency.first_bar
         bar, address = self._serve_a_bar()
@@ -219,9 +224,9 @@ class Demo:
             log = self._processes.spark.log_tail()
             raise ServerError(f"no bar came within {_FIRST_BAR_SECONDS:g} s; the log of Spark ends:\n{log}")
 
-    def _wait_until_stored(self) -> None:
+    def _wait_until_stored(self, longest_seconds: float) -> None:
         """Return when everything is in the database and nothing comes any more, or when that takes too long."""
-        deadline = time.monotonic() + _DRAIN_SECONDS
+        deadline = time.monotonic() + longest_seconds
         before = None
         while time.monotonic() < deadline:
             self._check()

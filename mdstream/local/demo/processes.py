@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
 import psutil
 
@@ -22,8 +23,10 @@ from mdstream.local.process import Child
 from mdstream.local.run import RunFolder
 from mdstream.local.server import HOST, free_port, is_free
 from mdstream.local.servers import LocalServers
+from mdstream.schemas.text_lists import read_symbols
 
 _STOP_SECONDS = 45
+_HURRIED_STOP_SECONDS = 8
 _LOOK_SECONDS = 0.1
 _HISTORY_MINUTES = 240  # enough for an average of 200 minutes
 _JOBS = ("live_bars", "store_ticks", "analytics")
@@ -67,6 +70,7 @@ class DemoProcesses:
         rest_port: Where the API listens.
         websocket_port: Where the WebSocket server listens.
         dashboard_port: Where the dashboard listens; None if what it needs is not installed.
+        in_a_hurry: Whether they are stopped without much patience: what they have is thrown away.
 
     Raises:
         ServerError: One of them does not start; the message has the end of its log.
@@ -75,6 +79,7 @@ class DemoProcesses:
     def __init__(self, servers: LocalServers, options: DemoOptions, serving: ServingSettings) -> None:
         self._run = servers.run
         self._options = options
+        self.in_a_hurry = False
         self._environment = os.environ | demo_environment(servers, options)
         self.spark = self._start("spark", "run", *_JOBS)
         self._feed: Child | None = None
@@ -118,14 +123,26 @@ class DemoProcesses:
         if self._feed:
             self._feed_is_stopped = True
             self._feed.ask_to_stop()
-            self._feed.end(_STOP_SECONDS)
+            self._feed.end(self._stop_seconds)
 
     def stop(self) -> None:
         """Stop all at the same time, as an operator would, and return when they have ended."""
         for child in self._children():
             child.ask_to_stop()
+        deadline = time.monotonic() + self._stop_seconds
         for child in self._children():
-            child.end(_STOP_SECONDS)
+            child.end(max(0.0, deadline - time.monotonic()))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop all, without much patience if something went wrong or somebody broke it off."""
+        self.in_a_hurry |= kind is not None
+        self.stop()
+
+    @property
+    def _stop_seconds(self) -> float:
+        return _HURRIED_STOP_SECONDS if self.in_a_hurry else _STOP_SECONDS
 
     def _feed_may_end_with(self, code: int) -> bool:
         # The signal may meet a feed that has delivered all and no longer listens to it.
@@ -166,7 +183,7 @@ def example_symbol(options: DemoOptions, settings: Settings) -> str:
         InvalidInputError: The file to replay has none in its beginning, or cannot be read as ticks.
     """
     if options.symbols and not options.symbols.strip().isdecimal():
-        return options.symbols.split(",")[0].strip()
+        return next(iter(read_symbols(options.symbols)), options.symbols)
     if options.replay is None:
         return settings.symbols[0]
     for batch in read_ticks(options.replay):
@@ -202,6 +219,7 @@ def demo_environment(servers: LocalServers, options: DemoOptions) -> dict[str, s
     environment = servers.environment() | {
         "MDSTREAM_SPARK__CHECKPOINT_LOCATION": str(_checkpoints(servers.run)),
         "MDSTREAM_SPARK__CONF": json.dumps(spark),
+        "MDSTREAM_SPARK__TRACE_FOLDER": str(temporary),
         "SPARK_LAUNCHER_OPTS": WITHOUT_TRACES,
         "TMPDIR": str(temporary),
     }

@@ -65,6 +65,8 @@ def _queries() -> tuple[_Graph, ...]:
         ("Since the last word", f"{metrics.QUERY_LAST_PROGRESS.meaning}.", "s",
          {"{{query}}": f"time() - {metrics.QUERY_LAST_PROGRESS.name}"}),
         ("Too late", f"{metrics.TICKS_LATE.meaning}.", "cps", {"{{query}}": _rate(metrics.TICKS_LATE, "query")}),
+        ("Passed over", f"{metrics.INDICATORS_THINNED.meaning}.", "cps",
+         {"{{query}}": _rate(metrics.INDICATORS_THINNED, "query")}),
         ("Memory of states", f"{metrics.STATE_BYTES.meaning}.", "bytes", {operator: metrics.STATE_BYTES.name}),
         ("Writes into states", f"{metrics.STATE_ROWS_UPDATED.meaning}.", "cps",
          {operator: _rate(metrics.STATE_ROWS_UPDATED, "query, operator")}),

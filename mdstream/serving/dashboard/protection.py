@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mdstream.serving.access import ANONYMOUS, AccessList, key_of
 from mdstream.serving.metrics import REFUSED
 from mdstream.serving.rate_limit import RateLimiter, site_of
+from mdstream.serving.safety_headers import safety_headers
 
 _BASIC = "basic "
 _METHODS = ("GET", "HEAD")
@@ -79,13 +80,7 @@ class Protection:
         self._access = access
         self._open_paths = frozenset(open_paths)
         self._limiter = RateLimiter(_REQUESTS_PER_SECOND, _BURST)
-        self._headers = {
-            "Content-Security-Policy": policy,
-            "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer",
-            "Cross-Origin-Opener-Policy": "same-origin",
-            "Cross-Origin-Resource-Policy": "same-origin",
-        }
+        self._headers = safety_headers(policy)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

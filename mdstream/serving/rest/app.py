@@ -13,11 +13,14 @@ from mdstream.serving.access import AccessList
 from mdstream.serving.rate_limit import RateLimiter
 from mdstream.serving.rest import health, metrics
 from mdstream.serving.rest.description import install_description
+from mdstream.serving.rest.documentation import install_documentation
 from mdstream.serving.rest.errors import install_error_handlers
 from mdstream.serving.rest.gate import Gate, OriginPolicy
+from mdstream.serving.rest.head import HeadAndCaching
 from mdstream.serving.rest.market_data import market_data_router
 from mdstream.serving.rest.measure import Measure
 from mdstream.serving.rest.stores import Stores
+from mdstream.serving.safety import Safety
 
 _DESCRIPTION = """
 Market data: latest prices, ticks, bars, indicators, anomalies and forecasts.
@@ -54,6 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=mdstream.__version__,
         description=_DESCRIPTION,
         lifespan=lifespan,
+        docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )
@@ -62,8 +66,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Gate, access=access, limiter=RateLimiter(limits.requests_per_second, limits.burst))
     app.add_middleware(OriginPolicy, access=access)
     app.add_middleware(Measure)
+    app.add_middleware(HeadAndCaching)
+    app.add_middleware(Safety)
     app.include_router(market_data_router(settings.indicator_record))
     app.include_router(health.router)
     app.include_router(metrics.router)
+    install_documentation(app)
     install_description(app, [window.name for window in settings.windows], needs_key=not access.is_open)
     return app

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from mdstream.errors import MdstreamError
+from mdstream.serving.safety_headers import safety_headers
 
 _LOGGER = logging.getLogger(__name__)
 _LONGEST_INPUT_SHOWN = 80
@@ -131,4 +132,6 @@ async def _on_http_error(request: Request, exc: Exception) -> JSONResponse:
 
 async def _on_unexpected_error(request: Request, exc: Exception) -> JSONResponse:
     _LOGGER.error("%s %s failed: %s", request.method, request.url.path, type(exc).__name__)
-    return error_answer(ApiError(500, "internal_error", "the request failed inside the server; its log says why"))
+    error = ApiError(500, "internal_error", "the request failed inside the server; its log says why")
+    # Of what failed no middleware sees the answer.
+    return error_answer(error, safety_headers())

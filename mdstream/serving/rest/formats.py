@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from mdstream.schemas import Record
+from mdstream.schemas.text_lists import write_codes
 from mdstream.serving.rest.queries import Row
 
 
@@ -80,5 +81,5 @@ def _csv_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return pc.replace_substring(column.cast(pa.string()), " ", "T")
     if pa.types.is_list(column.type):
         # As `mdstream replay` reads a tick's conditions.
-        return pc.binary_join(column, ";")
+        return pa.array([None if codes is None else write_codes(codes) for codes in column.to_pylist()], pa.string())
     return column

@@ -13,13 +13,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mdstream.serving.access import ANONYMOUS, AccessList, key_of
 from mdstream.serving.metrics import REFUSED
 from mdstream.serving.rate_limit import RateLimiter, site_of
+from mdstream.serving.rest.documentation import DOCUMENTATION, FILES
 from mdstream.serving.rest.errors import ApiError, error_answer
 from mdstream.serving.rest.pages import CURSOR_HEADER, SOURCE_HEADER
 
 SERVER = "rest"
 """What the API is called in metrics."""
 
-WITHOUT_KEY = frozenset({"/health/live", "/health/ready", "/docs", "/openapi.json"})
+WITHOUT_KEY = frozenset({"/health/live", "/health/ready", DOCUMENTATION, "/openapi.json"}) | FILES
 """Paths for everybody: they say how the API is and how to use it, and nothing of what is stored."""
 
 NAME_IN_SCOPE = "mdstream.client"
@@ -39,7 +40,7 @@ class OriginPolicy(CORSMiddleware):
     def __init__(self, app: ASGIApp, access: AccessList) -> None:
         super().__init__(
             app,
-            allow_methods=("GET",),
+            allow_methods=("GET", "HEAD"),
             allow_headers=("Authorization", "X-API-Key", "If-None-Match"),
             expose_headers=(SOURCE_HEADER, CURSOR_HEADER, "ETag", "Link", "Retry-After"),
             max_age=_PREFLIGHT_SECONDS,

@@ -1,4 +1,4 @@
-"""Measures every answer, and adds the headers that keep browsers from misusing one."""
+"""Measures every answer."""
 
 from __future__ import annotations
 
@@ -12,12 +12,6 @@ REQUEST_SECONDS = REST_REQUEST.register()
 """Its `_count` is the number of requests. A route is the template of its path, or `none`."""
 
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
-_SAFETY_HEADERS = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-]
 
 
 class Measure:
@@ -38,7 +32,6 @@ class Measure:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), *_SAFETY_HEADERS]
             await send(message)
 
         begun = time.perf_counter()

@@ -16,9 +16,11 @@ from redis.exceptions import RedisError
 
 from mdstream.config import RedisSettings
 from mdstream.config.redis_address import redis_address
+from mdstream.monitoring.refused_records import RefusedRecords
 from mdstream.schemas import BAR, PREDICTION, TICK, Record
+from mdstream.schemas.checking import MalformedRecordError, RecordCheck
 from mdstream.schemas.keys import bar_key, indicators_key, latest_price_key, predictions_key
-from mdstream.schemas.wire import decode
+from mdstream.schemas.wire import with_datetimes
 from mdstream.serving.rest.models import Bar, Prediction, Tick, model_of
 
 _LOGGER = logging.getLogger(__name__)
@@ -46,30 +48,32 @@ class NewestRecords:
             retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         )
         self._client = Redis.from_pool(pool)
-        self._indicators = (indicators, model_of("Indicators", indicators))
+        self._tick, self._bar = _Reading(TICK, Tick), _Reading(BAR, Bar)
+        self._indicators = _Reading(indicators, model_of("Indicators", indicators))
+        self._prediction = _Reading(PREDICTION, Prediction)
         self.is_used = settings.enabled
         self._paused_until = 0.0
 
     async def tick(self, symbol: str) -> BaseModel | None:
         """Return the newest tick of `symbol`."""
         key = latest_price_key(symbol)
-        return _read(TICK, Tick, key, await self._ask(lambda: self._client.get(key)))
+        return self._tick.read(key, await self._ask(lambda: self._client.get(key)))
 
     async def bar(self, symbol: str, window: str) -> BaseModel | None:
         """Return the newest bar of `symbol` and `window`."""
         key = bar_key(symbol, window)
-        return _read(BAR, Bar, key, await self._ask(lambda: self._client.get(key)))
+        return self._bar.read(key, await self._ask(lambda: self._client.get(key)))
 
     async def indicators(self, symbol: str, window: str) -> BaseModel | None:
         """Return the indicators of the newest bar of `symbol` and `window`."""
         key = indicators_key(symbol)
-        return _read(*self._indicators, key, await self._ask(lambda: self._client.hget(key, window)))
+        return self._indicators.read(key, await self._ask(lambda: self._client.hget(key, window)))
 
     async def predictions(self, symbol: str) -> list[BaseModel]:
         """Return the newest forecast of `symbol` for each horizon, the nearest first."""
         key = predictions_key(symbol)
         values: Iterable[bytes] = await self._ask(lambda: self._client.hvals(key)) or ()
-        found = (_read(PREDICTION, Prediction, key, value) for value in values)
+        found = (self._prediction.read(key, value) for value in values)
         return sorted(filter(None, found), key=lambda prediction: prediction.model_dump()["horizon_minutes"])
 
     async def _ask(self, ask: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - what redis-py declares holds for decoded answers too
@@ -99,11 +103,20 @@ class NewestRecords:
         await self._client.aclose(close_connection_pool=True)
 
 
-def _read(record: Record, model: type[BaseModel], key: str, value: bytes | None) -> BaseModel | None:
-    if value is None:
-        return None
-    try:
-        return model.model_validate(decode(record, value))
-    except (ValueError, OverflowError) as exc:
-        _LOGGER.warning("%s in Redis is not a %s: %s", key, record.name, exc)
-        return None
+class _Reading:
+    """Reads what Redis has of one record, and leaves out what is none: others may have written it."""
+
+    def __init__(self, record: Record, model: type[BaseModel]) -> None:
+        self._record = record
+        self._model = model
+        self._check = RecordCheck(record)
+        self._refused = RefusedRecords(_LOGGER)
+
+    def read(self, key: str, value: bytes | None) -> BaseModel | None:
+        if value is None:
+            return None
+        try:
+            return self._model.model_validate(with_datetimes(self._record, self._check.read(value)))
+        except (MalformedRecordError, ValueError) as exc:
+            self._refused.note(f"{key} in Redis is not a {self._record.name}: {exc}", "Redis")
+            return None

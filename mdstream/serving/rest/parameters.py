@@ -13,9 +13,11 @@ from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
 from mdstream.errors import did_you_mean
-from mdstream.schemas.limits import MIN_EVENT_TIME, SYMBOL_PATTERN
+from mdstream.schemas.limits import MIN_EVENT_TIME
 from mdstream.schemas.rules import RULE_NAME_PATTERN
-from mdstream.schemas.wire import from_micros, to_micros
+from mdstream.schemas.symbols import Symbol as AnySymbol
+from mdstream.schemas.times import parse_time as read_parameter
+from mdstream.schemas.wire import to_micros
 from mdstream.serving.rest.formats import Format
 
 MAX_PAGE = 5_000
@@ -26,9 +28,8 @@ _LONGEST_HORIZON = 525_600
 _SPACE_FOR_PLUS = re.compile(r"(T.*\d) (\d\d:?\d\d)$")
 
 Symbol = Annotated[
-    str,
+    AnySymbol,
     Path(
-        pattern=f"^{SYMBOL_PATTERN}$",
         description="Instrument, as the source names it. A slash belongs to the symbol: `latest/BTC/USD`.",
         examples=["AAPL"],
     ),
@@ -39,7 +40,7 @@ def parse_time(value: object) -> datetime:
     """Read a point in time from a query string.
 
     Args:
-        value: ISO 8601, in UTC unless it has an offset, or epoch microseconds.
+        value: What `mdstream.schemas.times.parse_time` reads.
 
     Raises:
         ValueError: It is neither.
@@ -50,28 +51,8 @@ def parse_time(value: object) -> datetime:
         >>> parse_time("1381152600000000").isoformat()
         '2013-10-07T13:30:00+00:00'
     """
-    text = str(value)
-    try:
-        if re.fullmatch(r"-?\d+", text, re.ASCII):
-            return _from_epoch(int(text))
-        # A "+" that was not percent-encoded arrives as a space.
-        parsed = datetime.fromisoformat(_SPACE_FOR_PLUS.sub(r"\1+\2", text))
-        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError) as exc:
-        detail = f" ({exc})" if isinstance(exc, _WrongUnitError) else ""
-        raise ValueError(
-            f"expected a time in ISO 8601, e.g. 2013-10-07T13:30:00Z, or in epoch microseconds{detail}"
-        ) from exc
-
-
-class _WrongUnitError(ValueError):
-    """A number that is a point in time in another unit."""
-
-
-def _from_epoch(micros: int) -> datetime:
-    if micros < to_micros(MIN_EVENT_TIME):
-        raise _WrongUnitError(f"as microseconds it is before {MIN_EVENT_TIME:%Y}; is it in another unit?")
-    return from_micros(micros)
+    # A "+" that was not percent-encoded arrives as a space.
+    return read_parameter(_SPACE_FOR_PLUS.sub(r"\1+\2", str(value)))
 
 
 Time = Annotated[
@@ -160,9 +141,7 @@ class IndicatorQuery(BarQuery):
 class AnomalyQuery(SeriesQuery):
     """Which anomalies, and in which order."""
 
-    symbol: str | None = Field(
-        None, pattern=f"^{SYMBOL_PATTERN}$", description="Only of this instrument.", examples=["AAPL"]
-    )
+    symbol: AnySymbol | None = Field(None, description="Only of this instrument.", examples=["AAPL"])
     window: str | None = Field(None, description="Only of bars of this window.", examples=["1min"])
     rule: str | None = Field(
         None, pattern=f"^{RULE_NAME_PATTERN}$", description="Only found by this rule.", examples=["volume_spike"]

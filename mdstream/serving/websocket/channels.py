@@ -30,6 +30,7 @@ class Channel:
         time_column: Places a record in time.
         revision_column: Grows with the revisions of one thing, if there are any.
         ingest_column: When the newest tick behind the record reached us, if it says so.
+        is_trades: Whether its records are trades: some are cancelled, and many may have one time.
         key_columns: What tells things of one symbol and window apart; none: each record is newer than the last.
         kind_columns: The same without time: what has a newest thing of its own.
     """
@@ -41,6 +42,7 @@ class Channel:
     time_column: str
     revision_column: str | None
     ingest_column: str | None
+    is_trades: bool
     key_columns: tuple[str, ...]
     kind_columns: tuple[str, ...]
 
@@ -57,6 +59,7 @@ class Channel:
             time_column=str(record.time_column),
             revision_column=record.revision_column,
             ingest_column=next((column for column in _INGEST_TIMES if column in columns), None),
+            is_trades=record is TICK,
             key_columns=key,
             kind_columns=tuple(column for column in key if column != record.time_column),
         )
@@ -64,6 +67,14 @@ class Channel:
     def key_of(self, fields: Mapping[str, Any]) -> Hashable:
         """Return which of the things of its symbol and window a record is of."""
         return _values(self.key_columns, fields)
+
+    def order_of(self, fields: Mapping[str, Any], partition: int, offset: int) -> tuple[int, ...]:
+        """Return a record's place in time, and for trades of one time among those, as in a bar's close."""
+        time: int = fields[self.time_column]
+        if not self.is_trades:
+            return (time,)
+        sequence = fields.get("sequence")
+        return (time, offset if sequence is None else sequence, partition, offset)
 
     def kind_of(self, fields: Mapping[str, Any]) -> Hashable:
         """Return which newest thing a record may be."""

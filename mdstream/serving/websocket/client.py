@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import KeysView
+from collections.abc import Iterator, KeysView
 
 from websockets.asyncio.server import ServerConnection
 from websockets.protocol import State
 
-from mdstream.serving.websocket.streams import Stream
+from mdstream.serving.websocket.messages import encode
+from mdstream.serving.websocket.streams import Stream, text_frame
 
 EVERY_SYMBOL = "*"
+"""Behind the beginning of symbols it stands for all that begin so, and alone for all."""
+
+
+def patterns_of(symbol: str) -> Iterator[str]:
+    """Yield everything with `*` that stands for a symbol among others.
+
+    Example:
+        >>> list(patterns_of("IBM"))
+        ['*', 'I*', 'IB*', 'IBM*']
+    """
+    return (f"{symbol[:length]}{EVERY_SYMBOL}" for length in range(len(symbol) + 1))
 
 
 class Client:
@@ -17,10 +29,12 @@ class Client:
 
     Attributes:
         name: Whose key it has.
-        wanted: What it wants of each symbol, or of `*`: the sum of `Stream.bit` of its channels and windows.
+        wanted: What it wants of each symbol, or of those that begin with what stands before a `*`: the sum of
+            `Stream.bit` of its channels and windows.
         waiting: Frames for the next write.
         is_behind: Whether it has not taken what it got, and frames since then were left out.
         left_out: How many.
+        needs_snapshot: Whether it subscribed while it was behind: then it is to get the last state of all it wants.
         has_all_until: The last publication of which it got everything.
     """
 
@@ -30,6 +44,7 @@ class Client:
         self.waiting: list[bytes] = []
         self.is_behind = False
         self.left_out = 0
+        self.needs_snapshot = False
         self.has_all_until = 0
         self._connection = connection
         self._transport = connection.transport
@@ -38,7 +53,10 @@ class Client:
 
     def wants(self, stream: Stream) -> bool:
         """Say whether a stream is among its subscriptions."""
-        return bool((self.wanted.get(stream.symbol, 0) | self.wanted.get(EVERY_SYMBOL, 0)) & stream.bit)
+        wanted = self.wanted
+        if wanted.get(stream.symbol, 0) & stream.bit:
+            return True
+        return any(wanted.get(pattern, 0) & stream.bit for pattern in patterns_of(stream.symbol))
 
     @property
     def symbols(self) -> KeysView[str]:
@@ -85,11 +103,12 @@ class Client:
         Returns:
             How many a newer one took the place of.
         """
-        replaced = self.left_out + len(self.waiting) - len(missed)
-        self.waiting[:] = missed
-        self.is_behind = False
+        replaced = max(0, self.left_out + len(self.waiting) - len(missed))
+        said = [text_frame(encode("dropped", frames=replaced).encode())] if replaced else []
+        self.waiting[:] = said + missed
+        self.is_behind = self.needs_snapshot = False
         self.left_out = 0
-        return max(0, replaced)
+        return replaced
 
     def is_held_back(self, now: float) -> bool:
         """Say whether the client has not taken all that it got, and keep in mind when it last took something."""

@@ -11,6 +11,7 @@ from websockets.datastructures import MultipleValuesError
 from websockets.http11 import Request, Response
 
 from mdstream.serving.access import AccessList, key_of
+from mdstream.serving.safety_headers import safety_headers
 from mdstream.serving.websocket.counters import Counters, Refusal
 from mdstream.serving.websocket.guarded import GuardedConnection
 from mdstream.serving.websocket.half_open import HalfOpenConnections
@@ -59,9 +60,10 @@ class Handshake:
         return refusal
 
     def note_outcome(self, _: ServerConnection, __: Request, response: Response) -> None:
-        """Count a request that is no WebSocket handshake."""
+        """Count a request that is no WebSocket handshake, and answer it as safely as the others."""
         if response.status_code in {HTTPStatus.UPGRADE_REQUIRED, HTTPStatus.METHOD_NOT_ALLOWED}:
             self._counters.refuse(Refusal.NOT_WEBSOCKET)
+            response.headers.update(safety_headers())
 
     def _refusal(self, connection: ServerConnection, request: Request) -> Response | None:
         host, origin = request.headers.get("Host"), request.headers.get("Origin")
@@ -122,4 +124,5 @@ def _respond(connection: ServerConnection, status: HTTPStatus, body: str, conten
     response = connection.respond(status, body)
     del response.headers["Content-Type"]
     response.headers["Content-Type"] = content_type
+    response.headers.update(safety_headers())
     return response

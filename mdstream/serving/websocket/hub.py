@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+import uuid
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mdstream.config import Settings
 from mdstream.monitoring.refused_records import RefusedRecords
 from mdstream.schemas.checking import MalformedRecordError
+from mdstream.schemas.trades import is_cancelled, why_refused
 from mdstream.serving.websocket.channels import Channel, channels_of
-from mdstream.serving.websocket.client import EVERY_SYMBOL, Client
+from mdstream.serving.websocket.client import EVERY_SYMBOL, Client, patterns_of
 from mdstream.serving.websocket.counters import Counters
 from mdstream.serving.websocket.reader import Arrival
 from mdstream.serving.websocket.streams import Slot, Stream
@@ -27,12 +30,16 @@ _MOST_WANTS = 500_000
 logger = logging.getLogger(__name__)
 
 
+def _nothing_known(_symbol: str) -> int | None:
+    return None
+
+
 @dataclass(frozen=True)
 class Selection:
     """What a client asks for.
 
     Attributes:
-        symbols: Symbols, or `*` for every one.
+        symbols: Symbols, or their beginnings with a `*` behind, which alone is every one.
         channels: Names of channels.
         windows: Names of windows, for the channels that have them.
     """
@@ -52,13 +59,21 @@ class Hub:
     Args:
         settings: Windows, symbols and limits.
         counters: What is counted.
+
+    Attributes:
+        channels: Every channel by its name.
+        windows: Names of the windows that there are.
+        symbols: Those that are configured or have come.
+        name: Of this start of the server, whose numbers begin at 1.
     """
 
     def __init__(self, settings: Settings, counters: Counters) -> None:
         self.channels = {channel.name: channel for channel in channels_of(settings)}
         self.windows = [window.name for window in settings.windows]
         self.symbols = set(settings.symbols)
+        self.name = uuid.uuid4().hex
         self._settings = settings.serving.websocket
+        self._most_ahead = settings.ticks.max_future_skew_seconds
         self._counters = counters
         self._by_topic = {channel.topic: channel for channel in self.channels.values()}
         self._bits = _bits_of(self.channels.values(), self.windows)
@@ -81,15 +96,18 @@ class Hub:
             self._counters.records.labels(topic).inc(count)
         for record in records:
             try:
-                self._take(self._by_topic[record.topic], record.value)
+                self._take(self._by_topic[record.topic], record)
             except MalformedRecordError as exc:
                 self._counters.unreadable.labels(record.topic).inc()
                 place = f"partition {record.partition} offset {record.offset}"
                 self._refused.note(str(exc), record.topic, place)
         self._has_changed.set()
 
-    def _take(self, channel: Channel, value: bytes) -> None:
+    def _take(self, channel: Channel, record: Arrival) -> None:
+        value = record.value
         fields = channel.check.read(value)
+        if channel.is_trades and not self._is_trade(fields, record.received):
+            return
         window = fields["window"] if channel.windowed else ""
         bit = self._bits.get((channel.name, window))
         if bit is None:
@@ -97,18 +115,29 @@ class Hub:
             return
         symbol = fields["symbol"]
         stream = self._streams.get(symbol, {}).get(bit) or self._new_stream(channel, symbol, window, bit)
-        slot = stream.take(fields, value)
+        slot = stream.take(fields, value, (record.partition, record.offset))
         if slot is not None:
             # What changes again goes to the end, so that numbers do not go back.
             self._changed.pop(slot, None)
             self._changed[slot] = stream
             self._offered += len(stream.subscribers)
 
+    def _is_trade(self, tick: Mapping[str, Any], received: int) -> bool:
+        """Say whether a tick is a trade, as for REST: one that was cancelled is none.
+
+        Raises:
+            MalformedRecordError: It goes to dead_letter.
+        """
+        received = time.time_ns() // 1_000 if received < 0 else received
+        if (reason := why_refused(tick, received, self._most_ahead)) is not None:
+            raise MalformedRecordError(f"a tick of {tick['symbol']} is refused: {reason}")
+        return not is_cancelled(tick)
+
     def _new_stream(self, channel: Channel, symbol: str, window: str, bit: int) -> Stream:
         if symbol not in self._streams and len(self._streams) >= _MOST_SYMBOLS:
             raise MalformedRecordError(f"its symbol is one more than the {_MOST_SYMBOLS} that are kept")
         stream = Stream(channel, symbol, window, bit)
-        for name in (symbol, EVERY_SYMBOL):
+        for name in (symbol, *patterns_of(symbol)):
             for client in self._wanting.get(name, ()):
                 if client.wants(stream):
                     stream.subscribers[client] = client.waiting
@@ -134,8 +163,17 @@ class Hub:
         """Say whether clients may want so many symbols more: what they want is kept even if nothing comes of it."""
         return self._wants + symbols <= _MOST_WANTS
 
-    def subscribe(self, client: Client, wanted: Selection) -> None:
-        """Bring a client the last state of what it wants, and from now on whatever changes it."""
+    def subscribe(self, client: Client, wanted: Selection, since: Callable[[str], int | None] = _nothing_known) -> int:
+        """Bring a client the last state of what it wants, and from now on whatever changes it.
+
+        Args:
+            client: The client.
+            wanted: What it wants.
+            since: Returns the last number that it has of a symbol: it gets what came behind that, and no last state.
+
+        Returns:
+            How many records came behind those numbers that are kept no more: newer ones have taken their place.
+        """
         self._publish()
         bits = self._bits_in(wanted)
         for symbol in wanted.symbols:
@@ -144,16 +182,32 @@ class Hub:
             # One number for all symbols takes less memory than one for each.
             client.wanted[symbol] = bits if known is None else known | bits
             self._wanting[symbol].add(client)
-        frames = []
+        frames, missed = [], 0
+        is_slow = client.is_held_back(time.monotonic())
         for stream in self._wanted_by(dict.fromkeys(wanted.symbols, bits)):
             stream.subscribers[client] = client.waiting
-            frames += [slot.snapshot() for slot in stream.newest()]
-        self._send_now(client, *frames)
+            known = since(stream.symbol)
+            if is_slow:
+                continue
+            if known is None or known > stream.last_sequence:
+                frames += [slot.snapshot() for slot in stream.newest()]
+            else:
+                kept = [slot.frame for slot in stream.published_behind(known)]
+                missed += stream.last_sequence - known - len(kept)
+                frames += kept
+        if is_slow:
+            # Who takes nothing and asks for more gets it when it has taken what it has.
+            client.is_behind = client.needs_snapshot = True
+            self._behind.add(client)
+        else:
+            self._send_now(client, *frames)
+        return missed
 
     def unsubscribe(self, client: Client, unwanted: Selection) -> None:
-        """Bring a client no more of it; `*` is everything of those channels and windows."""
+        """Bring a client no more of it; `*` is everything of those channels and windows that begins with the rest."""
         bits = self._bits_in(unwanted)
-        symbols = list(client.wanted) if EVERY_SYMBOL in unwanted.symbols else unwanted.symbols
+        beginnings = tuple(symbol[:-1] for symbol in unwanted.symbols if symbol.endswith(EVERY_SYMBOL))
+        symbols = {*unwanted.symbols, *(symbol for symbol in client.wanted if symbol.startswith(beginnings))}
         # Nothing of it may come behind the answer.
         self._publish()
         self._send_now(client)
@@ -241,9 +295,13 @@ class Hub:
 
     def _catch_up(self, client: Client) -> None:
         missed = [
-            slot.frame
+            frame
             for stream in self._wanted_by(client.wanted)
-            for slot in stream.published_since(client.has_all_until)
+            for frame in (
+                [slot.snapshot() for slot in stream.newest()]
+                if client.needs_snapshot
+                else [slot.frame for slot in stream.published_since(client.has_all_until)]
+            )
         ]
         self._counters.frames_conflated.inc(client.catch_up(missed))
         self._behind.discard(client)
@@ -264,7 +322,12 @@ class Hub:
     def _wanted_by(self, wanted: Mapping[str, int]) -> Iterator[Stream]:
         """Yield the streams that there are of what is wanted of symbols."""
         for symbol, bits in wanted.items():
-            found = self._streams.values() if symbol == EVERY_SYMBOL else (self._streams.get(symbol, {}),)
+            if not symbol.endswith(EVERY_SYMBOL):
+                found: Iterable[dict[int, Stream]] = (self._streams.get(symbol, {}),)
+            elif symbol == EVERY_SYMBOL:
+                found = self._streams.values()
+            else:
+                found = [streams for name, streams in self._streams.items() if name.startswith(symbol[:-1])]
             yield from [stream for streams in found for bit, stream in streams.items() if bit & bits]
 
 

@@ -12,7 +12,7 @@ from mdstream.errors import InvalidInputError, did_you_mean
 from mdstream.schemas.limits import SYMBOL_PATTERN
 
 ChannelName = Literal["tick", "bar", "indicator", "anomaly", "prediction"]
-SubscribedSymbol = Annotated[str, Field(pattern=rf"^(\*|{SYMBOL_PATTERN})$")]
+SubscribedSymbol = Annotated[str, Field(pattern=rf"^(\*|(?:{SYMBOL_PATTERN})\*?)$")]
 TYPES = ("subscribe", "unsubscribe", "ping", "auth")
 
 
@@ -39,9 +39,20 @@ class _Selection(_Message):
 
 
 class Subscribe(_Selection):
-    """Wants symbols; without channels the usual ones, without windows all of them."""
+    """Wants symbols; without channels the usual ones, without windows all of them.
+
+    Attributes:
+        since: The last number that it has, of one channel and window: of every symbol, or of each by its name.
+        server: The server that gave those numbers.
+    """
 
     type: Literal["subscribe"]
+    since: Annotated[int, Field(ge=0)] | dict[str, Annotated[int, Field(ge=0)]] | None = None
+    server: str | None = Field(None, max_length=64)
+
+    def since_of(self, symbol: str) -> int | None:
+        """Return the last number that it has of a symbol; None if it says none."""
+        return self.since.get(symbol) if isinstance(self.since, dict) else self.since
 
 
 class Unsubscribe(_Selection):

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from mdstream.config import KafkaSettings
 from mdstream.config.kafka_login import client_login
@@ -24,12 +24,14 @@ class Arrival(NamedTuple):
         value: Its JSON.
         partition: Its partition.
         offset: Its offset there.
+        received: When the broker got it, in epoch microseconds; below zero if it does not say.
     """
 
     topic: str
     value: bytes
     partition: int = -1
     offset: int = -1
+    received: int = -1
 
 
 _ANSWER_SECONDS = 2.0
@@ -189,7 +191,14 @@ def _record_of(message: Message) -> Arrival | None:
         return None
     # Zero is a partition and an offset.
     partition, offset = message.partition(), message.offset()
-    return Arrival(topic, value, -1 if partition is None else partition, -1 if offset is None else offset)
+    kind, milliseconds = message.timestamp()
+    return Arrival(
+        topic,
+        value,
+        -1 if partition is None else partition,
+        -1 if offset is None else offset,
+        -1 if kind == TIMESTAMP_NOT_AVAILABLE else milliseconds * 1_000,
+    )
 
 
 def _configuration(kafka: KafkaSettings, error_callback: Callable[[KafkaError], None]) -> dict[str, object]:

@@ -15,7 +15,7 @@ from mdstream.config.serving import WebSocketSettings
 from mdstream.serving.access import AccessList
 from mdstream.serving.rate_limit import RateLimiter
 from mdstream.serving.websocket.channels import DEFAULT_CHANNELS
-from mdstream.serving.websocket.client import Client
+from mdstream.serving.websocket.client import EVERY_SYMBOL, Client
 from mdstream.serving.websocket.counters import Counters, Refusal
 from mdstream.serving.websocket.hub import Hub, Selection
 from mdstream.serving.websocket.messages import (
@@ -30,7 +30,7 @@ from mdstream.serving.websocket.messages import (
     parse_message,
 )
 
-_MOST_UNKNOWN_NAMED = 100
+_MOST_PATTERNS = 100
 
 logger = logging.getLogger(__name__)
 
@@ -153,11 +153,19 @@ class Session:
             raise RefusedMessageError(
                 _TOO_MANY, f"this would be {count} symbols; at most {self._settings.max_subscriptions} are allowed"
             )
+        patterns = sum(symbol.endswith(EVERY_SYMBOL) for symbol in client.symbols | wanted.symbols)
+        if patterns > _MOST_PATTERNS:
+            raise RefusedMessageError(
+                _TOO_MANY, f"this would be {patterns} symbols with '*'; at most {_MOST_PATTERNS} are allowed"
+            )
         if not self._hub.has_room_for(count - len(client.symbols)):
             raise RefusedMessageError(
                 _TOO_MANY, "the server has no room for more symbols; ask for fewer, or for '*', or try again later"
             )
-        unknown = [symbol for symbol in wanted.symbols if symbol != "*" and symbol not in self._hub.symbols]
+        is_resumed = message.since is not None and message.server in {None, self._hub.name}
+        unknown = [
+            symbol for symbol in wanted.symbols if not symbol.endswith(EVERY_SYMBOL) and symbol not in self._hub.symbols
+        ]
         await self._connection.send(
             encode(
                 "subscribed",
@@ -165,9 +173,14 @@ class Session:
                 channels=wanted.channels,
                 windows=wanted.windows,
                 unknown=unknown,
+                server=self._hub.name,
             )
         )
-        self._hub.subscribe(client, wanted)
+        if not is_resumed:
+            self._hub.subscribe(client, wanted)
+            return
+        missed = self._hub.subscribe(client, wanted, message.since_of)
+        await self._connection.send(encode("resumed", replaced=missed))
 
     async def _unsubscribe(self, client: Client, message: Unsubscribe) -> None:
         unwanted = Selection(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 from websockets.frames import Frame, Opcode
@@ -13,6 +13,8 @@ from mdstream.serving.websocket.channels import Channel
 _SLOTS_KEPT = 16
 _KINDS_KEPT = 256
 _LATE = "late"
+
+Order: TypeAlias = tuple[int, ...]
 
 
 def text_frame(payload: bytes) -> bytes:
@@ -32,26 +34,26 @@ class Slot:
         frame: Its newest published revision.
         published: Number of the publication in which it changed last; 0 before its first.
         sequence: Number of its newest revision in the stream.
-        time: Its place in time.
+        order: Its place in time, and among what has the same.
         revision: What grows with each revision.
         ingested: When the newest tick behind it reached us, in epoch microseconds.
     """
 
-    __slots__ = ("_head", "frame", "ingested", "published", "revision", "sequence", "time", "value")
+    __slots__ = ("_head", "frame", "ingested", "order", "published", "revision", "sequence", "value")
 
     def __init__(self, head: bytes) -> None:
         self._head = head
         self.frame = b""
         self.published = 0
         self.sequence = 0
-        self.time = 0
+        self.order: Order = ()
         self.value = b""
         self.revision: int | None = None
         self.ingested: int | None = None
 
-    def put(self, value: bytes, sequence: int, time: int, revision: int | None, ingested: int | None) -> None:
+    def put(self, value: bytes, sequence: int, order: Order, revision: int | None, ingested: int | None) -> None:
         """Take a newer revision."""
-        self.value, self.sequence, self.time, self.revision, self.ingested = value, sequence, time, revision, ingested
+        self.value, self.sequence, self.order, self.revision, self.ingested = value, sequence, order, revision, ingested
 
     def publish(self, publication: int) -> bytes:
         """Make its newest revision a frame, the same for every client."""
@@ -88,20 +90,31 @@ class Stream:
         self._slots: dict[Hashable, Slot] = {}
         self._newest: dict[Hashable, Slot] = {}
 
-    def take(self, fields: Mapping[str, Any], value: bytes) -> Slot | None:
-        """Take a checked record; return what it changed, None if it is a repeat or older than what is known."""
+    @property
+    def last_sequence(self) -> int:
+        """Number of the newest record."""
+        return self._sequence
+
+    def take(self, fields: Mapping[str, Any], value: bytes, place: tuple[int, int] = (-1, -1)) -> Slot | None:
+        """Take a checked record; return what it changed, None if it is a repeat or older than what is known.
+
+        Args:
+            fields: Its fields.
+            value: Its JSON.
+            place: Its partition and offset.
+        """
         channel = self.channel
-        time = fields[channel.time_column]
+        order = channel.order_of(fields, *place)
         kind = channel.kind_of(fields)
         newest = self._newest.get(kind)
-        slot = self._slot_for(channel.key_of(fields), late=newest is not None and time < newest.time)
+        slot = self._slot_for(channel.key_of(fields), late=newest is not None and order < newest.order)
         revision = fields[channel.revision_column] if channel.revision_column else None
         if _is_known(slot, revision, value):
             return None
         self._sequence += 1
         ingested = fields.get(channel.ingest_column) if channel.ingest_column else None
-        slot.put(value, self._sequence, time, revision, ingested)
-        if newest is None or time >= newest.time:
+        slot.put(value, self._sequence, order, revision, ingested)
+        if newest is None or order >= newest.order:
             self._newest[kind] = slot
             if len(self._newest) > _KINDS_KEPT:
                 del self._newest[next(iter(self._newest))]
@@ -114,6 +127,12 @@ class Stream:
     def published_since(self, publication: int) -> list[Slot]:
         """Return what changed after a publication, in the order in which it came; of much only the last."""
         return sorted((slot for slot in self._slots.values() if slot.published > publication), key=_sequence)
+
+    def published_behind(self, sequence: int) -> list[Slot]:
+        """Return what came behind a number, in order; of much only the last."""
+        return sorted(
+            (slot for slot in self._slots.values() if slot.published and slot.sequence > sequence), key=_sequence
+        )
 
     def _slot_for(self, key: Hashable, *, late: bool) -> Slot:
         if late and not self.channel.key_columns:

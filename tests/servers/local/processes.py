@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterable
 from contextlib import suppress
 
 import psutil
@@ -22,3 +24,18 @@ def words_of(process: psutil.Process) -> list[str]:
         return list(process.cmdline())
     except psutil.NoSuchProcess:  # or a zombie
         return []
+
+
+def open_to_others(processes: Iterable[psutil.Process]) -> set[tuple[str, int]]:
+    """The names of processes, and ports of theirs that other machines could reach."""
+    found = set()
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            found |= {
+                (process.name(), connection.laddr.port)
+                for connection in process.net_connections("inet")
+                if (connection.status == psutil.CONN_LISTEN or connection.type == socket.SOCK_DGRAM)
+                and connection.laddr
+                and not connection.laddr.ip.endswith(("127.0.0.1", "::1"))
+            }
+    return found

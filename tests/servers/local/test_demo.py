@@ -17,7 +17,7 @@ import pytest
 from mdstream.config import ServingSettings
 from mdstream.local import LocalServers
 from mdstream.local.demo import DemoOptions, processes
-from tests.servers.local.processes import names_of, words_of
+from tests.servers.local.processes import names_of, open_to_others, words_of
 from tests.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -96,6 +96,7 @@ def _assert_signal_ends_it_and_leaves_nothing(number: signal.Signals, *arguments
     with _demo(*arguments) as demo:
         processes = _until_bars_flow(demo)
         assert {"java", "postgres", "valkey-server"} <= names_of(processes)
+        assert open_to_others(processes) == set()
         [folder] = {part for process in processes for part in _run_folders(process)}
         demo.send_signal(number)
         out, err = demo.communicate()

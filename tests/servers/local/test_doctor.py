@@ -3,18 +3,24 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
+import sqlalchemy as sa
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from mdstream.cli.app import app
 from mdstream.config import InfluxSettings, KafkaSettings, RedisSettings, Settings, StoreSettings, TimescaleSettings
+from mdstream.errors import ConfigError
 from mdstream.local import LocalKafka, LocalRedis
 from mdstream.local.server import free_port
-from mdstream.operations.doctor import check_influxdb, check_kafka, check_redis, check_servers
+from mdstream.operations.doctor import check_database, check_influxdb, check_kafka, check_redis, check_servers
+from mdstream.operations.findings import Finding
 from mdstream.operations.maintain import maintain_stores
+from mdstream.operations.preflight import check_jobs
+from mdstream.sinks.postgres.connection import engine_of
 
 pytestmark = pytest.mark.servers
 
@@ -95,6 +101,65 @@ def test_a_refused_password_is_not_shown(monkeypatch: pytest.MonkeyPatch, reques
         assert result.exit_code == 1
         assert "password" in result.output
         assert "hunter2" not in result.output
+
+
+def test_a_wrong_password_is_told_from_an_absent_server(
+    fresh_database: TimescaleSettings, redis_server: LocalRedis
+) -> None:
+    wrong = {"password": SecretStr("wrong")}
+
+    def found(**changed: object) -> Finding:
+        store = StoreSettings(timescaledb=fresh_database.model_copy(update=changed))
+        return check_database(Settings(stores=store))
+
+    login, database, away = found(**wrong), found(database="nobodys"), found(port=free_port())
+    assert [finding.reachable for finding in (login, database, away)] == [True, True, False]
+    assert login.missing[0] == f"a login as {fresh_database.user}"
+    assert database.missing[0] == "database nobodys"
+    assert "password" in login.fixes[0]
+    assert "port" in away.fixes[0]
+    with redis.Redis(port=redis_server.port) as client:
+        client.config_set("requirepass", "right")
+        try:
+            cache = check_redis(redis_server.settings.model_copy(update=wrong))
+        finally:
+            client.config_set("requirepass", "")
+    assert (cache.reachable, cache.fixes) == (True, ("set stores.redis.password",))
+
+
+def test_a_right_that_is_missing_is_named(fresh_database: TimescaleSettings) -> None:
+    settings = Settings(stores=StoreSettings(timescaledb=fresh_database, redis=RedisSettings(enabled=False)))
+    maintain_stores(settings)
+    with engine_of(fresh_database).begin() as connection:
+        connection.execute(sa.text(f"REVOKE INSERT ON tick_data FROM {fresh_database.user}"))
+    finding = check_database(settings)
+    assert finding.missing == ("the right to INSERT in tick_data",)
+    assert finding.fixes == (f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {fresh_database.user}",)
+
+
+def test_jobs_are_refused_before_spark_starts_with_what_the_doctor_says(
+    fresh_database: TimescaleSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MDSTREAM_KAFKA__BOOTSTRAP_SERVERS", f"127.0.0.1:{free_port()}")
+    monkeypatch.setenv("MDSTREAM_STORES__REDIS__ENABLED", "false")
+    monkeypatch.setenv("MDSTREAM_STORES__TIMESCALEDB__PORT", str(fresh_database.port))
+    monkeypatch.setenv("MDSTREAM_STORES__TIMESCALEDB__DATABASE", fresh_database.database)
+    monkeypatch.setenv("MDSTREAM_STORES__TIMESCALEDB__PASSWORD", fresh_database.password.get_secret_value())
+    monkeypatch.setenv("MDSTREAM_SPARK__CHECKPOINT_LOCATION", str(tmp_path / "checkpoints"))
+    result = CliRunner().invoke(app, ["run", "store_ticks"])
+    assert isinstance(result.exception, ConfigError)
+    said = str(result.exception)
+    assert "Kafka at 127.0.0.1:" in said
+    assert "is not reachable: " in said
+    assert "PostgreSQL" in said
+    assert "table tick_data" in said
+    assert "fix: mdstream maintain" in said
+    assert "Redis" not in said
+
+
+def test_live_bars_alone_need_no_store() -> None:
+    found = check_jobs(Settings(kafka=KafkaSettings(bootstrap_servers=f"127.0.0.1:{free_port()}")), ["live_bars"])
+    assert [finding.component for finding in found] == ["Folders", "Kafka"]
 
 
 def test_a_replica_is_reachable_but_will_not_do(redis_server: LocalRedis) -> None:

@@ -18,6 +18,7 @@ from mdstream.operations.monitor import Monitor
 from mdstream.operations.topics import create_topics, plan_topics
 from mdstream.schemas import BAR, TICK
 from tests.waiting import until
+from tests.wrong_records import good, wrong
 
 pytestmark = pytest.mark.servers
 
@@ -45,7 +46,7 @@ def send(settings: Settings, topic: str, *values: Mapping[str, object]) -> None:
 
 
 def bar_of(micros: int) -> dict[str, object]:
-    return {"symbol": "AAPL", "last_ingest_time": micros}
+    return good(BAR, last_ingest_time=micros)
 
 
 def checkpoint(folder: Path, query: str, topic: str, offset: int) -> None:
@@ -87,7 +88,7 @@ def test_lag_and_latency_over_an_outage(broker: LocalKafka, tmp_path: Path, fres
 
     # What is no bar stops nothing.
     producer = Producer({"bootstrap.servers": settings.kafka.bootstrap_servers})
-    for value in (b"\xff", b"[1]", b'{"last_ingest_time": null}'):
+    for value in (b"\xff", b"[1]", *(json.dumps(bar).encode() for _, bar in wrong(BAR) if len(str(bar)) < 60_000)):
         producer.produce(str(BAR.topic), value, partition=0)
     assert producer.flush(60) == 0
     send(settings, str(BAR.topic), bar_of(time.time_ns() // 1000))

@@ -4,19 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from mdstream.config import KafkaSettings, Settings
+from mdstream.config import KafkaSettings
 from mdstream.local import LocalKafka
-from mdstream.operations.topics import create_topics, plan_topics
-from tests.servers.serving.websocket.running import Exchange, Running, ready
+from tests.servers.serving.websocket.running import Exchange, Running, ready, with_topics
 
 
 @pytest.fixture(scope="package")
 def kafka() -> Iterator[KafkaSettings]:
     """A Kafka of these tests alone, with all topics: what they leave in them is not for others to read."""
     with LocalKafka() as server:
-        settings = Settings(kafka=KafkaSettings(bootstrap_servers=server.bootstrap_servers))
-        create_topics(settings.kafka, plan_topics(settings))
-        yield settings.kafka
+        yield with_topics(server)
 
 
 @pytest.fixture(scope="module")

@@ -121,6 +121,8 @@ async def test_recent_ticks_go_before_old_ones(client: AsyncClient, database: Ti
         b'{"symbol":"AAPL","price":"dear","size":1,"event_time":1714996800000000}',
         b'{"symbol":"AAPL","price":1,"size":1,"event_time":99999999999999999999}',
         b'{"symbol":"AAPL","price":1,"size":1,"event_time":999999999999999999}',
+        b'{"symbol":"A B","price":1,"size":1,"event_time":1714996800000000}',
+        b'{"symbol":"AAPL","price":1,"size":1,"event_time":1714996800000000,"conditions":[7]}',
         b"\xff\xfe",
     ],
 )

@@ -7,12 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from jobs import analytics
@@ -21,11 +21,11 @@ from mdstream.config.database_url import database_url
 from mdstream.config.stores import KafkaResultSettings, StoreSettings
 from mdstream.local import LocalKafka
 from mdstream.local.server import HOST, LocalServer
+from mdstream.operations.topics import create_topics, plan_topics
 from mdstream.schemas import BAR, Record
 from mdstream.schemas.wire import decode, encode
 from mdstream.sinks.postgres import create_schema
-from mdstream.streaming import read_topic
-from tests.servers.sinks.stores import InfluxStore, RedisStore, Row, Store, TableStore, create_topic
+from tests.servers.sinks.stores import InfluxStore, RedisStore, Row, Store, TableStore
 from tests.servers.streaming.real_bars import assert_stored_indicators_are_talibs, real_bars, send
 from tests.waiting import until
 
@@ -112,6 +112,15 @@ def case(request: pytest.FixtureRequest, fresh_database: TimescaleSettings) -> C
     return case_of_influxdb(fresh_database, get("fresh_influxdb"), get("influxdb_server"))
 
 
+@pytest.fixture
+def kafka() -> Iterator[KafkaSettings]:
+    """A Kafka with all topics, and nothing in them."""
+    with LocalKafka() as server:
+        settings = Settings(kafka=KafkaSettings(bootstrap_servers=server.bootstrap_servers))
+        create_topics(settings.kafka, plan_topics(settings))
+        yield settings.kafka
+
+
 @contextmanager
 def job(spark: SparkSession, settings: Settings) -> Iterator[list[StreamingQuery]]:
     queries = [running.query for running in analytics.start(spark, settings)]
@@ -123,20 +132,10 @@ def job(spark: SparkSession, settings: Settings) -> Iterator[list[StreamingQuery
 
 
 def test_a_store_that_is_away_is_waited_for_and_misses_nothing(
-    spark: SparkSession,
-    kafka_server: LocalKafka,
-    case: Case,
-    topic_name: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    spark: SparkSession, kafka: KafkaSettings, case: Case, tmp_path: Path
 ) -> None:
-    def read_own_topic(session: SparkSession, configured: Settings, record: Record) -> DataFrame:
-        return read_topic(session, configured, replace(record, topic=topic_name))
-
-    monkeypatch.setattr(analytics, "read_topic", read_own_topic)
-    create_topic(kafka_server.bootstrap_servers, topic_name)
     settings = Settings(
-        kafka=KafkaSettings(bootstrap_servers=kafka_server.bootstrap_servers),
+        kafka=kafka,
         spark=SparkSettings(checkpoint_location=str(tmp_path)),
         stores=case.stores,
     )
@@ -152,12 +151,12 @@ def test_a_store_that_is_away_is_waited_for_and_misses_nothing(
             return [connection.execute(sa.text(f"SELECT sum(trade_count) FROM {table}")).scalar() for table in tables]
 
     with job(spark, settings) as queries:
-        send(kafka_server.bootstrap_servers, before, topic=topic_name)
+        send(kafka.bootstrap_servers, before)
         until(lambda: stored() == [2 * len(before)] * 2, _SECONDS)
         case.server.kill()
         try:
             with Hangup(case.server.port) as hangup:
-                send(kafka_server.bootstrap_servers, meanwhile, topic=topic_name)
+                send(kafka.bootstrap_servers, meanwhile)
                 until(lambda: hangup.seconds > 1, _SECONDS)
                 assert all(query.isActive for query in queries)
         finally:

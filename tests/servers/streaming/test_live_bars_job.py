@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import uuid
 from collections.abc import Iterator
@@ -10,7 +11,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
+import numpy as np
 import pytest
 from pyspark import InheritableThread
 from pyspark.sql import SparkSession
@@ -19,10 +22,12 @@ from pyspark.sql.streaming.query import StreamingQuery
 from jobs import live_bars
 from mdstream.config import KafkaSettings, Settings, SparkSettings, TickSettings
 from mdstream.errors import QueryFailedError
+from mdstream.indicators import indicator_record, indicator_values
+from mdstream.indicators.catalogue import BAR_SERIES
 from mdstream.local import LocalKafka
 from mdstream.local.server import free_port
 from mdstream.operations.topics import TopicPlan, create_topics
-from mdstream.schemas import BAR, TICK
+from mdstream.schemas import ANOMALY, BAR, TICK
 from mdstream.schemas.wire import to_micros
 from mdstream.streaming import RunningQuery, kafka, live_engine, run_jobs, trigger_for
 from mdstream.streaming.kafka import topic_of
@@ -42,10 +47,16 @@ def topics(kafka_server: LocalKafka, monkeypatch: pytest.MonkeyPatch) -> Iterato
     """Topics of the test's own, which the job takes for those of ticks and bars."""
     settings = KafkaSettings(bootstrap_servers=kafka_server.bootstrap_servers)
     suffix = uuid.uuid4().hex[:8]
-    topics = TestTopics(settings, f"tick_data-{suffix}", f"aggregated_data-{suffix}")
-    create_topics(settings, [TopicPlan(name, 2, 1) for name in (topics.ticks, topics.bars)])
+    names = [f"{topic}-{suffix}" for topic in ("tick_data", "aggregated_data", "technical_indicators")]
+    anomalies = replace(ANOMALY, topic=f"anomalies-{suffix}")
+    create_topics(settings, [TopicPlan(name, 2, 1) for name in (*names, str(anomalies.topic))])
+    ticks, bars, indicators_topic = names
+    topics = TestTopics(settings, ticks, bars, indicators_topic)
+    indicators = replace(indicator_record(()), topic=topics.indicators)
     monkeypatch.setattr(live_engine, "TICK", replace(TICK, topic=topics.ticks))
     monkeypatch.setattr(live_engine, "BAR", replace(BAR, topic=topics.bars))
+    monkeypatch.setattr(live_engine, "indicator_record", lambda _: indicators)
+    monkeypatch.setattr(live_engine, "ANOMALY", anomalies)
     yield topics
     topics.close()
 
@@ -159,6 +170,48 @@ def test_a_job_cut_off_behind_a_checkpoint_and_started_again_gives_the_same_bars
     with live(spark, settings):
         put(250, 300)
         topics.await_bars(expected)
+
+
+def test_indicators_follow_the_ticks_within_a_batch_and_over_a_restart(
+    spark: SparkSession, topics: TestTopics, tmp_path: Path
+) -> None:
+    settings = settings_of(topics, tmp_path, "5 seconds").model_copy(
+        update={
+            "technical_indicators": {
+                "sma": {"period": 3},
+                "rsi": {"period": 14, "overbought": 70, "oversold": 30},
+            }
+        }
+    )
+    ticks = market("A", 11, 300) + market("B", 12, 300)
+    Random(13).shuffle(ticks)
+
+    def expected() -> dict[tuple[object, ...], Any]:
+        analysed: dict[tuple[object, ...], Any] = {}
+        by_series = sorted(topics.newest().items())
+        for _, bars in itertools.groupby(by_series, key=lambda item: item[0][:2]):
+            own = list(bars)
+            arrays = {name: np.array([bar[name] for _, bar in own]) for name in BAR_SERIES}
+            values = indicator_values(settings.indicators, arrays)
+            for place, (key, bar) in enumerate(own):
+                found = {name: float(column[place]) for name, column in values.items() if not np.isnan(column[place])}
+                start = to_micros(bar["window_start"])
+                analysed[(*key[:2], start)] = (bar["trade_count"], to_micros(bar["last_event_time"]), found)
+        return analysed
+
+    def found() -> dict[tuple[object, ...], Any]:
+        columns = [column for indicator in settings.indicators for column in indicator.columns]
+        return {
+            key: (row["trade_count"], row["last_event_time"], {name: row[name] for name in columns if name in row})
+            for key, row in topics.newest_indicators().items()
+        }
+
+    for first in (0, 300):
+        with live(spark, settings):
+            topics.put(0, *(wire(row) for row in ticks[first : first + 300] if row["symbol"] == "A"))
+            topics.put(1, *(wire(row) for row in ticks[first : first + 300] if row["symbol"] == "B"))
+            topics.await_trades(first + 300)
+            until(lambda: found() == expected(), _SECONDS)
 
 
 def test_symbols_that_are_hours_behind_lose_nothing_to_others_of_their_partition(

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from mdstream.config import KafkaSettings
@@ -27,13 +28,16 @@ class TestTopics:
     settings: KafkaSettings
     ticks: str
     bars: str
+    indicators: str = ""
     _read: list[Row] = field(default_factory=list)
+    _indicators_read: list[Row] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         servers = {"bootstrap.servers": self.settings.bootstrap_servers}
         self._producer = Producer(servers)
         self._consumer = Consumer({**servers, "group.id": self.bars, "enable.auto.commit": False})
-        self._consumer.assign([TopicPartition(self.bars, partition, 0) for partition in range(2)])
+        topics = [self.bars, *filter(None, [self.indicators])]
+        self._consumer.assign([TopicPartition(topic, partition, 0) for topic in topics for partition in range(2)])
 
     def close(self) -> None:
         self._consumer.close()
@@ -48,15 +52,22 @@ class TestTopics:
 
     def newest(self) -> dict[tuple[object, ...], Row]:
         """The newest revision of each bar so far, by its key."""
+        self._poll()
+        return _newest(self._read)
+
+    def newest_indicators(self) -> dict[tuple[object, ...], Row]:
+        """The indicators of the newest revision of each bar so far, by its key; those that came last of equal ones."""
+        self._poll()
+        return _newest(self._indicators_read)
+
+    def _poll(self) -> None:
         while messages := self._consumer.consume(500, 0.2):
             assert not any(message.error() for message in messages)
-            self._read += [decode(BAR, message.value() or b"") for message in messages]
-        newest: dict[tuple[object, ...], Row] = {}
-        for bar in self._read:
-            key = tuple(bar[name] for name in BAR.key)
-            if bar["trade_count"] >= newest.get(key, bar)["trade_count"]:
-                newest[key] = bar
-        return newest
+            for message in messages:
+                if message.topic() == self.bars:
+                    self._read.append(decode(BAR, message.value() or b""))
+                else:
+                    self._indicators_read.append(orjson.loads(message.value() or b""))
 
     def await_bars(self, expected: dict[tuple[object, ...], Row]) -> None:
         """Return when the newest revisions are those expected."""
@@ -69,3 +80,12 @@ class TestTopics:
 
 def trades(bars: Iterable[Row], window: str = "1min") -> int:
     return sum(int(bar["trade_count"]) for bar in bars if bar["window"] == window)
+
+
+def _newest(rows: Iterable[Row]) -> dict[tuple[object, ...], Row]:
+    newest: dict[tuple[object, ...], Row] = {}
+    for row in rows:
+        key = tuple(row[name] for name in BAR.key)
+        if row["trade_count"] >= newest.get(key, row)["trade_count"]:
+            newest[key] = row
+    return newest

@@ -61,14 +61,61 @@ def test_rows_left_out_are_said_by_reason(bars: Command, tmp_path: Path) -> None
     code, said = bars("--input", "ticks.csv", "--output", "bars.parquet", "--window", "1min")
     assert code == 0
     lines = [line.strip() for line in said.splitlines() if "left out" in line]
-    assert lines == ["1,200 rows left out: price not positive", "1 rows left out: size missing"]
+    assert lines == [
+        "1,200 rows left out: price not positive (ticks.nonpositive_prices: true takes prices of zero and below)",
+        "1 rows left out: size missing",
+    ]
 
 
-def test_an_empty_file_gives_an_empty_result(bars: Command, tmp_path: Path) -> None:
-    (tmp_path / "ticks.csv").write_text(TICKS.splitlines()[0] + "\n")
-    code, said = bars("--input", "ticks.csv", "--output", "bars.parquet", "--window", "1min")
-    assert (code, "0 bars of 0 ticks" in said) == (0, True)
-    assert pq.read_table("bars.parquet").equals(BAR.empty())
+def test_prices_of_zero_and_below_make_bars_where_they_may_be(bars: Command, tmp_path: Path) -> None:
+    # Crude oil on 2020-04-20, by hand: -40.32 x 1 - 37.63 x 10 = -416.62, over 11 contracts.
+    oil = "CLK0,0,5,2020-04-20T18:28:10Z,\nCLK0,-40.32,1,2020-04-20T18:29:58Z,\nCLK0,-37.63,10,2020-04-20T18:29:59Z,\n"
+    (tmp_path / "ticks.csv").write_text(TICKS.splitlines()[0] + "\n" + oil)
+    (tmp_path / "mine.yaml").write_text("ticks: {nonpositive_prices: true}\n")
+    arguments = ("--input", "ticks.csv", "--output", "bars.parquet", "--window", "1min", "--config", "mine.yaml")
+    assert bars(*arguments)[0] == 0
+    first, last = pq.read_table("bars.parquet").to_pylist()
+    assert (first["open"], first["low"], first["vwap"]) == (0.0, 0.0, 0.0)
+    assert [last[name] for name in ("open", "high", "low", "close", "volume")] == [-40.32, -37.63, -40.32, -37.63, 11.0]
+    assert last["vwap"] == pytest.approx(-416.62 / 11, abs=1e-11)
+
+
+@pytest.mark.parametrize("conditions", ['"12,37"', "12;37", "12 37", '"[12,37]"', '"[""12"",""37""]"', "37.0"])
+def test_conditions_in_any_form_of_a_list_bar_a_trade(bars: Command, tmp_path: Path, conditions: str) -> None:
+    trades = f"A,100,100,2026-01-05T14:30:00Z,\nA,150,5,2026-01-05T14:30:10Z,{conditions}\n"
+    (tmp_path / "ticks.csv").write_text(TICKS.splitlines()[0] + "\n" + trades)
+    (tmp_path / "table.csv").write_text("code,open_close,high_low,volume\n12,true,true,true\n37,false,false,true\n")
+    assert (
+        bars("--input", "ticks.csv", "--output", "bars.parquet", "--window", "1min", "--conditions", "table.csv")[0]
+        == 0
+    )
+    (bar,) = pq.read_table("bars.parquet").to_pylist()
+    assert (bar["high"], bar["close"], bar["volume"], bar["vwap"]) == (100.0, 100.0, 105.0, 100.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("ms.csv", "symbol,price,size,event_time\nB,1,1,1735689600023\n", "as ms it is 2025-01-01T00:00:00.023"),
+        ("array.json", '[\n {"symbol": "A", "price": 1.5}\n]', "jq -c"),
+        ("array.json", '[{"symbol": "A", "price": 1.5}]', "jq -c"),
+        ("header.csv", "symbol,price,size,event_time\n", "it has no rows"),
+        ("empty.jsonl", "", "it has no rows"),
+        ("prices.csv", "symbol,price,size,event_time\nC,-1,1,2020-04-20\n", "ticks.nonpositive_prices"),
+    ],
+)
+def test_a_file_of_which_nothing_is_usable_leaves_the_output_alone_and_starts_no_spark(
+    bars: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: str, said: str
+) -> None:
+    monkeypatch.setattr("mdstream.streaming.build_session", None)
+    (tmp_path / name).write_text(content)
+    (tmp_path / "bars.parquet").write_bytes(b"yesterday's")
+    code, error = bars("--input", name, "--output", "bars.parquet", "--window", "1min")
+    assert code == 1
+    assert f"nothing in {name} is usable" in error
+    assert said in error
+    assert (tmp_path / "bars.parquet").read_bytes() == b"yesterday's"
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted({name, "bars.parquet", "ticks.csv"})
 
 
 @pytest.mark.parametrize(

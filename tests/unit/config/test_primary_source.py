@@ -35,7 +35,7 @@ def test_it_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch, value:
 
 @pytest.mark.parametrize(
     ("value", "message"),
-    [('{"A A": "fmp"}', "expected a symbol, or \\* for all others"), ("", "name of a feed, or all")],
+    [('{" A": "fmp"}', "expected a symbol, or \\* for all others"), ("", "name of a feed, or all")],
 )
 def test_what_it_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch, value: str, message: str) -> None:
     monkeypatch.setenv("MDSTREAM_TICKS__PRIMARY_SOURCE", value)

@@ -37,9 +37,15 @@ def refusal() -> str:
             "two windows have the same name: a, a",
         ),
         ("symbols: []", "symbols: "),
-        ("symbols: AAPL", "symbols: "),
+        ("symbols: ''", "symbols: "),
         ("symbols: [ON]", "symbols.0: Input should be a valid string; in YAML put numbers and words like ON in quotes"),
-        ("symbols: ['A B']", "symbols.0: String should match pattern"),
+        ("symbols: [' A']", "symbols.0: Value error, expected a symbol: 1 to 64 printable characters"),
+        ("window_configurations: [{name: 60d, duration: 5184000}]", "window 60d is longer than 50 days"),
+        (
+            "window_configurations: [{name: 1min, duration: 60}, {name: 60s, duration: 60}]",
+            "two of the windows 1min, 60s are equally long",
+        ),
+        ("spark: {micro_batch_trigger: 1 secund}", "spark.micro_batch_trigger: "),
         ("serving: {rest_port: 65536}", "serving.rest_port: Input should be less than or equal to 65535"),
         ("serving: {rest_port: http}", "serving.rest_port: Input should be a valid integer"),
         ("kafka: {compression: brotli}", "kafka.compression: Input should be 'none', 'gzip'"),
@@ -86,7 +92,7 @@ def test_bytes_that_are_no_text(conf: Path) -> None:
         ("MDSTREAM_KAFKA__PARTITION", "3", "kafka.partition: unknown key; did you mean 'partitions'?"),
         ("MDSTREAM_KAFKA__PARTITIONS", "many", "kafka.partitions: Input should be a valid integer"),
         ("MDSTREAM_KAFKA", "many", 'field "kafka"'),
-        ("MDSTREAM_SYMBOLS", "AAPL,MSFT", """is JSON, e.g. MDSTREAM_SYMBOLS='["AAPL", "MSFT"]'"""),
+        ("MDSTREAM_SYMBOLS", "[1,", "symbols: "),
     ],
 )
 @pytest.mark.parametrize("where", ["environment", ".env"])

@@ -100,7 +100,10 @@ def test_no_rules_at_all(file: Path, content: str) -> None:
         (GOOD.replace("message: dear", "message: '{close:{open}}'"), "has a placeholder that is not usable"),
         ("rules: []", "expected a list of rules, found a dict"),
         ("price_spike", "expected a list of rules, found a str"),
-        ("- price_spike", "rule number 1: expected keys name, predicate, severity, message, value, threshold, found"),
+        (
+            "- price_spike",
+            "rule number 1: expected keys name, predicate, severity, message, value, threshold, on, found",
+        ),
         ("- {1: 2}", "rule number 1: name is missing"),
         ("- {", "is not YAML: look at line"),
     ],

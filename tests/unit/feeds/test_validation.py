@@ -42,12 +42,20 @@ def judge_both(tick: dict[str, Any]) -> tuple[str | None, str | None]:
         {"symbol": "X:BTC-USD"},
         {"symbol": "EUR/USD"},
         {"symbol": "ES=F"},
-        {"symbol": "A" * 32},
+        {"symbol": "A" * 64},
+        {"symbol": "^GSPC"},
+        {"symbol": "M&M.NS"},
+        {"symbol": "币安人生USDT"},
+        {"symbol": "SPXW  240506C05100000"},
+        {"symbol": "/ESM24"},
+        {"symbol": "BAC-I*"},
+        {"symbol": "USD₮"},
         {"price": 0.00000001},
         {"price": 1e12, "size": 1.0},
-        {"size": 1e13, "price": 0.1},
+        {"size": 1e14, "price": 1.0},
+        {"size": 1e-11},
         {"size": 0.00000001},
-        {"price": 1e6, "size": 1e6},
+        {"price": 1e6, "size": 1e8},
         {"event_time": YEAR_1990},
         {"event_time": RECEIVED + 300 * SECOND},
         {"exchange": "", "source": "replay", "trade_id": "x" * 128},
@@ -69,11 +77,15 @@ def test_usable_ticks_pass(fields: dict[str, Any]) -> None:
         ({"size": None}, "size missing"),
         ({"event_time": None}, "event_time missing"),
         ({"symbol": ""}, "symbol malformed: "),
-        ({"symbol": "A" * 33}, "symbol malformed: " + "A" * 33),
-        ({"symbol": "ÄÖ"}, "symbol malformed: ÄÖ"),
-        ({"symbol": "A B"}, "symbol malformed: A B"),
+        ({"symbol": "A" * 65}, "symbol malformed: " + "A" * 65),
+        ({"symbol": " A"}, "symbol malformed:  A"),
+        ({"symbol": "A "}, "symbol malformed: A "),
+        ({"symbol": "*"}, "symbol malformed: *"),
+        ({"symbol": "A\u202eB"}, "symbol malformed: A\u202eB"),
+        ({"symbol": "A\u2028B"}, "symbol malformed: A\u2028B"),
+        ({"symbol": "A\u200b"}, "symbol malformed: A\u200b"),
+        ({"symbol": "A\ufffd"}, "symbol malformed: A\ufffd"),
         ({"symbol": "AAPL\n"}, "symbol malformed: AAPL\n"),
-        ({"symbol": ".A"}, "symbol malformed: .A"),
         ({"price": -1.0}, "price not positive: -1.0"),
         ({"price": 0.0}, "price not positive: 0.0"),
         ({"price": math.nan}, "price not finite: nan"),
@@ -82,8 +94,9 @@ def test_usable_ticks_pass(fields: dict[str, Any]) -> None:
         ({"price": 1.5e12}, "price above 1e+12: 1500000000000.0"),
         ({"size": 0.0}, "size not positive: 0.0"),
         ({"size": math.nan}, "size not finite: nan"),
-        ({"size": 2e13}, "size above 1e+13: 20000000000000.0"),
-        ({"price": 2e6, "size": 1e6}, "price x size above 1e+12: 2000000000000.0"),
+        ({"size": 2e14}, "size above 1e+14: 200000000000000.0"),
+        ({"size": 9e-12}, "size below 1e-11: 9e-12"),
+        ({"price": 2e6, "size": 1e8}, "price x size above 1e+14: 200000000000000.0"),
         ({"event_time": 0}, "event_time before 1990-01-01: 1970-01-01T00:00:00+00:00"),
         ({"event_time": YEAR_1990 - 1}, "event_time before 1990-01-01: 1989-12-31T23:59:59.999999+00:00"),
         ({"event_time": -(2**63)}, "event_time before 1990-01-01: -9223372036854775808 us"),
@@ -103,6 +116,18 @@ def test_usable_ticks_pass(fields: dict[str, Any]) -> None:
 )
 def test_unusable_ticks_are_refused_for_the_same_reason(fields: dict[str, Any], reason: str) -> None:
     assert judge_both({**GOOD, **fields}) == (reason, reason)
+
+
+@pytest.mark.parametrize(
+    ("price", "reason"),
+    [(0.0, None), (-37.63, None), (-1e12, None), (-2e12, "price below -1e+12: -2000000000000.0")],
+)
+def test_prices_of_zero_and_below_are_taken_where_they_may_be(price: float, reason: str | None) -> None:
+    tick = {**GOOD, "price": price, "size": 1.0}
+    in_batch = refusals(batch_of(GOOD, tick), received_micros=RECEIVED, nonpositive_prices=True)
+    alone = refusal({**tick, "ingest_time": RECEIVED}, nonpositive_prices=True)
+    assert (in_batch.get(1), alone) == (reason, reason)
+    assert refusal({**tick, "ingest_time": RECEIVED}) == f"price not positive: {price}"
 
 
 def test_too_many_conditions_are_refused() -> None:

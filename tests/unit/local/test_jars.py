@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from mdstream.errors import ServerError
 from mdstream.local.jars import fetch_jars
 from mdstream.local.java import find_java
 
+_DESCRIPTION = """<project><modelVersion>4.0.0</modelVersion><groupId>org.example</groupId>
+<artifactId>thing</artifactId><version>1.0</version></project>"""
 _PACKAGE = "org.apache.kafka:kafka_2.13:4.2.0"
 
 
@@ -32,3 +35,22 @@ def test_cached_jars_need_no_network(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "kafka.jar").touch()
     assert fetch_jars([_PACKAGE], java) == [folder / "kafka.jar"]
+
+
+def test_what_maven_has_in_part_in_the_users_home_stands_in_nobodys_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, maven, conf = tmp_path / "registry", tmp_path / ".m2" / "repository", tmp_path / "conf"
+    for repository in (registry, maven):
+        folder = repository / "org" / "example" / "thing" / "1.0"
+        folder.mkdir(parents=True)
+        (folder / "thing-1.0.pom").write_text(_DESCRIPTION)
+    with zipfile.ZipFile(registry / "org/example/thing/1.0/thing-1.0.jar", "w") as jar:
+        jar.writestr("thing.txt", "it is here")
+    conf.mkdir()
+    (conf / "spark-defaults.conf").write_text(f"spark.jars.repositories {registry.as_uri()}")
+    monkeypatch.setenv("SPARK_CONF_DIR", str(conf))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    [jar_file] = fetch_jars(["org.example:thing:1.0"], find_java())
+    assert jar_file.name == "org.example_thing-1.0.jar"
+    assert [path.name for path in jar_file.parent.iterdir()] == [jar_file.name]

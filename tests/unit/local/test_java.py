@@ -18,7 +18,8 @@ def _install(home: Path, specification: str, exit_code: int = 0) -> Path:
         "#!/bin/sh\n"
         'case "$*" in *-XshowSettings:properties*-version*) ;; *) exit 2 ;; esac\n'
         f"cat >&2 <<'END'\nProperty settings:\n    java.home = {home}\n"
-        f"    java.specification.version = {specification}\n    java.vm.specification.version = {specification}\n\n"
+        f"    java.specification.version = {specification}\n    java.vm.specification.version = {specification}\n"
+        f"    java.vm.version = {specification}.0.1+9\n\n"
         f'openjdk version "{specification}.0.1"\nEND\nexit {exit_code}\n'
     )
     program.chmod(0o755)
@@ -42,7 +43,7 @@ def test_java_home_comes_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, 
     other = _install(tmp_path / "other", "17")
     monkeypatch.setenv("JAVA_HOME", str(home))
     monkeypatch.setenv("PATH", f"{other}/bin:{tmp_path}/path")
-    assert java.find_java() == java.Java(home, version)
+    assert java.find_java() == java.Java(home, version, f"{version}.0.1+9")
 
 
 @pytest.mark.parametrize(("version", "exit_code"), [("1.8", 0), ("11", 0), ("25", 0), ("17", 1)])
@@ -52,7 +53,7 @@ def test_unusable_java_home_is_passed_over(
     monkeypatch.setenv("JAVA_HOME", str(_install(tmp_path / "unusable", version, exit_code)))
     other = _install(tmp_path / "other", "21")
     (tmp_path / "path" / "java").symlink_to(other / "bin" / "java")
-    assert java.find_java() == java.Java(other, 21)
+    assert java.find_java() == java.Java(other, 21, "21.0.1+9")
 
 
 def test_java_home_that_does_not_exist_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -63,6 +64,17 @@ def test_any_json_in_the_place_of_any_field(record: Record, data: st.DataObject)
         return
     kinds = {"symbol": str, "window": str, "severity": str, "window_start": int, "event_time": int, "trade_count": int}
     assert all(type(found[name]) is kind for name, kind in kinds.items() if name in record.schema.names)
+
+
+@given(st.sampled_from(RECORDS), st.data())
+def test_any_bytes_in_the_place_of_any_others(record: Record, data: st.DataObject) -> None:
+    value = bytearray(orjson.dumps(good(record)))
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(0, len(value) - 1))
+        value[place : place + data.draw(st.integers(0, 9))] = data.draw(st.binary(max_size=9))
+    with suppress(MalformedRecordError):
+        found = RecordCheck(record).read(bytes(value))
+        assert {field.name for field in record.schema if not field.nullable} <= found.keys()
 
 
 def test_what_json_has_no_number_for_is_null_where_null_may_be() -> None:

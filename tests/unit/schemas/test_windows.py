@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mdstream.config.settings import WindowConfiguration
 from mdstream.errors import InvalidInputError
 from mdstream.schemas import BarWindow, nest_windows
 
@@ -34,6 +35,15 @@ def test_a_name_says_the_length(name: str, seconds: int) -> None:
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(InvalidInputError, match="is not a number and a unit"):
         BarWindow.parse(name)
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("5min", 60), ("1h", 60), ("90s", 900)])
+def test_a_name_that_says_another_length_is_refused(name: str, seconds: int) -> None:
+    with pytest.raises(InvalidInputError, match=f"window '{name}' has {seconds} seconds, and its name says"):
+        BarWindow(name, seconds)
+    with pytest.raises(ValueError, match="its name says"):
+        WindowConfiguration(name=name, duration=seconds)
+    assert BarWindow("fast", seconds).seconds == seconds
 
 
 def test_a_window_has_a_length() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -244,6 +245,30 @@ async def test_every_answer_keeps_browsers_from_guessing() -> None:
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["X-Frame-Options"] == "DENY"
         assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert "unsafe-eval" not in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/health/live", "/docs", "/docs/swagger-ui.css", "/openapi.json", "/nowhere", WINDOWS]
+)
+async def test_head_is_get_without_a_body(path: str) -> None:
+    async with asking(api()) as client:
+        whole, head = await client.get(path), await client.head(path)
+
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    assert dict(head.headers) == dict(whole.headers)
+
+
+async def test_documentation_asks_no_other_site() -> None:
+    async with asking(api(**CLOSED)) as client:
+        page = (await client.get("/docs")).text
+        named = re.findall(r'(?:src|href)="([^"]+)"', page)
+        found = [await client.get(path) for path in named]
+
+    assert len(named) == 3
+    assert all(path.startswith("/docs/") for path in named)
+    assert [answer.status_code for answer in found] == [200] * 3
 
 
 async def test_requests_are_measured_by_route_and_status() -> None:

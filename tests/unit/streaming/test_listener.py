@@ -136,6 +136,16 @@ def test_late_ticks_of_the_engine_are_counted_as_they_come(registry: CollectorRe
     assert [after - before for before, after in pairwise(seen)] == [0, 3]  # type: ignore[operator]
 
 
+def test_what_was_passed_over_is_counted_also_by_a_query_that_was_started_again(registry: CollectorRegistry) -> None:
+    metrics, counts = QueryMetrics(registry, counts_state_rows=False), iter([7, 9, 3])
+    metrics.note(RunningQuery(named("live_bars"), thinned=lambda: next(counts)))
+    seen = []
+    for _ in range(3):
+        metrics.onQueryProgress(progress("live_bars", sources=[], stateOperators=[]))
+        seen.append(registry.get_sample_value("indicators_thinned_total", {"query": "live_bars"}))
+    assert seen == [7, 9, 12]
+
+
 def test_before_the_first_data(registry: CollectorRegistry) -> None:
     metrics = QueryMetrics(registry, counts_state_rows=False)
     idle = {"durationMs": {"latestOffset": 256, "triggerExecution": 257}, "stateOperators": [], "numInputRows": 0}

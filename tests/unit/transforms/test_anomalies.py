@@ -119,6 +119,24 @@ def test_levels_are_columns(spark: SparkSession) -> None:
 
 
 @pytest.mark.parametrize(
+    ("close", "template", "said"),
+    [
+        (4.5e-7, "{close:price}", "0.00000045"),
+        (8.01e-6, "{close:price} {close}", "0.00000801 0.00000801"),
+        (61837.63, "{close:price}", "61,837.63"),
+        (1234567.5, "{close:price}", "1,234,567.50"),
+        (100.0, "{close:price} {close:amount}", "100.00 100"),
+        (-37.63, "{close:price}", "-37.63"),
+        (1e25, "{close:price}", "1.0E25"),
+    ],
+)
+def test_digits_suit_the_price(spark: SparkSession, close: float, template: str, said: str) -> None:
+    (row,) = find(bars(spark, (close, 1.0)), rule("close IS NOT NULL", message=template))
+
+    assert row["message"] == said
+
+
+@pytest.mark.parametrize(
     ("template", "said"),
     [
         ("{close}", "1,234.5678"),

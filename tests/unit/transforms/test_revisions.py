@@ -122,9 +122,9 @@ ANOMALY_WIRE: dict[str, Any] = {
 
 
 def test_records_of_several_topics_are_each_what_their_topic_carries(spark: SparkSession) -> None:
-    optional = dict.fromkeys(("value", "threshold", "last_event_time", "withdrawn"))
+    optional: dict[str, Any] = dict.fromkeys(("value", "threshold", "last_event_time", "withdrawn"))
     anomalies = [ANOMALY_WIRE, {**ANOMALY_WIRE, **optional, "severity": "low"}]
-    wrong = [
+    wrong: list[dict[str, Any]] = [
         {"severity": "grave"},
         {"rule": "No Name"},
         {"value": float("inf")},
@@ -138,7 +138,7 @@ def test_records_of_several_topics_are_each_what_their_topic_carries(spark: Spar
     rows = records.transform(with_records, [BAR, ANOMALY]).transform(with_dead_letter).toArrow().to_pylist()
     found = sorted((row["anomaly"] for row in rows if row["anomaly"]), key=lambda row: str(row["severity"]))
     expected = {**ANOMALY_WIRE, "threshold": 5.0}
-    expected |= {name: at(0) for name in ("window_start", "last_event_time")} | {"detected_time": at(0.000001)}
+    expected.update(dict.fromkeys(("window_start", "last_event_time"), at(0)), detected_time=at(0.000001))
     assert found == [expected, {**expected, **optional, "severity": "low"}]
     assert [row["bar"] for row in rows if row["bar"]] == [COLUMNS]
     reasons = [row[DEAD_LETTER_COLUMN]["reason"] for row in rows if row[DEAD_LETTER_COLUMN]]

@@ -4,10 +4,15 @@
 window.mdstream = window.mdstream || {};
 
 mdstream.words = {
-  // Decimals that prices are written with: as many as the prices have, at least two.
+  // Decimals that prices are written with: as many as the prices have, at least two; of eight significant digits.
   decimalsOf(prices) {
-    const lengths = prices.map((price) => (String(price).split(".")[1] || "").length);
-    return Math.min(8, Math.max(2, ...lengths));
+    const lengths = prices.map((price) => {
+      const [digits, exponent] = String(price).split("e");
+      const has = (digits.split(".")[1] || "").length - Number(exponent || 0);
+      const size = price ? Math.floor(Math.log10(Math.abs(price))) : 0;
+      return Math.min(has, Math.max(2, 7 - size));
+    });
+    return Math.min(18, Math.max(2, ...lengths));
   },
 
   number(value, decimals) {
@@ -19,11 +24,13 @@ mdstream.words = {
   value(value) {
     if (value === null || value === undefined) return "–";
     const size = Math.abs(value);
-    return mdstream.words.number(value, size >= 1 ? 2 : size >= 0.01 || size === 0 ? 4 : 6);
+    const small = size ? 3 - Math.floor(Math.log10(size)) : 4;
+    return mdstream.words.number(value, size >= 1 ? 2 : size >= 0.01 || size === 0 ? 4 : Math.min(18, Math.max(6, small)));
   },
 
   amount(value) {
-    return value.toLocaleString("en-US", { notation: "compact", maximumFractionDigits: 1 });
+    const digits = value > 0 && value < 1 ? { maximumSignificantDigits: 3 } : { maximumFractionDigits: 1 };
+    return value.toLocaleString("en-US", { notation: "compact", ...digits });
   },
 
   change(last, opened) {

@@ -5,18 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from mdstream.config import KafkaSettings, Settings
 from mdstream.local import LocalKafka
-from mdstream.operations.topics import create_topics, plan_topics
-from tests.servers.serving.websocket.running import Exchange, Running, ready
+from tests.servers.serving.websocket.running import Exchange, Running, ready, with_topics
 
 
 @pytest.fixture(scope="package")
 def servers(kafka_server: LocalKafka) -> str:
     """Kafka with all topics."""
-    settings = Settings(kafka=KafkaSettings(bootstrap_servers=kafka_server.bootstrap_servers))
-    create_topics(settings.kafka, plan_topics(settings))
-    return kafka_server.bootstrap_servers
+    return with_topics(kafka_server).bootstrap_servers
 
 
 @pytest.fixture(scope="package")

@@ -17,11 +17,21 @@ import orjson
 from confluent_kafka import Producer
 from websockets.sync.client import ClientConnection, connect
 
+from mdstream.config import KafkaSettings, Settings
+from mdstream.local import LocalKafka
+from mdstream.operations.topics import create_topics, plan_topics
 from tests.waiting import until
 
 COMMAND = [sys.executable, "-c", "from mdstream.cli import main; main()", "websocket"]
 START_SECONDS = 60
 ANSWER_SECONDS = 20
+
+
+def with_topics(server: LocalKafka) -> KafkaSettings:
+    """Return where Kafka is, once it has all topics."""
+    settings = Settings(kafka=KafkaSettings(bootstrap_servers=server.bootstrap_servers))
+    create_topics(settings.kafka, plan_topics(settings))
+    return settings.kafka
 
 
 class Running:

@@ -38,6 +38,7 @@ def test_subscribing_brings_the_last_state_and_what_follows(server: Running, exc
         "channels": ["tick", "bar"],
         "windows": ["1min", "5min", "15min"],
         "unknown": [symbol],
+        "server": answer["server"],
     }
     assert first["tick"]["sequence"] == first["bar"]["sequence"] == 1
     assert first["tick"]["data"]["price"] == 101.5
@@ -46,6 +47,31 @@ def test_subscribing_brings_the_last_state_and_what_follows(server: Running, exc
     assert "snapshot" not in second["bar"]
     assert later_answer["unknown"] == []
     assert snapshot == second["bar"] | {"snapshot": True}
+
+
+def test_after_a_reconnect_comes_what_was_missed(server: Running, exchange: Exchange, symbol: str) -> None:
+    with server.client() as client:
+        client.say(type="subscribe", symbols=[symbol], channels=["bar"], windows=["1min"])
+        name = client.hear()["server"]
+        exchange.trade(symbol)
+        seen = client.hear()["sequence"]
+    for _ in range(2):
+        exchange.trade(symbol)
+    of_bars = {"symbols": [symbol], "channels": ["bar"], "windows": ["1min"]}
+    with server.client() as client:
+        client.say(type="subscribe", **of_bars)
+        while client.hear_until("bar")["sequence"] < seen + 2:
+            pass
+    with server.client() as client:
+        client.say(type="subscribe", **of_bars, since={symbol: seen}, server=name)
+        answer, missed, resumed = client.hear(), client.hear(), client.hear()
+        client.say(type="subscribe", **of_bars, since=seen, server="another start of it")
+        assert client.hear()["type"] == "subscribed"
+        assert client.hear()["snapshot"] is True
+
+    assert answer["type"] == "subscribed"
+    assert (missed["sequence"], "snapshot" in missed) == (seen + 2, False)
+    assert resumed == {"type": "resumed", "replaced": 1}
 
 
 def test_unsubscribing_ends_it(server: Running, exchange: Exchange, symbol: str) -> None:
@@ -74,7 +100,8 @@ def test_unsubscribing_ends_it(server: Running, exchange: Exchange, symbol: str)
         ('{"type":"subscribe"}', "invalid_message", "symbols: Field required"),
         ('{"type":"subscribe","symbols":[]}', "invalid_message", "symbols"),
         ('{"type":"subscribe","symbols":"AAPL"}', "invalid_message", "symbols"),
-        ('{"type":"subscribe","symbols":["no such symbol"]}', "invalid_message", "symbols.0"),
+        ('{"type":"subscribe","symbols":["no such\\u0000symbol"]}', "invalid_message", "symbols.0"),
+        ('{"type":"subscribe","symbols":["AAPL"],"since":-1}', "invalid_message", "since"),
         ('{"type":"subscribe","symbols":["AAPL"],"channels":["trades"]}', "invalid_message", "'prediction'"),
         ('{"type":"subscribe","symbols":["AAPL"],"windows":["7min"]}', "unknown_window", "1min, 5min, 15min"),
         ('{"type":"subscribe","symbols":["AAPL"],"depth":5}', "invalid_message", "depth"),
@@ -100,7 +127,7 @@ def test_a_message_that_is_too_long_ends_the_connection_and_no_other(
     before = server.refused("oversize")
     with server.client(symbol) as other:
         with connect(server.url, proxy=None) as client:
-            client.send(" " * 65_537)
+            client.send(" " * 262_145)
             with pytest.raises(ConnectionClosedError) as caught:
                 client.recv(ANSWER_SECONDS)
         assert caught.value.rcvd is not None

@@ -308,7 +308,7 @@ def test_without_a_key_it_says_where_it_is_set_and_made() -> None:
     assert KEY not in repr(AlphaVantageAccount(SecretStr(KEY)))
 
 
-@pytest.mark.parametrize(("symbols", "message"), [([], "none was named"), (["A B"], "symbol malformed: A B")])
+@pytest.mark.parametrize(("symbols", "message"), [([], "none was named"), (["A\n"], "symbol malformed: A\n")])
 def test_symbols_that_cannot_be_delivered_are_refused(symbols: list[str], message: str) -> None:
     feed = AlphaVantageFeed(AlphaVantageAccount(SecretStr(KEY)))
     assert isinstance(feed, LiveFeed)

@@ -282,8 +282,10 @@ def test_a_slow_client_goes_on_with_the_newest(exchange: Exchange) -> None:
     peer.held_back = 0
     exchange.round()
 
-    assert [(message["sequence"], message["data"]["trade_count"]) for message in peer.received()] == [(99, 99)]
-    assert exchange.count("websocket_frames_sent_total") == 1
+    said, *messages = peer.received()
+    assert said == {"type": "dropped", "frames": 98}
+    assert [(message["sequence"], message["data"]["trade_count"]) for message in messages] == [(99, 99)]
+    assert exchange.count("websocket_frames_sent_total") == 2
     assert exchange.count("websocket_frames_conflated_total") == 98
     assert client.waiting == []
 
@@ -386,3 +388,103 @@ def test_kinds_and_symbols_have_an_end(exchange: Exchange, monkeypatch: pytest.M
     assert len(stream._newest) <= 256
     assert len(exchange.hub._streams) == 3
     assert exchange.registry.get_sample_value("websocket_records_unreadable_total", {"topic": "tick_data"}) == 8
+
+
+def last_ticks(exchange: Exchange) -> list[int]:
+    peer, _ = exchange.join("AAPL", channels=["tick"])
+    return [message["data"]["event_time"] - NOON for message in peer.received()]
+
+
+def test_no_cancelled_refused_or_future_tick_is_the_last_one(exchange: Exchange) -> None:
+    peer, _ = exchange.join("AAPL", channels=["tick"])
+    ten_years = 10 * 365 * 86_400_000_000
+    for record in (
+        tick(at=NOON + 1, price=1.0),
+        tick(at=NOON + 2, price=777.0, conditions=["cancel"]),
+        tick(at=NOON + ten_years, ingest_time=NOON, price=999.0),
+        tick(at=NOON + 301_000_000, ingest_time=NOON, price=998.0),
+        tick(at=NOON + 3, price=-1.0),
+        tick(at=NOON + 4, size=0.0),
+        tick(at=NOON + 5, price=1e13),
+        tick(at=NOON + 6, price=3.0),
+    ):
+        exchange.hub.take([record])
+        exchange.round()
+
+    assert [message["data"]["price"] for message in peer.received()] == [1.0, 3.0]
+    assert last_ticks(exchange) == [6]
+
+
+def test_a_tick_whose_feed_is_ahead_of_the_broker_is_refused_as_for_the_stores(exchange: Exchange) -> None:
+    ahead = tick(at=NOON + 3_600_000_000)._replace(received=NOON)
+    exchange.hub.take([tick()._replace(received=NOON), ahead])
+    assert last_ticks(exchange) == [0]
+
+
+def test_of_ticks_of_one_time_the_last_in_the_order_of_bars_is_the_newest(exchange: Exchange) -> None:
+    records = [tick(sequence=sequence, price=float(sequence)) for sequence in (2, 3, 1)]
+    exchange.hub.take([record._replace(partition=0, offset=place) for place, record in enumerate(records)])
+    peer, _ = exchange.join("AAPL", channels=["tick"])
+    assert [message["data"]["price"] for message in peer.received()] == [3.0]
+
+
+def test_a_beginning_with_a_star_stands_for_all_symbols_that_begin_so(exchange: Exchange) -> None:
+    exchange.hub.take([tick("BTC/USD"), tick("ETH/USD")])
+    peer, client = exchange.join("BTC*", "MSFT", channels=["tick"])
+    exchange.hub.take([tick("BTC/EUR"), tick("ETH/EUR"), tick("MSFT"), tick("BT")])
+    exchange.round()
+    assert [message["symbol"] for message in peer.received()] == ["BTC/USD", "BTC/EUR", "MSFT"]
+
+    exchange.hub.unsubscribe(client, Selection(["B*"], list(exchange.hub.channels), WINDOWS))
+    exchange.hub.take([tick("BTC/EUR"), tick("BTC/NEW"), tick("MSFT")])
+    exchange.round()
+    assert [message["symbol"] for message in peer.received()] == ["MSFT"]
+    assert set(client.wanted) == {"MSFT"}
+
+
+def test_after_a_reconnect_comes_what_came_behind_a_number(exchange: Exchange) -> None:
+    exchange.hub.take([bar(count=1)])
+    exchange.round()
+    exchange.hub.take([bar(count=2), bar(count=3)])
+    exchange.hub.take([bar(start=LATER, count=1)])
+    exchange.round()
+    peer, client = exchange.join()
+    of_minutes = Selection(["AAPL"], ["bar"], ["1min"])
+
+    missed = exchange.hub.subscribe(client, of_minutes, lambda _: 1)
+    messages = peer.received()
+    assert [(message["sequence"], message.get("snapshot")) for message in messages] == [(3, None), (4, None)]
+    assert missed == 1  # the second, whose place the third took
+    assert exchange.hub.subscribe(client, of_minutes, lambda _: 4) == 0
+    assert peer.received() == []
+    # A number that has not been yet is of another start of the server: the last state comes.
+    exchange.hub.subscribe(client, of_minutes, lambda _: 5)
+    assert [message["snapshot"] for message in peer.received()] == [True]
+
+
+def test_who_asks_for_more_and_takes_nothing_gets_it_when_it_has_taken_what_it_has(exchange: Exchange) -> None:
+    exchange.hub.take([tick(f"S{number}") for number in range(500)])
+    peer, client = exchange.join("*")
+    assert len(peer.received()) == 500
+    peer.held_back = 50_000
+    for _ in range(100):
+        exchange.hub.subscribe(client, Selection(["*"], ["tick"], WINDOWS))
+    exchange.round()
+    assert peer.received() == []
+    peer.held_back = 0
+    exchange.round()
+    messages = peer.received()
+    assert len(messages) == 500
+    assert all(message["snapshot"] for message in messages)
+
+
+def test_ten_thousand_symbols_in_one_subscription(exchange: Exchange) -> None:
+    names = [f"S{number:05}" for number in range(10_000)]
+    exchange.hub.take([tick(name) for name in names])
+    listed, _ = exchange.join(*names, channels=["tick"])
+    everything, _ = exchange.join("*", channels=["tick"])
+    assert [message["symbol"] for message in listed.received()] == names
+    assert len(everything.received()) == 10_000
+    exchange.hub.take([tick(name, at=NOON + 1) for name in names])
+    exchange.round()
+    assert len(listed.received()) == len(everything.received()) == 10_000

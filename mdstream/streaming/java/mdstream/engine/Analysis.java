@@ -23,7 +23,11 @@ final class Analysis implements AutoCloseable {
   private static final long LONGEST_CLOSING = TimeUnit.MILLISECONDS.toNanos(100);
   private static final long LONGEST_FORMING = TimeUnit.SECONDS.toNanos(1);
   private static final int AT_ONCE = 16;
-  private static final long REST = 2;
+
+  /** One part in so many of the time is for provisional values, and how much of it may be saved up. */
+  private static final long SHARE = 3;
+
+  private static final long MOST_SAVED = TimeUnit.MILLISECONDS.toNanos(20);
   private static final String WITHDRAWN = "no longer so: a late trade has changed what it was found in";
 
   private final AnalysisPlan plan;
@@ -36,7 +40,8 @@ final class Analysis implements AutoCloseable {
   private final AnalysisWriter json;
   private final ArrayDeque<Series> closing = new ArrayDeque<>();
   private final ArrayDeque<Series> forming = new ArrayDeque<>();
-  private long notBefore = System.nanoTime();
+  private long saved = MOST_SAVED;
+  private long savedAt = System.nanoTime();
 
   Analysis(AnalysisPlan.Full full, Topics topics, BarStore store, long[] lengths, String[] names) {
     this.full = full;
@@ -103,8 +108,11 @@ final class Analysis implements AutoCloseable {
   }
 
   private long due(Series series) {
-    long next = series.analysed == 0 ? notBefore : series.analysed + TimeUnit.MICROSECONDS.toNanos(plan.everyMicros());
-    return Math.max(notBefore, next);
+    long now = System.nanoTime();
+    saved = Math.min(MOST_SAVED, saved + (now - savedAt) / SHARE);
+    savedAt = now;
+    long next = series.analysed == 0 ? now : series.analysed + TimeUnit.MICROSECONDS.toNanos(plan.everyMicros());
+    return saved > 0 ? next : Math.max(next, now - saved * SHARE);
   }
 
   /** Go on while no tick waits. */
@@ -157,8 +165,7 @@ final class Analysis implements AutoCloseable {
   private void analyseForming(List<Tuple3<String, byte[], byte[]>> records) {
     long began = System.nanoTime();
     analyse(forming.remove(), records);
-    long now = System.nanoTime();
-    notBefore = now + REST * (now - began);
+    saved -= System.nanoTime() - began;
   }
 
   private void analyse(Series series, List<Tuple3<String, byte[], byte[]>> records) {

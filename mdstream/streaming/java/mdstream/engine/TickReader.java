@@ -132,8 +132,8 @@ public final class TickReader {
     row[field] =
         switch (kinds[field]) {
           case SYMBOL -> symbol();
-          case PRICE -> number(limits.price());
-          case SIZE -> number(limits.size());
+          case PRICE -> number(0, limits.price());
+          case SIZE -> number(limits.leastSize(), limits.size());
           case INTEGER -> integer() ? (Object) whole : null;
           case TEXT -> limitedText();
           case CODES -> conditions();
@@ -142,8 +142,8 @@ public final class TickReader {
     return row[field] != null;
   }
 
-  private Double number(double most) {
-    return number() && decimal > 0 && decimal <= most ? decimal : null;
+  private Double number(double least, double most) {
+    return number() && decimal > 0 && decimal >= least && decimal <= most ? decimal : null;
   }
 
   private UTF8String symbol() {

@@ -1,0 +1,29 @@
+"""What to do about rows that are refused, by the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from mdstream.schemas.limits import Reason
+
+_ONE_A_LINE = "Expected one JSON object a line; an array becomes that by: jq -c '.[]' array.json > lines.jsonl"
+_REMEDIES: Mapping[str, str] = MappingProxyType(
+    {
+        Reason.NOT_POSITIVE.of("price"): "ticks.nonpositive_prices: true takes prices of zero and below",
+        Reason.EVENT_TIME_TOO_EARLY.of(): "Numbers are read as epoch microseconds, unless --unit says s, ms or ns",
+        Reason.EVENT_TIME_AHEAD.of(): "Numbers are read as epoch microseconds, unless --unit says s, ms or ns",
+        Reason.NOT_JSON.of(): _ONE_A_LINE,
+        Reason.NOT_AN_OBJECT.of(): _ONE_A_LINE,
+    }
+)
+
+
+def remedy_of(reason: str) -> str | None:
+    """Return what to do about rows that are refused for this reason, by its stable part; None if nothing is known.
+
+    Example:
+        >>> remedy_of("price not positive")
+        'ticks.nonpositive_prices: true takes prices of zero and below'
+    """
+    return _REMEDIES.get(reason)
