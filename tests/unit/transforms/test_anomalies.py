@@ -15,14 +15,14 @@ from mdstream.transforms import to_anomalies
 
 COLUMNS = (
     "symbol string, window string, window_start timestamp, trade_count bigint, close double, volume double, "
-    "average_close_20 double"
+    "average_close_20 double, last_event_time timestamp"
 )
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
 def bars(spark: SparkSession, *rows: tuple[float | None, float | None]) -> DataFrame:
     """Bars of symbols S0, S1 ... with this close and average."""
-    values = [(f"S{n}", "1min", NOON, n + 1, close, 1e7, average) for n, (close, average) in enumerate(rows)]
+    values = [(f"S{n}", "1min", NOON, n + 1, close, 1e7, average, NOON) for n, (close, average) in enumerate(rows)]
     return spark.createDataFrame(values, COLUMNS).repartition(2)
 
 
@@ -59,6 +59,8 @@ def test_an_anomaly_with_all_that_is_known_of_it(spark: SparkSession) -> None:
         "message": "S0: 1,100.00 is 10.0 % off 1,000, limit 5, critical",
         "detected_time": None,
         "trade_count": 1,
+        "last_event_time": NOON.replace(tzinfo=None),
+        "withdrawn": None,
     }
     assert (down["symbol"], down["value"], down["severity"]) == ("S2", -10.0, "high")
     assert before <= up["detected_time"].replace(tzinfo=UTC)
