@@ -161,7 +161,8 @@ def _texts(found: Any, _: int) -> str | None:  # noqa: ANN401 any JSON
 
 
 def _number(found: Any, _: int) -> str | None:  # noqa: ANN401 any JSON
-    return None if type(found) is float or type(found) is int else _NUMBER
+    # No JSON of ours has larger integers, nor can orjson write them.
+    return None if type(found) is float or (type(found) is int and abs(found) < 2**63) else _NUMBER
 
 
 def _truth(found: Any, _: int) -> str | None:  # noqa: ANN401 any JSON

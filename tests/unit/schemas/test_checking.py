@@ -85,6 +85,13 @@ def test_what_json_has_no_number_for_is_null_where_null_may_be() -> None:
         RecordCheck(BAR).check(good(BAR, close="NaN"))
 
 
+def test_a_number_that_cannot_be_written_again_is_none() -> None:
+    with pytest.raises(
+        MalformedRecordError, match="close of a bar is 1000000000000000000000000000000; expected a number"
+    ):
+        RecordCheck(BAR).check(good(BAR, close=10**30))
+
+
 def test_a_record_of_tomorrow_is_none() -> None:
     at: Any = good(TICK)["event_time"]
     minute = 60_000_000
