@@ -79,7 +79,7 @@ REFUSED: list[tuple[bytes | None, str]] = [
     (payload(conditions="{'a': 1}"), "conditions malformed: {'a': 1}"),
     (payload(conditions="12,nan"), "conditions malformed: 12,nan"),
     (payload(conditions="1.5"), "conditions malformed: 1.5"),
-    (payload(conditions="1," * 30_000), "conditions malformed: 1,1,"),
+    (payload(conditions="1," * 30_000), "conditions malformed: " + "1," * 40),
     (payload(conditions=";;"), "conditions malformed: ;;"),
     (payload(conditions=True), "conditions malformed: true"),
     (payload(event_time=1.5), "event_time not a time: 1.5"),
@@ -146,6 +146,7 @@ def test_payloads_that_are_text_stay_readable(refused: list[Outcome]) -> None:
 def test_every_reason_that_spark_can_find_is_shown_here() -> None:
     of_files_and_feeds = {Reason.NOT_CSV, Reason.WRONG_COLUMN_COUNT, Reason.NOT_TEXT}
     kinds = {kind_of(reason) for _, reason in REFUSED}
-    for reason in set(Reason) - of_files_and_feeds - {Reason.NOT_A_RECORD}:
+    # Without ticks.nonpositive_prices such a price is refused for another reason.
+    for reason in set(Reason) - of_files_and_feeds - {Reason.NOT_A_RECORD, Reason.PRICE_TOO_LOW}:
         fields = ("symbol", "price", "size", "event_time", "ingest_time", "sequence", "conditions")
         assert kinds & {reason.of(field) for field in fields}, reason

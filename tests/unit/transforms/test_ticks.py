@@ -81,6 +81,20 @@ def test_usable_records_become_ticks_unchanged_to_the_microsecond(spark: SparkSe
     )
 
 
+def test_prices_of_zero_and_below_are_taken_where_they_may_be(spark: SparkSession) -> None:
+    values = [payload(price=price, size=size) for price, size in ((0, 5), (-37.63, 10), (-1e12, 1e3), (-2e12, 1))]
+    frame = records_frame(spark, values)
+    ticks = frame.transform(to_ticks, SKEW_SECONDS, nonpositive_prices=True).sort("kafka_offset").collect()
+    assert [row["price"] for row in ticks] == [0.0, -37.63]
+    reasons = frame.transform(with_reject_reason, SKEW_SECONDS, nonpositive_prices=True).sort("kafka_offset").collect()
+    assert [row["reject_reason"] for row in reasons] == [
+        None,
+        None,
+        "price x size above 1e+14",
+        "price below -1e+12: -2.0E12",
+    ]
+
+
 def test_blank_space_around_a_record_does_not_matter(spark: SparkSession) -> None:
     values = [b" \n\t" + payload() + b"\r\n ", payload().replace(b", ", b"\n,  ")]
     ticks = records_frame(spark, values).transform(to_ticks, SKEW_SECONDS)
