@@ -23,7 +23,11 @@ from mdstream.transforms.trade_columns import UNREADABLE, checked_types
 
 
 def filter_usable_trades(
-    trades: DataFrame, max_future_skew_seconds: int = MAX_FUTURE_SKEW_SECONDS, *, keep_rejected: bool = False
+    trades: DataFrame,
+    max_future_skew_seconds: int = MAX_FUTURE_SKEW_SECONDS,
+    *,
+    nonpositive_prices: bool = False,
+    keep_rejected: bool = False,
 ) -> DataFrame:
     """Drop the trades that cannot be part of a bar, for the reasons for which the stream refuses them.
 
@@ -31,6 +35,7 @@ def filter_usable_trades(
         trades: At least symbol, event_time, price and size; what of `ingest_time`, `conditions`, the texts of a tick
             and `unreadable` is there is looked at too (see `with_trade_columns`).
         max_future_skew_seconds: A trade further ahead of its ingest time is refused, where that is known.
+        nonpositive_prices: Whether prices may be zero or less.
         keep_rejected: Keep all trades, and say of each in a column `reject_reason` why it would be dropped; null of
             usable ones.
 
@@ -44,25 +49,32 @@ def filter_usable_trades(
         >>> usable = trades.transform(filter_usable_trades)  # doctest: +SKIP
         >>> why = filter_usable_trades(trades, keep_rejected=True).groupBy("reject_reason").count()  # doctest: +SKIP
     """
-    reason = first_of(_reasons(trades, max_future_skew_seconds))
+    reason = first_of(_reasons(trades, max_future_skew_seconds, nonpositive_prices=nonpositive_prices))
     if keep_rejected:
         return trades.withColumn(REJECT_REASON, reason).drop(UNREADABLE)
     return trades.where(reason.isNull()).drop(UNREADABLE)
 
 
 def reasons_against_a_bar(unreadable: Column) -> Reasons:
-    """Return why trades in types of STORED_TICK would spoil a bar: what `to_bars` itself refuses."""
+    """Return why trades in types of STORED_TICK would spoil a bar: what `to_bars` itself refuses.
+
+    A price of zero or less spoils none: spreads, power and oil have had them.
+    """
     return [
         (unreadable.isNotNull(), unreadable),
         (F.col("symbol").isNull(), Reason.MISSING.of("symbol")),
-        *_of_values(),
+        *_of_values(nonpositive_prices=True),
     ]
 
 
-def _reasons(trades: DataFrame, skew_seconds: int) -> Reasons:
+def _reasons(trades: DataFrame, skew_seconds: int, *, nonpositive_prices: bool) -> Reasons:
     kinds = checked_types(trades)
     unreadable = F.col(UNREADABLE) if UNREADABLE in trades.columns else F.lit(None).cast("string")
-    reasons: Reasons = [(unreadable.isNotNull(), unreadable), *reasons_of_symbol(F.col("symbol")), *_of_values()]
+    reasons: Reasons = [
+        (unreadable.isNotNull(), unreadable),
+        *reasons_of_symbol(F.col("symbol")),
+        *_of_values(nonpositive_prices=nonpositive_prices),
+    ]
     if "ingest_time" in kinds:
         ingest = F.col("ingest_time").cast("timestamp_ltz")
         reasons.append(reason_too_early(ingest, Reason.INGEST_TIME_TOO_EARLY))
@@ -77,11 +89,13 @@ def _reasons(trades: DataFrame, skew_seconds: int) -> Reasons:
     return [*reasons, (is_suspect_text(texts.values(), codes) & why.isNotNull(), why)]
 
 
-def _of_values() -> Reasons:
+def _of_values(*, nonpositive_prices: bool) -> Reasons:
     event = F.col("event_time")
     too_late = F.timestamp_micros(F.lit(LAST_MICROSECOND))
     return [
-        *reasons_of_amounts(F.col("price").cast("double"), F.col("size").cast("double")),
+        *reasons_of_amounts(
+            F.col("price").cast("double"), F.col("size").cast("double"), nonpositive_prices=nonpositive_prices
+        ),
         (event.isNull(), Reason.MISSING.of("event_time")),
         reason_too_early(event, Reason.EVENT_TIME_TOO_EARLY),
         (event > too_late, found_time(Reason.NOT_A_TIME.of("event_time"), event)),

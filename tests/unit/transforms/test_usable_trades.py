@@ -32,9 +32,9 @@ UNUSABLE: list[tuple[Trade, str]] = [
     (("A", at(0), 0.0, 1.0), "price not positive: 0.0"),
     (("A", at(0), -37.63, 1.0), "price not positive: -37.63"),
     (("A", at(0), 1.0, 0.0), "size not positive: 0.0"),
-    (("A", at(0), 1.0, 1e18), "size above 1e+13: 1.0E18"),
+    (("A", at(0), 1.0, 1e18), "size above 1e+14: 1.0E18"),
     (("A", at(0), 2e12, 1.0), "price above 1e+12: 2.0E12"),
-    (("A", at(0), 1e7, 1e7), "price x size above 1e+12"),
+    (("A", at(0), 1e8, 1e7), "price x size above 1e+14"),
     (("A", datetime.fromtimestamp(1_767_364, OPENING.tzinfo), 1.0, 1.0), "event_time before 1990-01-01: 1767364000000"),
 ]
 
@@ -61,6 +61,13 @@ def test_bars_of_unusable_trades_fail_with_the_reason(spark: SparkSession, numbe
         trades.transform(to_bars, [MINUTE]).select("close").collect()
 
 
+def test_prices_of_zero_and_below_are_taken_where_they_may_be(spark: SparkSession) -> None:
+    trades = frame_of(spark, [("A", at(0), -37.63, 2.0), ("A", at(1), 0.0, 1.0), ("A", at(2), 1.0, 1.0)], SCHEMA)
+    usable = filter_usable_trades(trades, nonpositive_prices=True)
+    assert_bars(usable, [bar("A", (-37.63, 1.0, -37.63, 1.0), 4.0, -18.565, 3, 2)])
+    assert filter_usable_trades(trades).count() == 1
+
+
 def test_optional_columns_are_looked_at_if_they_are_there(spark: SparkSession) -> None:
     schema = f"{SCHEMA}, ingest_time timestamp_ltz, exchange string, conditions array<string>, source int"
     rows = [
@@ -70,7 +77,7 @@ def test_optional_columns_are_looked_at_if_they_are_there(spark: SparkSession) -
         ("A", at(0), 1.0, 1.0, None, "X\n", None, 4),
         ("A", at(0), 1.0, 1.0, None, None, ["\x7f"], 5),
         ("A", at(0), 1.0, 1.0, None, None, [None], 6),
-        ("A B", at(0), 1.0, 1.0, None, None, None, 7),
+        (" B", at(0), 1.0, 1.0, None, None, None, 7),
     ]
     frame = filter_usable_trades(frame_of(spark, rows, schema), keep_rejected=True)
     assert [row["reject_reason"] for row in frame.sort("source").collect()] == [
@@ -80,7 +87,7 @@ def test_optional_columns_are_looked_at_if_they_are_there(spark: SparkSession) -
         "exchange malformed",
         "conditions malformed",
         "conditions malformed",
-        "symbol malformed: A B",
+        "symbol malformed:  B",
     ]
 
 
