@@ -106,7 +106,7 @@ lint: setup-dev ## formats, types, import contracts
 	$(BIN)/mypy mdstream jobs docker tests bench
 	$(BIN)/lint-imports --config setup.cfg
 
-test: lint test-lake test-sparks test-main ## these and all tests, on real servers
+test: lint test-lake test-main ## these and all tests, on real servers
 
 # Behind `make setup-dev setup-lake`, `make --jobs 3 test` runs it beside the others.
 test-main: setup-dev ## all tests in .venv, in two processes

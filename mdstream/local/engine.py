@@ -38,8 +38,21 @@ def live_jars(packages: Sequence[str], java: Java) -> list[Path]:
     Raises:
         ServerError: A package cannot be fetched, the cache cannot be written, or the engine does not compile.
     """
-    connectors = [*fetch_connectors(packages, java), *fetch_jars([NATIVE_PACKAGE], java)]
+    connectors = called_jars(packages, java)
     return [*connectors, engine_jar(connectors, java)]
+
+
+def called_jars(packages: Sequence[str], java: Java) -> list[Path]:
+    """Return the jars beside Spark's own that the engine calls: those of the connectors, and what calls TA-Lib.
+
+    Args:
+        packages: Maven coordinates of the connectors, Kafka's among them.
+        java: What fetches.
+
+    Raises:
+        ServerError: A package cannot be fetched, or the cache cannot be written.
+    """
+    return [*fetch_connectors(packages, java), *fetch_jars([NATIVE_PACKAGE], java)]
 
 
 def engine_jar(connectors: Sequence[Path], java: Java) -> Path:

@@ -6,10 +6,9 @@ alike.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
-
-import orjson
 
 _BARE = r"""[^\s,;|"'\[\](){}\\]+"""
 _IN_QUOTES = r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
@@ -47,8 +46,8 @@ def read_codes(text: str) -> list[str] | None:
     text = text.strip()
     if text.startswith("["):
         try:
-            return codes_of(orjson.loads(text))
-        except orjson.JSONDecodeError:
+            return codes_of(json.loads(text))
+        except json.JSONDecodeError:
             # Not JSON's list: perhaps Python's, with its own quotes, or numpy's, with blanks.
             pass
     if not _LIST.fullmatch(text):
@@ -79,7 +78,9 @@ def write_codes(codes: Sequence[str]) -> str:
         ('@;F', '["Form T"]', '[]')
     """
     text = ";".join(codes)
-    return text if codes and read_codes(text) == list(codes) else orjson.dumps(list(codes)).decode()
+    if codes and read_codes(text) == list(codes):
+        return text
+    return json.dumps(list(codes), ensure_ascii=False, separators=(",", ":"))
 
 
 def read_symbols(text: str) -> tuple[str, ...]:

@@ -124,16 +124,21 @@ def test_bars_of_any_windows_are_sorted_and_have_the_declared_schema(spark: Spar
 
 
 @pytest.mark.parametrize("name", ["empty.parquet", "empty.csv", "refused.csv"])
-def test_a_file_without_ticks_gives_a_file_without_bars(spark: SparkSession, tmp_path: Path, name: str) -> None:
+def test_a_file_without_a_usable_tick_is_an_error_and_the_output_stays(
+    spark: SparkSession, tmp_path: Path, name: str
+) -> None:
     source = tmp_path / name
     columns = ["symbol", "price", "size", "event_time"]
     if source.suffix == ".parquet":
         pq.write_table(pa.table({column: pa.array([], pa.string()) for column in columns}), source)
     else:
         source.write_text(",".join(columns) + "\n" + ("A,-1,1,2026-01-02\n" if name.startswith("refused") else ""))
-    report = bars_of_file(spark, source, tmp_path / "bars.parquet", MINUTE, ConditionTable())
-    assert (report.ticks, report.bars, sum(report.rejects.values())) == (0, 0, int(name.startswith("refused")))
-    assert pq.read_table(tmp_path / "bars.parquet").equals(BAR.empty())
+    target = tmp_path / "bars.parquet"
+    target.write_text("of before")
+    reason = "1 x price not positive" if name.startswith("refused") else "it has no rows"
+    with pytest.raises(InvalidInputError, match=f"nothing in .* is usable: {reason}"):
+        bars_of_file(spark, source, target, MINUTE, ConditionTable())
+    assert target.read_text() == "of before"
 
 
 def test_ticks_that_have_been_stored_keep_their_ingest_time(spark: SparkSession, tmp_path: Path) -> None:
@@ -191,5 +196,5 @@ def test_only_ticks_of_the_decided_source_make_bars(spark: SparkSession, tmp_pat
     assert [(row["close"], row["volume"]) for row in pq.read_table(target).to_pylist()] == [(10.0, 1.0), (5.0, 3.0)]
 
     nobody = PrimarySources.parse("nobody")
-    with pytest.raises(InvalidInputError, match=r"none of the 3 ticks .* that ticks.primary_source has"):
+    with pytest.raises(InvalidInputError, match=r"none of the 3 ticks .* that ticks.primary_source does not have"):
         bars_of_file(spark, source, tmp_path / "none.parquet", MINUTE, ConditionTable(), sources=nobody)

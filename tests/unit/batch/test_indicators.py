@@ -104,15 +104,14 @@ def test_series_too_short_for_an_indicator_are_said(indicators: Command, tmp_pat
 
 
 @pytest.mark.parametrize("name", ["bars.csv", "bars.parquet"])
-def test_no_bars_give_no_rows(indicators: Command, name: str) -> None:
+def test_no_bars_are_an_error(indicators: Command, name: str) -> None:
     if name == "bars.csv":
         Path(name).write_text(HEADER)
     else:
         pq.write_table(BAR.empty(), name)
     code, said = indicators("--input", name, "--output", "out.parquet", "--config", "small.yaml")
-    assert (code, "indicators of 0 bars in 0 series" in said) == (0, True)
-    assert pq.read_table("out.parquet").num_rows == 0
-    assert pq.read_schema("out.parquet").names == [*KEY, "sma_2", "sma_3"]
+    assert (code, f"nothing in {name} is usable" in said) == (1, True), said
+    assert not Path("out.parquet").exists()
 
 
 @pytest.mark.parametrize(

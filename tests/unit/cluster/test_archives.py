@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from mdstream.cluster import archives, packaged
 from mdstream.errors import DISTRIBUTION, MissingDependencyError
@@ -75,7 +76,8 @@ def test_dependencies_lie_as_in_site_packages_with_their_compiled_parts() -> Non
 
 
 def test_all_that_mdstream_requires_goes_but_spark_itself() -> None:
-    needed = {package.name.lower() for package in archives._requirements_of(DISTRIBUTION, ["jobs", "forecasting"])}
+    required = archives._requirements_of(DISTRIBUTION, ["jobs", "forecasting"])
+    needed = {canonicalize_name(package.name) for package in required}
 
     # Required by mdstream, by an extra of it, by pandas, by what jobs ask for, and by pydantic through that.
     xgboost = "xgboost" if sys.platform == "darwin" else "xgboost-cpu"

@@ -71,7 +71,7 @@ def test_defaults_are_those_of_the_settings(row: list[str]) -> None:
 def test_settings_exist() -> None:
     sections = "kafka|spark|stores|ticks|serving|monitoring|alerts|feeds|forecasting"
     for path in re.findall(rf"`((?:{sections})\.[a-z_.]+)`", GUIDE):
-        if path.split(".")[1] in {"cores", "authenticate", "driver"}:  # Spark's own
+        if path.split(".")[1] in {"cores", "authenticate", "driver", "local"}:  # Spark's own
             continue
         reduce(getattr, path.split("."), Settings.model_construct())
 

@@ -126,7 +126,7 @@ def test_json_lines_that_cannot_be_used_cost_themselves_alone(tmp_path: Path) ->
         (changed(price=[1.5]), "price not a number: [1.5]"),
         (changed(price=True), "price not a number: True"),
         (changed(symbol={"a": 1}), "symbol not text: {'a': 1}"),
-        (changed(event_time=2**70), "event_time not a time: 1.1805916207174113e+21"),
+        (changed(event_time=2**70), "event_time not a time: 1180591620717411303424"),
         (changed(event_time=2**63), "event_time not a time: 9223372036854775808"),
         (changed(event_time=4_102_444_800_000_000), "event_time too far ahead of ingest_time"),
         (changed(conditions="@:[F]"), "conditions malformed: @:[F]"),

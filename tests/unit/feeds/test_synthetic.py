@@ -140,7 +140,7 @@ def test_symbols_are_the_known_ones_then_made_up_ones() -> None:
         ({"late_share": 1.1}, "between 0 and 1, found 1.1"),
         ({"duplicate_share": -0.1}, "between 0 and 1, found -0.1"),
         ({"history_minutes": -1}, "0 or more, found -1"),
-        ({"symbols": ("no good",)}, "symbol malformed: no good"),
+        ({"symbols": (" no good",)}, "symbol malformed:  no good"),
     ],
     ids=str,
 )

@@ -34,21 +34,21 @@ def test_the_last_days_of_closed_bars_of_one_window(lake: LakeSettings) -> None:
     append(
         lake,
         BAR,
-        *(bar(minute=minute, close=float(minute)) for minute in (1, 0, 2 * _DAY, 9 * _DAY, 9 * _DAY + 1)),
+        *(bar(minute=minute, close=1.0 + minute) for minute in (1, 0, 2 * _DAY, 9 * _DAY, 9 * _DAY + 1)),
         bar(minute=9 * _DAY + 2, close=-1.0),  # it is not over
         bar(minute=9 * _DAY, window="5min", close=-1.0),
         bar("MSFT", minute=9 * _DAY, close=5.0),
     )
     found = bars_of_lake(lake, _MINUTE, 30, now)
     assert {symbol: list(bars.close) for symbol, bars in found.items()} == {
-        "AAPL": [0.0, 1.0, 2.0 * _DAY, 9.0 * _DAY, 9.0 * _DAY + 1],
+        "AAPL": [1.0, 2.0, 2.0 * _DAY + 1, 9.0 * _DAY + 1, 9.0 * _DAY + 2],
         "MSFT": [5.0],
     }
     assert found["MSFT"].ends.tolist() == [datetime(2024, 5, 15, 13, 31)]  # noqa: DTZ001
     assert found["MSFT"].volume.tolist() == [100.0]
     # Eight days before the newest bar's end at 13:32.
-    assert list(bars_of_lake(lake, _MINUTE, 8, now)["AAPL"].close) == [2.0 * _DAY, 9.0 * _DAY, 9.0 * _DAY + 1]
-    assert list(bars_of_lake(lake, _MINUTE, 7, now)["AAPL"].close) == [9.0 * _DAY, 9.0 * _DAY + 1]
+    assert list(bars_of_lake(lake, _MINUTE, 8, now)["AAPL"].close) == [2.0 * _DAY + 1, 9.0 * _DAY + 1, 9.0 * _DAY + 2]
+    assert list(bars_of_lake(lake, _MINUTE, 7, now)["AAPL"].close) == [9.0 * _DAY + 1, 9.0 * _DAY + 2]
 
 
 def test_models_learn_from_the_lake_alone(lake: LakeSettings) -> None:

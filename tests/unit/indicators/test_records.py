@@ -14,20 +14,22 @@ from tests.unit.indicators.series import SEED_SET
 
 def test_the_record_is_the_bars_key_its_revision_and_a_column_an_indicator() -> None:
     record = indicator_record(parse_indicators({"rsi": {"period": 14, "overbought": 70}, "macd": {}}))
-    assert record.schema.names == [*BAR.key, "trade_count", "rsi_14", "macd", "macd_signal", "macd_hist"]
+    assert record.schema.names == [
+        *BAR.key, "trade_count", "last_event_time", "rsi_14", "macd", "macd_signal", "macd_hist",
+    ]  # fmt: skip
     assert (record.topic, record.table) == ("technical_indicators", "technical_indicators")
     assert (record.key, record.time_column, record.revision_column) == (BAR.key, "window_start", "trade_count")
-    assert [field.nullable for field in record.schema] == [False] * 4 + [True] * 4
+    assert [field.nullable for field in record.schema] == [False] * 4 + [True] * 5
     assert {field.type for field in record.schema} - {pa.float64()} == {
         BAR.schema.field(n).type for n in record.key
     } | {pa.int64()}
     comments = [field.metadata[b"comment"].decode() for field in record.schema]
     assert comments[3] == "revision of the bar these are of"
-    assert comments[4] == "RSI(close, timeperiod=14); null while warming up"
+    assert comments[5] == "RSI(close, timeperiod=14); null while warming up"
 
 
 def test_without_indicators_there_is_still_a_record() -> None:
-    assert indicator_record(()).schema.names == [*BAR.key, "trade_count"]
+    assert indicator_record(()).schema.names == [*BAR.key, "trade_count", "last_event_time"]
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def test_nothing_configured_is_the_seed_set() -> None:
 @pytest.mark.usefixtures("without_files")
 def test_a_variable_goes_before(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MDSTREAM_TECHNICAL_INDICATORS", '{"obv": null, "adx": {"period": 7}}')
-    assert load_settings().indicator_record.schema.names[4:] == ["obv", "adx_7"]
+    assert load_settings().indicator_record.schema.names[5:] == ["obv", "adx_7"]
 
 
 @pytest.mark.usefixtures("without_files")

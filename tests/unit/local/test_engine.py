@@ -11,7 +11,7 @@ import pytest
 from mdstream.config import SparkSettings
 from mdstream.errors import ServerError
 from mdstream.local import engine, find_java
-from mdstream.local.jars import fetch_connectors, name_of
+from mdstream.local.jars import name_of
 
 # What Eclipse's compiler warns of beyond its own choice.
 _STRICT = (
@@ -21,7 +21,7 @@ _STRICT = (
 
 @pytest.fixture(scope="module")
 def connectors() -> list[Path]:
-    return fetch_connectors(SparkSettings().packages, find_java())
+    return engine.called_jars(SparkSettings().packages, find_java())
 
 
 def test_the_engine_compiles_without_a_warning(connectors: list[Path], tmp_path: Path) -> None:

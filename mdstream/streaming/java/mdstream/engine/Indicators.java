@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 
 /** Computes the configured indicators of one history of bars after the other, with TA-Lib's own code. */
+@SuppressWarnings("resource")
 final class Indicators implements AutoCloseable {
   /** How many bars before it a bar is compared with by rules. */
   static final int AVERAGED_BARS = 20;

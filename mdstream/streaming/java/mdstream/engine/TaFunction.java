@@ -7,7 +7,12 @@ import java.nio.DoubleBuffer;
 import java.nio.IntBuffer;
 import java.util.Map;
 
-/** One function of TA-Lib with its parameters, bound to the arrays that it reads and writes. */
+/**
+ * One function of TA-Lib with its parameters, bound to the arrays that it reads and writes.
+ *
+ * <p>JNA frees its memory with the objects that hold it.
+ */
+@SuppressWarnings("resource")
 final class TaFunction implements AutoCloseable {
   // Layouts of ta_abstract.h: TA_FuncInfo, TA_InputParameterInfo, TA_OptInputParameterInfo, TA_OutputParameterInfo.
   private static final int INPUTS_OF_FUNCTION = 28;

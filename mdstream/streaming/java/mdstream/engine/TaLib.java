@@ -6,6 +6,7 @@ import com.sun.jna.Pointer;
 import com.sun.jna.ptr.PointerByReference;
 
 /** TA-Lib's C library, the one that Python's TA-Lib brings with it, by its abstract interface ({@code ta_abstract.h}). */
+@SuppressWarnings("resource")
 final class TaLib {
   private static String loaded;
 
