@@ -104,6 +104,7 @@ public final class LiveBars extends StatefulProcessorWithInitialState<String, Ti
     store.keepChunk(chunk);
   }
 
+  @SuppressWarnings("resource")
   @Override
   public void init(OutputMode outputMode, TimeMode timeMode) {
     store = new BarStore(getHandle(), lengths);
