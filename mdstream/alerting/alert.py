@@ -25,6 +25,7 @@ class Alert:
         window_start: First instant of the bar's window.
         message: What happened.
         detected_time: When it was found.
+        withdrawn: A late trade has undone it: nobody is to be told any more.
     """
 
     symbol: str
@@ -34,6 +35,7 @@ class Alert:
     window_start: datetime
     message: str
     detected_time: datetime
+    withdrawn: bool = False
 
     @property
     def cooldown_key(self) -> str:
@@ -71,4 +73,5 @@ def parse_alert(value: bytes | None) -> Alert:
         window_start=from_micros(fields["window_start"]),
         message=fields["message"],
         detected_time=from_micros(fields["detected_time"]),
+        withdrawn=bool(fields.get("withdrawn")),
     )

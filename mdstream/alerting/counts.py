@@ -17,6 +17,7 @@ class AlertCounts:
     Attributes:
         read: Anomalies read from the topic.
         malformed: Of these, those that are no anomalies.
+        withdrawn: Undone by late trades.
         not_severe: Of a severity that nobody is alerted of.
         outdated: Found too long ago.
         repeats: Further revisions of anomalies whose alert is sent or waits.
@@ -31,6 +32,7 @@ class AlertCounts:
 
     read: int = 0
     malformed: int = 0
+    withdrawn: int = 0
     not_severe: int = 0
     outdated: int = 0
     repeats: int = 0

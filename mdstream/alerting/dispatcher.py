@@ -58,6 +58,9 @@ class Dispatcher:
             done()
 
     def _is_queued(self, alert: Alert, done: Done) -> bool:
+        if alert.withdrawn:
+            self._counts.withdrawn += 1
+            return False
         if alert.severity not in self._settings.severities:
             self._counts.not_severe += 1
             return False

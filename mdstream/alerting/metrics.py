@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from mdstream.alerting.counts import AlertCounts
 from mdstream.monitoring import metrics
 
-_OUTCOMES = ("malformed", "not_severe", "outdated", "repeats", "held_back", "dropped", "sent", "lost")
+_OUTCOMES = ("malformed", "withdrawn", "not_severe", "outdated", "repeats", "held_back", "dropped", "sent", "lost")
 
 
 class AlertMetrics(Collector):

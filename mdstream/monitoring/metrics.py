@@ -179,7 +179,7 @@ WEBSOCKET_KAFKA_UP = GaugeMetric("websocket_kafka_up", "Whether Kafka answers th
 ANOMALIES_READ = CounterMetric("alerts_anomalies_read_total", "Anomalies read from the topic", (), "records")
 ALERTS = CounterMetric(
     "alerts_total",
-    "What became of anomalies: malformed, not_severe, outdated, repeats, held_back, dropped, sent or lost",
+    "What became of anomalies: malformed, withdrawn, not_severe, outdated, repeats, held_back, dropped, sent or lost",
     ("outcome",),
     "anomalies",
 )

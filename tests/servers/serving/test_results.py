@@ -79,7 +79,7 @@ async def test_indicators_of_the_newest_bar(
     remembered = await page(client, "indicators/AAPL", "redis", window="1min")
     before = await page(client, "indicators/AAPL", limit=10, cursor=remembered["next_cursor"])
 
-    place = {"symbol": "AAPL", "window": "1min", "trade_count": 1}
+    place = {"symbol": "AAPL", "window": "1min", "trade_count": 1, "last_event_time": None}
     assert stored["items"] == [place | {"window_start": "2024-05-06T12:01:00Z", "sma_20": 101.5, "rsi_14": 71.25}]
     assert remembered == {
         "symbol": "AAPL",
@@ -197,6 +197,8 @@ async def test_one_anomaly_whole(client: AsyncClient, database: TimescaleSetting
                 "message": "AAPL is odd",
                 "detected_time": "2024-05-06T12:00:59Z",
                 "trade_count": 1,
+                "last_event_time": None,
+                "withdrawn": None,
             }
         ],
     }

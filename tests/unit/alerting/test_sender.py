@@ -213,3 +213,9 @@ def test_a_fault_in_a_channel_is_not_swallowed(slack: SlackServer) -> None:
 
     with pytest.raises(ZeroDivisionError):
         thread.result(30)
+
+
+def test_what_is_withdrawn_alerts_nobody(office: Office) -> None:
+    office.take(1, severity="critical", withdrawn=True)
+    assert office.settled == [1]
+    assert office.counts == AlertCounts(read=1, withdrawn=1)
