@@ -105,7 +105,7 @@ def test_what_is_compared_has_all_that_may_differ(expected: dict[str, Any]) -> N
     assert sum(row["rsi_5"] is not None for row in expected["analysed"]) > 20
     assert "B at 2026-03-08 07:" in "".join(row["message"] for row in expected["anomalies"])
     reasons = dict(expected["why"])
-    assert {"symbol missing", "price not a number: much", "size not finite: NaN", "size above 1e+13: 1.0E18"} < {
+    assert {"symbol missing", "price not a number: much", "size not finite: NaN", "size above 1e+14: 1.0E18"} < {
         *reasons
     }
     starts = {row["window_start"] for row in expected["of clocks"]}
