@@ -25,7 +25,8 @@ from mdstream.schemas.rules import UNREADABLE_SEVERITY, Placeholder, Rule
 FINDINGS = "findings"
 """What rules found in a bar, see `with_findings`."""
 
-_OF_THE_BAR = ("symbol", "window", "window_start", "trade_count", "last_event_time")
+_OF_THE_BAR = ("symbol", "window", "window_start", "trade_count")
+_NEWEST = "last_event_time"
 _FOUND = ArrayType(
     StructType(
         [
@@ -103,9 +104,10 @@ def findings_to_anomalies(frame: DataFrame) -> DataFrame:
     Example:
         >>> found = analysed.transform(with_findings, rules).transform(findings_to_anomalies)  # doctest: +SKIP
     """
+    newest = F.col(_NEWEST) if _NEWEST in frame.columns else F.lit(None).cast("timestamp_ltz").alias(_NEWEST)
     return (
-        frame.select(*_OF_THE_BAR, F.explode(FINDINGS).alias("found"))
-        .select(*_OF_THE_BAR, "found.*", F.current_timestamp().alias("detected_time"))
+        frame.select(*_OF_THE_BAR, newest, F.explode(FINDINGS).alias("found"))
+        .select(*_OF_THE_BAR, _NEWEST, "found.*", F.current_timestamp().alias("detected_time"))
         .withColumn("withdrawn", F.lit(None).cast("boolean"))
         .select(*ANOMALY.schema.names)
     )
