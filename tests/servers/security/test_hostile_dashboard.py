@@ -94,7 +94,7 @@ def test_heads_in_one_piece_are_measured(dashboard: Dashboard) -> None:
         ("/live?window=1min&since=" + "9" * 5_000, 422),
         ("/_dash-component-suites/os/path.py", 404),
         ("/_dash-update-component", 404),
-        ("/live?window=1min&symbol=" + "A" * 33, 422),
+        ("/live?window=1min&symbol=" + "A" * 65, 422),
         ("/live?" + "a" * 10_000, 414),
     ],
 )
