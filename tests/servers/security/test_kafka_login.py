@@ -101,12 +101,12 @@ def test_a_wrong_password_is_said_and_not_shown(
 ) -> None:
     kafka = by_password(broker, certificates, "not-the-password")
     finding = check_kafka(Settings(kafka=kafka))
-    assert not finding.reachable
+    assert not finding.ok
     assert "kafka.security (SASL_SSL)" in str(finding.missing)
     assert "not-the-password" not in str(finding) + caplog.text
 
 
 def test_an_unencrypted_client_is_told_what_to_set(broker: SecureKafka) -> None:
     finding = check_kafka(Settings(kafka=KafkaSettings(bootstrap_servers=f"{HOST}:{broker.port}")))
-    assert not finding.reachable
+    assert not finding.ok
     assert any("kafka.security" in fix for fix in finding.fixes)
