@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from pyspark.sql import DataFrame, SparkSession
 
 from mdstream.config import Settings, TimescaleSettings
-from mdstream.errors import SinkError
+from mdstream.errors import SinkError, SinkUnavailableError
 from mdstream.indicators.history import History, Series
 from mdstream.schemas import BAR
 from mdstream.schemas.tables import table_of
@@ -60,7 +60,9 @@ def stored_histories(spark: SparkSession, settings: Settings, query: str) -> Dat
     try:
         count = _copy(spark, settings, warm_up, place)
     except SinkError as exc:
-        logger.warning("indicators begin without the bars in the database, with those of the ticks to come: %s", exc)
+        # Where there is no table there are no bars either.
+        level = logging.WARNING if isinstance(exc, SinkUnavailableError) else logging.INFO
+        logger.log(level, "indicators begin without the bars in the database, with those of the ticks to come: %s", exc)
         return None
     return spark.read.parquet(place) if count else None
 
