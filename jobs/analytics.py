@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from mdstream.config import Settings, load_rules, load_settings
+from mdstream.config.jobs import STORE_QUERY
 from mdstream.indicators import indicator_levels
 from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION
 from mdstream.sinks import KafkaSink, configured_sinks, stored_sinks
@@ -43,7 +44,7 @@ def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
         return rows.where(IS_VENDORS)
 
     return [
-        store_stream(live, [stores], settings, name="store_live"),
+        store_stream(live, [stores], settings, name=STORE_QUERY),
         store_results(
             found,
             [

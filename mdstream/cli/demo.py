@@ -93,7 +93,7 @@ def _run(options: DemoOptions, settings: Settings) -> Summary:
                 _show(running)
             except KeyboardInterrupt:
                 interrupted = True
-                _say("ending: what was sent has five seconds to be stored; Ctrl-C again does not wait for that")
+                _say("ending when what was sent is stored, after 45 s at most; Ctrl-C again does not wait for that")
             return running.finish(in_a_hurry=interrupted)
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None

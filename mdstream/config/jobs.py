@@ -8,3 +8,6 @@ STORING_JOBS = frozenset({"store_ticks", "analytics"})
 
 LAKE_JOB = "archive"
 """The job whose session writes Delta tables."""
+
+STORE_QUERY = "store_live"
+"""The query of `analytics` that stores what live bars send: its checkpoint tells how far the database is behind."""

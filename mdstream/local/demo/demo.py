@@ -32,7 +32,8 @@ _LOOK_SECONDS = 0.2
 _SNAPSHOT_SECONDS = 1.0
 _FIRST_BAR_SECONDS = 300.0
 _DRAIN_SECONDS = 120.0
-_HURRIED_DRAIN_SECONDS = 5.0
+# Long enough for jobs that have only just begun; usually it is a second.
+_HURRIED_DRAIN_SECONDS = 45.0
 _REST_SECONDS = 10.0
 # Ticks of the first seconds are left out of the summary's latency: the Java machine compiles meanwhile.
 _WARM_UP_SECONDS = 10.0

@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg2
 
 from mdstream.config import Settings, TimescaleSettings
+from mdstream.config.jobs import STORE_QUERY
 from mdstream.operations.checkpoints import records_behind
 from mdstream.operations.latency import Latency, LatencySampler, open_consumer, partitions_of
 from mdstream.schemas import BAR, DEAD_LETTER, STORED_TICK, TICK, Record
@@ -76,7 +77,7 @@ class Meter:
             stored_ticks=self._ask(_ROWS, STORED_TICK.table),
             stored_bars=self._ask(_ROWS, BAR.table),
             ticks_behind=records_behind(self._checkpoints / "store_ticks", str(TICK.topic), ticks),
-            bars_behind=records_behind(self._checkpoints / "store_bars", str(BAR.topic), bars),
+            bars_behind=records_behind(self._checkpoints / STORE_QUERY, str(BAR.topic), bars),
             latency=self.latency.of_bars_since(now - _RECENT_SECONDS),
         )
 
