@@ -36,7 +36,7 @@ _BY_RECORD: dict[str, dict[str, Any]] = {
         "last_event_time": "2024-05-06T13:30:59.871002Z",
         "last_ingest_time": "2024-05-06T13:30:59.900413Z",
     },
-    "indicator": {**_PLACE, "trade_count": 312},
+    "indicator": {**_PLACE, "trade_count": 312, "last_event_time": "2024-05-06T13:30:59.871002Z"},
     "anomaly": {
         **_PLACE,
         "rule": "volume_spike",
@@ -46,6 +46,8 @@ _BY_RECORD: dict[str, dict[str, Any]] = {
         "message": "AAPL 1min volume 10400 is 5.0 times its average",
         "detected_time": "2024-05-06T13:30:59.931117Z",
         "trade_count": 312,
+        "last_event_time": "2024-05-06T13:30:59.871002Z",
+        "withdrawn": False,
     },
     "prediction": {
         "symbol": "AAPL",

@@ -25,7 +25,7 @@ async def test_wrong_method(client: AsyncClient) -> None:
     response = await client.post("/api/v1/latest/AAPL")
 
     assert response.status_code == 405
-    assert response.headers["Allow"] == "GET"
+    assert response.headers["Allow"] == "GET, HEAD, OPTIONS"
     assert response.json()["error"]["code"] == "method_not_allowed"
 
 

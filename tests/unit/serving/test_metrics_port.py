@@ -91,8 +91,9 @@ def test_nothing_but_metrics_is_answered(port: int, sent: bytes, status: bytes) 
 
 
 def test_a_head_that_does_not_end_is_read_no_further(port: int) -> None:
-    assert answer(port, b"GET /metrics HTTP/1.1\r\n" + b"a: b\r\n" * 5_000) == b""
-    assert answer(port, b"GET /metrics HTTP/1.1\r\na: " + b"b" * 100_000) == b""
+    for head in (b"a: b\r\n" * 5_000, b"a: " + b"b" * 100_000):
+        said = answer(port, b"GET /metrics HTTP/1.1\r\n" + head)
+        assert said == b"" or said.startswith(b"HTTP/1.0 431"), said
 
 
 def test_clients_that_never_finish_leave_a_place(port: int) -> None:

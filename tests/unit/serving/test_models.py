@@ -52,7 +52,7 @@ EXPECTED = {
     "Indicators": (
         Settings().indicator_record,
         PLACE
-        | {"trade_count": INTEGER}
+        | {"trade_count": INTEGER, "last_event_time": (TIME, None)}
         | dict.fromkeys(("sma_20", "sma_50", "sma_200", "ema_12", "ema_26", "rsi_14"), (NUMBER, None))
         | dict.fromkeys(("macd", "macd_signal", "macd_hist", "bb_upper", "bb_middle", "bb_lower"), (NUMBER, None)),
     ),
@@ -67,6 +67,8 @@ EXPECTED = {
             "message": TEXT,
             "detected_time": TIME,
             "trade_count": INTEGER,
+            "last_event_time": (TIME, None),
+            "withdrawn": ({"type": "boolean"}, None),
         },
     ),
     "Prediction": (

@@ -24,7 +24,7 @@ final class Analysis implements AutoCloseable {
   private static final long LONGEST_FORMING = TimeUnit.SECONDS.toNanos(1);
   private static final int AT_ONCE = 16;
 
-  /** One part in so many of the time is for provisional values, and how much of it may be saved up. */
+  /** One part in so many of the time is for what is done before ticks that wait, and how much of it may be saved up. */
   private static final long SHARE = 3;
 
   private static final long MOST_SAVED = TimeUnit.MILLISECONDS.toNanos(20);
@@ -107,10 +107,14 @@ final class Analysis implements AutoCloseable {
     }
   }
 
-  private long due(Series series) {
-    long now = System.nanoTime();
+  private void save(long now) {
     saved = Math.min(MOST_SAVED, saved + (now - savedAt) / SHARE);
     savedAt = now;
+  }
+
+  private long due(Series series) {
+    long now = System.nanoTime();
+    save(now);
     long next = series.analysed == 0 ? now : series.analysed + TimeUnit.MICROSECONDS.toNanos(plan.everyMicros());
     return saved > 0 ? next : Math.max(next, now - saved * SHARE);
   }
@@ -122,20 +126,24 @@ final class Analysis implements AutoCloseable {
       analyse(closing.remove(), records);
     }
     for (; left > 0 && dueMs() == 0; left--) {
-      analyseForming(records);
+      spend(forming.remove(), records);
     }
   }
 
   /** Do beside a tick what has waited too long. */
   void whenBusy(List<Tuple3<String, byte[], byte[]>> records) {
     long now = System.nanoTime();
+    save(now);
+    if (saved <= 0) {
+      return;
+    }
     if (!closing.isEmpty() && now - closing.peek().since > LONGEST_CLOSING) {
-      analyse(closing.remove(), records);
+      spend(closing.remove(), records);
       return;
     }
     dropDone();
     if (!forming.isEmpty() && now - forming.peek().since > LONGEST_FORMING && now >= due(forming.peek())) {
-      analyseForming(records);
+      spend(forming.remove(), records);
     }
   }
 
@@ -162,9 +170,9 @@ final class Analysis implements AutoCloseable {
     forming.clear();
   }
 
-  private void analyseForming(List<Tuple3<String, byte[], byte[]>> records) {
+  private void spend(Series series, List<Tuple3<String, byte[], byte[]>> records) {
     long began = System.nanoTime();
-    analyse(forming.remove(), records);
+    analyse(series, records);
     saved -= System.nanoTime() - began;
   }
 
