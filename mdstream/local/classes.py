@@ -27,7 +27,7 @@ from mdstream.local.java import QUICK_COMPILING, WITHOUT_TRACES, Java
 
 logger = logging.getLogger(__name__)
 
-SETTLED_SECONDS = 60.0
+SETTLED_SECONDS = 300.0
 """How long after its start a run has loaded what it needs, and is no longer busy with itself."""
 
 _CLASS_PATH = "spark.driver.extraClassPath"
