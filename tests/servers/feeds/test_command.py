@@ -87,7 +87,7 @@ def test_bad_input_of_every_kind_is_kept_with_its_reason(broker: LocalKafka, tmp
         changed(size=0): "size not positive: 0.0",
         changed(event_time=0): "event_time before 1990-01-01: 1970-01-01T00:00:00+00:00",
         changed(event_time=4_102_444_800_000_000): "event_time too far ahead of ingest_time: 2100-01-01T00:00:00+00:00",
-        changed(symbol=" B"): "symbol malformed:  B",
+        changed(symbol="A\x07"): "symbol malformed: A\x07",
         changed(trade_id="x" * 1_000_000): "payload longer than 65536 bytes: 1000093",
     }
     path = tmp_path / "ticks.jsonl"
