@@ -156,7 +156,7 @@ def test_a_second_signal_gives_up_on_what_is_not_acknowledged(broker: LocalKafka
     try:
         until(lambda: _records(broker) > 0)
         broker.kill()
-        read_until(process, "Connection refused")
+        read_until(process, "does not answer")
         process.send_signal(signal.SIGTERM)
         read_until(process, "SIGTERM: stopping")
         process.send_signal(signal.SIGTERM)
