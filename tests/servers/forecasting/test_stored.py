@@ -24,6 +24,7 @@ from mdstream.forecasting.store import ModelStore
 from mdstream.forecasting.stored import StoredBars
 from mdstream.operations.monitor import Monitor
 from mdstream.schemas import BAR, PREDICTION
+from mdstream.schemas.digits import price_text
 from mdstream.schemas.wire import to_micros
 from mdstream.sinks import TimescaleSink
 from mdstream.sinks.postgres import create_schema
@@ -138,7 +139,7 @@ def test_train_predict_and_evaluate_from_the_database(
     assert answer["predicted_price"] == made.predicted_price
     assert answer["target_time"] == to_micros(made.target_time)
     shown = command.invoke(app, ["predict", "AAPL"])
-    for part in (f"{made.predicted_price:,.4f}", f"{made.naive_price:,.4f}", "90% interval", made.model_version):
+    for part in (price_text(made.predicted_price), price_text(made.naive_price), "90% interval", made.model_version):
         assert part in shown.stdout
 
     evaluated = command.invoke(app, ["evaluate", "--symbols", "AAPL", "--output", str(tmp_path / "report")])
