@@ -11,45 +11,36 @@ from typer.core import TyperGroup
 
 from mdstream.errors import DISTRIBUTION, MissingDependencyError, brought_by
 
-_COMMANDS = {
-    "config": ("configuration", "jobs"),
-    "topics": ("topics", "jobs"),
-    "rules": ("rules", "jobs"),
-    "ingest": ("ingest", "feeds"),
-    "replay": ("ingest", "feeds"),
-    "backfill": ("backfill", "feeds"),
-    "demo": ("demo", "local"),
-    "run": ("run", "jobs"),
-    "submit": ("submit", "jobs"),
-    "bars": ("bars", "jobs"),
-    "indicators": ("indicators", "jobs"),
-    "rebuild": ("rebuild", "jobs"),
-    "maintain": ("maintain", "jobs"),
-    "train": ("train", "jobs"),
-    "evaluate": ("evaluate", "jobs"),
-    "predict": ("predict", "jobs"),
-    "alerts": ("alerts", "jobs"),
-    "api": ("api", "jobs"),
-    "websocket": ("websocket", "jobs"),
-    "dashboard": ("dashboard", "jobs"),
-    "metrics": ("metrics", "jobs"),
-    "doctor": ("doctor", "jobs"),
-    "servers": ("servers", "local"),
-    "systemd": ("systemd", "jobs"),
-}
-"""Of each command its module here, which has a function of its name, or commands of its own as `app`; and the extra
-that brings what the module imports."""
-
 _PANELS = {
-    "See it work": ("demo", "servers"),
-    "Bring data in": ("ingest", "replay", "backfill"),
-    "Run jobs": ("run", "submit"),
-    "Work on files and stored data": ("bars", "indicators", "rebuild", "rules"),
-    "Forecast": ("train", "evaluate", "predict"),
-    "Serve and tell": ("api", "websocket", "dashboard", "alerts", "metrics"),
-    "Set up and look after": ("config", "doctor", "topics", "maintain", "systemd"),
+    "See it work": {"demo": ("demo", "local"), "servers": ("servers", "local")},
+    "Bring data in": {"ingest": ("ingest", "feeds"), "replay": ("ingest", "feeds"), "backfill": ("backfill", "feeds")},
+    "Run jobs": {"run": ("run", "jobs"), "submit": ("submit", "jobs")},
+    "Work on files and stored data": {
+        "bars": ("bars", "jobs"),
+        "indicators": ("indicators", "jobs"),
+        "rebuild": ("rebuild", "jobs"),
+        "rules": ("rules", "jobs"),
+    },
+    "Forecast": {"train": ("train", "jobs"), "evaluate": ("evaluate", "jobs"), "predict": ("predict", "jobs")},
+    "Serve and tell": {
+        "api": ("api", "jobs"),
+        "websocket": ("websocket", "jobs"),
+        "dashboard": ("dashboard", "jobs"),
+        "alerts": ("alerts", "jobs"),
+        "metrics": ("metrics", "jobs"),
+    },
+    "Set up and look after": {
+        "config": ("configuration", "jobs"),
+        "doctor": ("doctor", "jobs"),
+        "topics": ("topics", "jobs"),
+        "maintain": ("maintain", "jobs"),
+        "systemd": ("systemd", "jobs"),
+    },
 }
-"""Under which heading the help lists which commands."""
+"""By the heading under which the help lists it, each command with its module here, which has a function of its name, or
+commands of its own as `app`; and the extra that brings what the module imports."""
+
+_COMMANDS = {name: (*place, panel) for panel, commands in _PANELS.items() for name, place in commands.items()}
 
 
 class Commands(TyperGroup):
@@ -78,14 +69,14 @@ class _ByName(MutableMapping[str, Any]):
         del self._made[name]
 
     def __iter__(self) -> Iterator[str]:
-        return (name for names in _PANELS.values() for name in names)
+        return iter(_COMMANDS)
 
     def __len__(self) -> int:
         return len(_COMMANDS)
 
 
 def _command(name: str) -> Any:  # noqa: ANN401
-    module_name, extra = _COMMANDS[name]
+    module_name, extra, _ = _COMMANDS[name]
     try:
         with brought_by(extra):
             module = importlib.import_module(f"mdstream.cli.{module_name}")
@@ -101,7 +92,7 @@ def _command(name: str) -> Any:  # noqa: ANN401
 def _made(name: str, group: typer.Typer) -> Any:  # noqa: ANN401
     command: Any = typer.main.get_command(group)
     command.name = name
-    command.rich_help_panel = next(panel for panel, names in _PANELS.items() if name in names)
+    command.rich_help_panel = _COMMANDS[name][-1]
     return command
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib.util
 import re
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import redis
@@ -31,6 +32,9 @@ _LOGIN = re.compile(r"authentication failed|no password supplied|no pg_hba.conf 
 _NO_DATABASE = re.compile(r"database \".*\" does not exist")
 _RIGHTS = ("SELECT", "INSERT", "UPDATE")
 
+Check: TypeAlias = Callable[[], Finding]
+"""Asks for one thing."""
+
 TIMEOUT_SECONDS = 3
 """How long a server may take for an answer before it counts as unreachable."""
 
@@ -43,15 +47,27 @@ def check_servers(settings: Settings) -> list[Finding]:
         ['Kafka', 'PostgreSQL', 'Redis']
     """
     stores = settings.stores
-    checks: list[Callable[[], Finding]] = [lambda: check_kafka(settings)]
+    checks = [lambda: check_kafka(settings), *checks_of_stores(settings)]
+    if stores.lake.enabled:
+        checks.append(lambda: check_lake(stores.lake))
+    return findings_of(checks)
+
+
+def checks_of_stores(settings: Settings) -> list[Check]:
+    """Return what asks the servers of the stores that are switched on."""
+    stores = settings.stores
+    checks: list[Check] = []
     if stores.timescaledb.enabled:
         checks.append(lambda: check_database(settings))
     if stores.redis.enabled:
         checks.append(lambda: check_redis(stores.redis))
     if stores.influxdb.enabled:
         checks.append(lambda: check_influxdb(stores.influxdb))
-    if stores.lake.enabled:
-        checks.append(lambda: check_lake(stores.lake))
+    return checks
+
+
+def findings_of(checks: Sequence[Check]) -> list[Finding]:
+    """Ask all at the same time."""
     with ThreadPoolExecutor(len(checks)) as pool:
         return [started.result() for started in [pool.submit(check) for check in checks]]
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 
 from mdstream.config import Settings
 from mdstream.config.jobs import LAKE_JOB, LIVE_JOB, STORING_JOBS
 from mdstream.errors import ConfigError
-from mdstream.operations.doctor import check_database, check_influxdb, check_kafka, check_lake, check_redis
+from mdstream.indicators import indicator_record
+from mdstream.operations.doctor import Check, check_kafka, check_lake, checks_of_stores, findings_of
 from mdstream.operations.findings import Finding
 from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION, TICK
 from mdstream.streaming.leftovers import written_folders
 
+_ANALYSED = (BAR, indicator_record(()), ANOMALY)
 _TOPICS = {
-    LIVE_JOB: (TICK, BAR),
+    LIVE_JOB: (TICK, *_ANALYSED),
     "store_ticks": (TICK, DEAD_LETTER),
-    "analytics": (BAR, DEAD_LETTER),
+    "analytics": (*_ANALYSED, DEAD_LETTER),
     LAKE_JOB: (TICK, BAR),
 }
 
@@ -30,21 +31,14 @@ def check_jobs(settings: Settings, jobs: Iterable[str]) -> list[Finding]:
         jobs: Names of jobs; of one that is not of mdstream nothing is known.
     """
     wanted = set(jobs)
-    stores = settings.stores
-    checks: list[Callable[[], Finding]] = [lambda: _check_folders(settings)]
+    checks: list[Check] = [lambda: _check_folders(settings)]
     if topics := _topics_of(settings, wanted):
         checks.append(lambda: check_kafka(settings, topics))
     if wanted & STORING_JOBS:
-        if stores.timescaledb.enabled:
-            checks.append(lambda: check_database(settings))
-        if stores.redis.enabled:
-            checks.append(lambda: check_redis(stores.redis))
-        if stores.influxdb.enabled:
-            checks.append(lambda: check_influxdb(stores.influxdb))
+        checks += checks_of_stores(settings)
     if LAKE_JOB in wanted:
-        checks.append(lambda: check_lake(stores.lake))
-    with ThreadPoolExecutor(len(checks)) as pool:
-        return [started.result() for started in [pool.submit(check) for check in checks]]
+        checks.append(lambda: check_lake(settings.stores.lake))
+    return findings_of(checks)
 
 
 def require(findings: Iterable[Finding]) -> None:
@@ -66,7 +60,7 @@ def require(findings: Iterable[Finding]) -> None:
 def _topics_of(settings: Settings, jobs: set[str]) -> list[str]:
     records = [record for job in sorted(jobs) for record in _TOPICS.get(job, ())]
     if settings.stores.kafka.enabled and "analytics" in jobs:
-        records += [settings.indicator_record, ANOMALY, PREDICTION]
+        records.append(PREDICTION)
     return list(dict.fromkeys(str(record.topic) for record in records))
 
 

@@ -1,7 +1,6 @@
 package mdstream.engine;
 
 import java.time.Instant;
-import java.util.ArrayDeque;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
@@ -11,27 +10,10 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import scala.Tuple3;
 
-/**
- * Indicators and findings of revised bars.
- *
- * <p>Bars go first: a revised series waits until no tick does. Of a series that is revised again meanwhile only the newest
- * revision of its forming bar is analysed, and provisional values take no more than a share of the time; every closed bar is
- * analysed, and soon.
- */
+/** Indicators and findings of revised bars. */
 final class Analysis implements AutoCloseable {
   private static final List<String> SEVERITIES = List.of("low", "medium", "high", "critical");
-  private static final long LONGEST_CLOSING = TimeUnit.MILLISECONDS.toNanos(250);
-  private static final long LONGEST_FORMING = TimeUnit.SECONDS.toNanos(5);
-
-  /** What is done while ticks wait costs so many times as much of the time that is for it. */
-  private static final long WHILE_TICKS_WAIT = 4;
-
   private static final int AT_ONCE = 16;
-
-  /** One part in so many of the time is for what is done before ticks that wait, and how much of it may be saved up. */
-  private static final long SHARE = 3;
-
-  private static final long MOST_SAVED = TimeUnit.MILLISECONDS.toNanos(20);
   private static final String WITHDRAWN = "no longer so: a late trade has changed what it was found in";
 
   private final AnalysisPlan plan;
@@ -42,16 +24,14 @@ final class Analysis implements AutoCloseable {
   private final Rules.Asked rules;
   private final AnalysedRow row;
   private final AnalysisWriter json;
-  private final ArrayDeque<Series> closing = new ArrayDeque<>();
-  private final ArrayDeque<Series> forming = new ArrayDeque<>();
-  private long saved = MOST_SAVED;
-  private long savedAt = System.nanoTime();
+  private final AnalysisQueue queue;
 
   Analysis(AnalysisPlan.Full full, Topics topics, BarStore store, long[] lengths, String[] names) {
     this.full = full;
     this.topics = topics;
     this.store = store;
     plan = full.plan();
+    queue = new AnalysisQueue(plan.everyMicros());
     values = full.indicators();
     rules = full.rules().ask();
     row = new AnalysedRow(full.columns(), lengths, names);
@@ -61,129 +41,61 @@ final class Analysis implements AutoCloseable {
 
   /** Note that a bar has changed, or has closed. */
   void note(Series series, Bar bar, boolean closed) {
-    if (!closed && plan.everyMicros() < 0) {
+    if (!closed && plan.ofClosedAlone()) {
       return;
     }
     if (series.note(bar) && !closed && series.queued) {
       full.thinned().add(1);
     }
-    enqueue(series, closed);
+    queue.add(series, closed);
   }
 
   /** Take up what was owed when the series was written. */
   void resume(SymbolBars symbol) {
     for (Series series : symbol.series) {
       if (series.owed != Series.NOTHING) {
-        enqueue(series, true);
+        queue.add(series, true);
       }
-    }
-  }
-
-  private void enqueue(Series series, boolean closed) {
-    if (!series.queued && !series.closing) {
-      series.since = System.nanoTime();
-    }
-    if (closed && !series.closing) {
-      series.closing = true;
-      closing.add(series);
-    } else if (!closed && !series.queued) {
-      series.queued = true;
-      forming.add(series);
     }
   }
 
   /** Return after how many milliseconds without a tick it wants to go on; the largest number if there is nothing to do. */
   long dueMs() {
-    if (!closing.isEmpty()) {
-      return 0;
-    }
-    dropDone();
-    if (forming.isEmpty()) {
-      return Long.MAX_VALUE;
-    }
-    long left = due(forming.peek()) - System.nanoTime();
-    return left <= 0 ? 0 : TimeUnit.NANOSECONDS.toMillis(left) + 1;
-  }
-
-  private void dropDone() {
-    while (!forming.isEmpty() && !forming.peek().queued) {
-      forming.remove();
-    }
-  }
-
-  private void save(long now) {
-    saved = Math.min(MOST_SAVED, saved + (now - savedAt) / SHARE);
-    savedAt = now;
-  }
-
-  private long due(Series series) {
-    long now = System.nanoTime();
-    save(now);
-    long next = series.analysed == 0 ? now : series.analysed + TimeUnit.MICROSECONDS.toNanos(plan.everyMicros());
-    return saved > 0 ? next : Math.max(next, now - saved * SHARE);
+    return queue.dueMs();
   }
 
   /** Go on while no tick waits. */
   void whenIdle(List<Tuple3<String, byte[], byte[]>> records) {
-    int left = AT_ONCE;
-    for (; left > 0 && !closing.isEmpty(); left--) {
-      analyse(closing.remove(), records);
-    }
-    for (; left > 0 && dueMs() == 0; left--) {
-      spend(forming.remove(), 1, records);
+    Series series;
+    for (int left = AT_ONCE; left > 0 && (series = queue.nextWhenIdle()) != null; left--) {
+      analyse(series, records);
     }
   }
 
   /** Do beside a tick what has waited too long. */
   void whenBusy(List<Tuple3<String, byte[], byte[]>> records) {
-    long now = System.nanoTime();
-    save(now);
-    if (saved <= 0) {
-      return;
-    }
-    if (!closing.isEmpty() && now - closing.peek().since > LONGEST_CLOSING) {
-      spend(closing.remove(), WHILE_TICKS_WAIT, records);
-      return;
-    }
-    dropDone();
-    if (!forming.isEmpty() && now - forming.peek().since > LONGEST_FORMING && now >= due(forming.peek())) {
-      spend(forming.remove(), WHILE_TICKS_WAIT, records);
+    Series series = queue.nextWhenBusy();
+    if (series != null) {
+      analyse(series, records);
     }
   }
 
   /** Do all at once. */
   void whenTold(List<Tuple3<String, byte[], byte[]>> records) {
-    while (!closing.isEmpty()) {
-      analyse(closing.remove(), records);
-    }
-    while (!forming.isEmpty()) {
-      analyse(forming.remove(), records);
+    for (Series series = queue.next(); series != null; series = queue.next()) {
+      analyse(series, records);
     }
   }
 
   /** Bring what has changed into the histories, and leave the rest to the next batch. */
   void settle() {
-    closing.addAll(forming);
-    for (Series series : closing) {
-      if (series.queued || series.closing) {
-        store.at(series.symbol, () -> takeChanges(series));
-        series.queued = series.closing = false;
-      }
+    for (Series series : queue.removeAll()) {
+      store.at(series.symbol, () -> takeChanges(series));
     }
-    closing.clear();
-    forming.clear();
-  }
-
-  private void spend(Series series, long price, List<Tuple3<String, byte[], byte[]>> records) {
-    long began = System.nanoTime();
-    analyse(series, records);
-    saved -= price * (System.nanoTime() - began);
   }
 
   private void analyse(Series series, List<Tuple3<String, byte[], byte[]>> records) {
-    if (!series.queued && !series.closing) {
-      return;
-    }
+    long began = System.nanoTime();
     store.at(
         series.symbol,
         () -> {
@@ -192,9 +104,8 @@ final class Analysis implements AutoCloseable {
           takeChanges(series);
           tell(series, revised, late, records);
         });
-    series.queued = series.closing = false;
     series.owed = Series.NOTHING;
-    series.analysed = System.nanoTime();
+    queue.done(series, System.nanoTime() - began);
   }
 
   private static long firstLate(Series series) {
@@ -217,7 +128,6 @@ final class Analysis implements AutoCloseable {
     BarHistory history = series.history;
     long firstChunk = history.firstChunk();
     Set<Long> written = new TreeSet<>();
-    Bar open = plan.everyMicros() < 0 ? null : series.forming();
     for (Bar bar : series.changed) {
       if (history.take(bar) == BarHistory.TOO_OLD) {
         full.tooOld().add(1);
@@ -229,10 +139,11 @@ final class Analysis implements AutoCloseable {
       }
     }
     series.changed.clear();
-    if (open != null) {
+    Bar open = series.forming();
+    if (open != null && !plan.ofClosedAlone()) {
       history.take(open);
     }
-    long before = series.forming() == null ? Long.MAX_VALUE : series.forming().start;
+    long before = open == null ? Long.MAX_VALUE : open.start;
     for (long chunk : written) {
       store.keepChunk(series.window, history, chunk, before);
     }
@@ -244,7 +155,7 @@ final class Analysis implements AutoCloseable {
     for (Series series : symbol.series) {
       series.take(histories[series.window]);
       if (symbol.isNew) {
-        dropFrom(series, series.changed.stream().mapToLong(bar -> bar.start).min().orElse(Long.MAX_VALUE));
+        dropFrom(series, series.firstStart());
       }
     }
     symbol.isNew = false;

@@ -41,6 +41,11 @@ public record AnalysisPlan(
           .setPropertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
           .enable(DeserializationFeature.FAIL_ON_NULL_CREATOR_PROPERTIES);
 
+  /** Whether forming bars are not analysed at all. */
+  boolean ofClosedAlone() {
+    return everyMicros < 0;
+  }
+
   static AnalysisPlan read(String json) {
     try {
       return READER.readValue(json, AnalysisPlan.class);

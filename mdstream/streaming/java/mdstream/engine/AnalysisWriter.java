@@ -5,31 +5,28 @@ import java.util.List;
 
 /** Writes indicators and findings as the JSON of their topics. */
 final class AnalysisWriter {
-  private static final byte[] SYMBOL = text("{\"symbol\":");
-  private static final byte[] START = text(",\"window_start\":");
-  private static final byte[] TRADES = text(",\"trade_count\":");
-  private static final byte[] LAST_EVENT = text(",\"last_event_time\":");
-  private static final byte[] RULE = text(",\"rule\":");
-  private static final byte[] SEVERITY = text(",\"severity\":");
-  private static final byte[] VALUE = text(",\"value\":");
-  private static final byte[] THRESHOLD = text(",\"threshold\":");
-  private static final byte[] MESSAGE = text(",\"message\":");
-  private static final byte[] DETECTED = text(",\"detected_time\":");
-  private static final byte[] WITHDRAWN = text(",\"withdrawn\":true");
-  private static final byte[] DONE = text("}");
+  private static final byte[] SYMBOL = Json.utf8("{\"symbol\":");
+  private static final byte[] START = Json.utf8(",\"window_start\":");
+  private static final byte[] TRADES = Json.utf8(",\"trade_count\":");
+  private static final byte[] LAST_EVENT = Json.utf8(",\"last_event_time\":");
+  private static final byte[] RULE = Json.utf8(",\"rule\":");
+  private static final byte[] SEVERITY = Json.utf8(",\"severity\":");
+  private static final byte[] VALUE = Json.utf8(",\"value\":");
+  private static final byte[] THRESHOLD = Json.utf8(",\"threshold\":");
+  private static final byte[] MESSAGE = Json.utf8(",\"message\":");
+  private static final byte[] DETECTED = Json.utf8(",\"detected_time\":");
+  private static final byte[] WITHDRAWN = Json.utf8(",\"withdrawn\":true");
+  private static final byte[] DONE = Json.utf8("}");
 
   private final byte[][] windows;
   private final byte[][] columns;
   private final Json json = new Json();
 
   AnalysisWriter(String[] names, List<String> indicators) {
-    windows = new byte[names.length][];
-    for (int window = 0; window < names.length; window++) {
-      windows[window] = field("window", names[window]);
-    }
+    windows = Json.windows(names);
     columns = new byte[indicators.size()][];
     for (int column = 0; column < columns.length; column++) {
-      columns[column] = text("," + new String(Json.quoted(indicators.get(column)), StandardCharsets.UTF_8) + ":");
+      columns[column] = Json.utf8("," + new String(Json.quoted(indicators.get(column)), StandardCharsets.UTF_8) + ":");
     }
   }
 
@@ -63,13 +60,5 @@ final class AnalysisWriter {
     if (!Double.isNaN(value)) {
       json.raw(name).number(value);
     }
-  }
-
-  private static byte[] field(String name, String value) {
-    return text(",\"" + name + "\":" + new String(Json.quoted(value), StandardCharsets.UTF_8));
-  }
-
-  private static byte[] text(String content) {
-    return content.getBytes(StandardCharsets.UTF_8);
   }
 }

@@ -107,7 +107,11 @@ final class BarStore {
 
   /** Where a closed bar is in the map: its start and its window's length in seconds. */
   private long place(int window, long start) {
-    return start / SECOND << WINDOW_BITS | lengths[window] / SECOND;
+    return key(start / SECOND, lengths[window]);
+  }
+
+  private static long key(long number, long length) {
+    return number << WINDOW_BITS | length / SECOND;
   }
 
   /** Remove the current symbol's closed bars that no tick may revise any more. */
@@ -121,7 +125,7 @@ final class BarStore {
         forgetByLooking(length, until);
       } else {
         for (long number = ends - steps; number < ends; number++) {
-          closed.removeKey(number * (length / SECOND) << WINDOW_BITS | length / SECOND);
+          closed.removeKey(key(number * (length / SECOND), length));
         }
       }
     }
@@ -178,7 +182,7 @@ final class BarStore {
 
   /** Write a chunk of bars that were made elsewhere. */
   void keepChunk(Chunk chunk) {
-    chunks.updateValue(chunk.getNumber() << WINDOW_BITS | chunk.getSeconds(), chunk.getBars());
+    chunks.updateValue(key(chunk.getNumber(), chunk.getSeconds() * SECOND), chunk.getBars());
   }
 
   void dropChunks(int window, long first, long until) {
@@ -188,6 +192,6 @@ final class BarStore {
   }
 
   private long chunkPlace(int window, long chunk) {
-    return chunk << WINDOW_BITS | lengths[window] / SECOND;
+    return key(chunk, lengths[window]);
   }
 }

@@ -1,22 +1,20 @@
 package mdstream.engine;
 
-import java.nio.charset.StandardCharsets;
-
 /** Writes bars as the JSON of the topic {@code aggregated_data}. */
 final class BarWriter {
-  private static final byte[] SYMBOL = text("{\"symbol\":");
-  private static final byte[] START = text(",\"window_start\":");
-  private static final byte[] END = text(",\"window_end\":");
-  private static final byte[] OPEN = text(",\"open\":");
-  private static final byte[] HIGH = text(",\"high\":");
-  private static final byte[] LOW = text(",\"low\":");
-  private static final byte[] CLOSE = text(",\"close\":");
-  private static final byte[] VOLUME = text(",\"volume\":");
-  private static final byte[] VWAP = text(",\"vwap\":");
-  private static final byte[] TRADES = text(",\"trade_count\":");
-  private static final byte[] LAST_EVENT = text(",\"last_event_time\":");
-  private static final byte[] LAST_INGEST = text(",\"last_ingest_time\":");
-  private static final byte[] DONE = text("}");
+  private static final byte[] SYMBOL = Json.utf8("{\"symbol\":");
+  private static final byte[] START = Json.utf8(",\"window_start\":");
+  private static final byte[] END = Json.utf8(",\"window_end\":");
+  private static final byte[] OPEN = Json.utf8(",\"open\":");
+  private static final byte[] HIGH = Json.utf8(",\"high\":");
+  private static final byte[] LOW = Json.utf8(",\"low\":");
+  private static final byte[] CLOSE = Json.utf8(",\"close\":");
+  private static final byte[] VOLUME = Json.utf8(",\"volume\":");
+  private static final byte[] VWAP = Json.utf8(",\"vwap\":");
+  private static final byte[] TRADES = Json.utf8(",\"trade_count\":");
+  private static final byte[] LAST_EVENT = Json.utf8(",\"last_event_time\":");
+  private static final byte[] LAST_INGEST = Json.utf8(",\"last_ingest_time\":");
+  private static final byte[] DONE = Json.utf8("}");
 
   private final long[] lengths;
   private final byte[][] windows;
@@ -24,10 +22,7 @@ final class BarWriter {
 
   BarWriter(long[] lengths, String[] names) {
     this.lengths = lengths;
-    windows = new byte[names.length][];
-    for (int window = 0; window < names.length; window++) {
-      windows[window] = text(",\"window\":" + new String(Json.quoted(names[window]), StandardCharsets.UTF_8));
-    }
+    windows = Json.windows(names);
   }
 
   byte[] write(byte[] quotedSymbol, int window, Bar bar) {
@@ -43,9 +38,5 @@ final class BarWriter {
     json.raw(TRADES).number(bar.tradeCount);
     json.raw(LAST_EVENT).number(bar.lastEventTime).raw(LAST_INGEST).number(bar.lastIngestTime);
     return json.raw(DONE).copy();
-  }
-
-  private static byte[] text(String ascii) {
-    return ascii.getBytes(StandardCharsets.UTF_8);
   }
 }

@@ -69,6 +69,19 @@ final class Json {
     return this;
   }
 
+  static byte[] utf8(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
+  }
+
+  /** Return for each window what says that a record is of it. */
+  static byte[][] windows(String[] names) {
+    byte[][] windows = new byte[names.length][];
+    for (int window = 0; window < names.length; window++) {
+      windows[window] = utf8(",\"window\":" + new String(quoted(names[window]), StandardCharsets.UTF_8));
+    }
+    return windows;
+  }
+
   /** Return a text in quotes, with what JSON asks for escaped. */
   static byte[] quoted(String text) {
     StringBuilder json = new StringBuilder("\"");

@@ -43,6 +43,20 @@ final class Series {
     return symbol.forming[window];
   }
 
+  /** Return when the first bar begins that ticks have made of it; the largest number if there is none. */
+  long firstStart() {
+    long first = forming() == null ? Long.MAX_VALUE : forming().start;
+    for (Bar bar : changed) {
+      first = Math.min(first, bar.start);
+    }
+    return first;
+  }
+
+  /** Whether it is in a queue. */
+  boolean waits() {
+    return queued || closing;
+  }
+
   boolean isForming(Bar bar) {
     return bar == forming();
   }
