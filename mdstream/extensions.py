@@ -104,8 +104,10 @@ INDICATORS = ExtensionPoint("mdstream.indicators", "indicator")
 POINTS = (FEEDS, STORES, CHANNELS, INDICATORS)
 """All that can be added to."""
 
+NONE_REGISTERED = (
     f"none is registered, not even those of {DISTRIBUTION}: install it again, a clone by "
     "pip install --editable . --no-deps"
+)
 """What to say where a clone is newer than its metadata."""
 
 
