@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from mdstream.indicators.catalogue import functions
+from mdstream.indicators.extension import function_of
 from mdstream.indicators.indicator import Indicator
 from mdstream.indicators.values import Series, indicator_values
 
@@ -46,7 +46,7 @@ def bars_needed(indicator: Indicator, rtol: float = 1e-9) -> int | None:
         >>> bars_needed(sma), bars_needed(obv)
         (20, None)
     """
-    if functions()[indicator.function.lower()].path_dependent or indicator.lookback >= LONGEST:
+    if function_of(indicator.function).path_dependent or indicator.lookback >= LONGEST:
         return None
     needed = indicator.lookback + 1
     for bars in (_random_bars(), _aimless_bars()):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import talib
 from numpy.typing import NDArray
 
+from mdstream.indicators.extension import function_of
 from mdstream.indicators.indicator import Indicator
 
 Series = NDArray[np.float64]
@@ -59,7 +60,7 @@ def indicator_values(indicators: Iterable[Indicator], bars: Mapping[str, Series]
     results = [(indicator, _outputs(indicator, arrays)) for indicator in indicators]
     columns = [column for indicator, _ in results for column in indicator.columns]
     rows = max((len(values) for values in arrays.values()), default=0) - first
-    # One array for all, because of each numpy call costs as much as computing an indicator of 600 bars.
+    # One array for all, because each call of numpy costs as much as computing an indicator of 600 bars.
     matrix = np.full((len(columns), rows), np.nan)
     place = 0
     for indicator, outputs in results:
@@ -86,12 +87,11 @@ def rule_values(bars: Mapping[str, Series]) -> dict[str, Series]:
     return dict(zip((field.name for field in RULE_FIELDS), columns, strict=True))
 
 
-def _outputs(indicator: Indicator, bars: Mapping[str, Series]) -> Sequence[NDArray[np.float64] | NDArray[np.int32]]:
+def _outputs(indicator: Indicator, bars: Mapping[str, Series]) -> Sequence[NDArray[Any]]:
     inputs = [bars[name] for name in indicator.inputs]
     if len(inputs[0]) <= indicator.lookback:
         return [inputs[0]] * len(indicator.columns)  # of which nothing lies behind the lookback
-    result = getattr(talib, indicator.function)(*inputs, *(value for _, value in indicator.parameters))
-    return result if isinstance(result, tuple) else (result,)
+    return function_of(indicator.function).values(inputs, dict(indicator.parameters))
 
 
 def _mean_before(values: Series) -> Series:

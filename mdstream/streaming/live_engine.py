@@ -6,6 +6,7 @@ memory nor without a row for each window of each tick. `to_bars` says in Columns
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from pyspark.sql import functions as F
 
 from mdstream.config import Settings
 from mdstream.errors import MissingDependencyError
-from mdstream.indicators import indicator_record
+from mdstream.indicators import indicator_record, runs_in_engine
 from mdstream.schemas import ANOMALY, BAR, TICK, BarWindow
 from mdstream.schemas.limits import (
     MAX_CONDITIONS,
@@ -49,6 +50,8 @@ from mdstream.transforms.bars import is_trade
 from mdstream.transforms.eligibility import is_eligible
 from mdstream.transforms.sources import is_from_primary_source
 from mdstream.transforms.ticks import IS_USABLE, TICK_JSON, with_usability
+
+logger = logging.getLogger(__name__)
 
 _SOURCE = "mdstream.engine.KafkaSource"
 _PARTITIONS = "spark.sql.shuffle.partitions"
@@ -93,7 +96,8 @@ def start_live_bars(
     """Start the query from `tick_data` to `aggregated_data`, `technical_indicators` and `anomalies`.
 
     Its checkpoint is named after the windows' lengths: with others it begins again at the topic's first tick, because
-    bars of a new window must have all its ticks.
+    bars of a new window must have all its ticks. Where an indicator is not TA-Lib's it builds bars alone, and the job
+    `analytics` does the rest.
 
     Args:
         spark: A session that has the engine's jar (see `mdstream.local.engine`).
@@ -110,9 +114,14 @@ def start_live_bars(
     ticks = read_ticks(spark, settings, trigger)
     is_usable = F.col(IS_USABLE) & is_from_primary_source(taken.primary_sources)
     windows = sorted(settings.windows, key=lambda window: window.seconds)
-    analysis = Analysis.of(settings, rules, newest_ingest_time(settings, topic_of(BAR)))
     name = f"live_bars_{_STATE}_{'_'.join(str(window.seconds) for window in windows)}"
-    before = stored_histories(spark, settings, name)
+    analysis, before = None, None
+    if runs_in_engine(settings.indicators):
+        analysis = Analysis.of(settings, rules, newest_ingest_time(settings, topic_of(BAR)))
+        before = stored_histories(spark, settings, name)
+    else:
+        name = f"{name}_alone"
+        logger.warning("an indicator is not TA-Lib's: indicators and anomalies come from the job analytics, in seconds")
     lateness = taken.allowed_lateness_seconds
     bars = to_bar_records(ticks, windows, conditions, lateness, is_usable, analysis, before)
     again = partial(start_live_bars, spark, settings, conditions, rules, trigger)
