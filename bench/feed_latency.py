@@ -24,9 +24,9 @@ from websockets.asyncio.server import ServerConnection
 
 from bench.feeds import SYMBOLS, VENDORS, create_topics, frame, let_in, serve_vendor
 from mdstream.config import KafkaSettings
+from mdstream.embedded import LocalKafka
 from mdstream.feeds import TickProducer, pump
 from mdstream.feeds.websocket import Venue, WebSocketFeed
-from mdstream.local import LocalKafka
 from mdstream.schemas import DEAD_LETTER, TICK
 
 _WARM_UP_SHARE = 0.2

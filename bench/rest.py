@@ -28,10 +28,10 @@ import psutil
 
 from bench.sinks import bars, ticks
 from mdstream.config import Settings
-from mdstream.local import LocalPostgres, LocalRedis
+from mdstream.embedded import LocalPostgres, LocalRedis
 from mdstream.schemas import BAR, STORED_TICK
-from mdstream.sinks import RedisBarSink, RedisLatestPriceSink, TimescaleSink
-from mdstream.sinks.postgres import create_schema
+from mdstream.stores import RedisBarSink, RedisLatestPriceSink, TimescaleSink
+from mdstream.stores.timescaledb import create_schema
 
 _API = [sys.executable, "-c", "from mdstream.cli import main; main()", "api", "--port"]
 _EMPTY = """

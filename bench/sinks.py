@@ -29,13 +29,13 @@ from confluent_kafka import Producer
 from kafka.admin import NewTopic
 
 from mdstream.config import InfluxSettings, KafkaSettings
-from mdstream.local import LocalKafka, LocalPostgres, LocalRedis
+from mdstream.embedded import LocalKafka, LocalPostgres, LocalRedis
 from mdstream.schemas import BAR, STORED_TICK, TICK, Record
 from mdstream.schemas.wire import encode_batch
-from mdstream.sinks import InfluxSink, KafkaSink, MemorySink, RedisBarSink, RedisLatestPriceSink, TimescaleSink
-from mdstream.sinks.line_protocol import lines
-from mdstream.sinks.postgres import create_schema
-from mdstream.sinks.postgres.copying import copy_text
+from mdstream.stores import InfluxSink, KafkaSink, MemorySink, RedisBarSink, RedisLatestPriceSink, TimescaleSink
+from mdstream.stores.influxdb.line_protocol import lines
+from mdstream.stores.timescaledb import create_schema
+from mdstream.stores.timescaledb.copying import copy_text
 from tests.servers.influxd import LocalInfluxDB, influxd, reason_without
 
 START_MICROS = 1_715_002_200_000_000

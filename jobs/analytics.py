@@ -9,7 +9,7 @@ from mdstream.config import Settings, load_rules, load_settings
 from mdstream.config.jobs import STORE_QUERY
 from mdstream.indicators import indicator_levels, runs_in_engine
 from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION
-from mdstream.sinks import KafkaSink, configured_sinks, stored_sinks
+from mdstream.stores import KafkaSink, configured_sinks, stored_sinks
 from mdstream.streaming import (
     BUCKETS,
     IS_VENDORS,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pyspark.sql import SparkSession
 
 from mdstream.config import Settings, load_rules, load_settings
+from mdstream.config.conditions import load_conditions
 from mdstream.streaming import (
     RunningQuery,
     build_session,
     check_rules,
-    load_conditions,
     run_jobs,
     start_live_bars,
     trigger_for,

@@ -6,7 +6,7 @@ from pyspark.sql import SparkSession
 
 from mdstream.config import Settings, load_settings
 from mdstream.schemas import DEAD_LETTER, STORED_TICK, TICK
-from mdstream.sinks import KafkaSink, configured_sinks
+from mdstream.stores import KafkaSink, configured_sinks
 from mdstream.streaming import AcceptedOrDeadLetter, RunningQuery, build_session, read_topic, run_jobs, store_stream
 from mdstream.transforms import with_dead_letter, with_reject_reason
 

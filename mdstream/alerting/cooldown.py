@@ -16,7 +16,7 @@ from redis.retry import Retry
 from mdstream.alerting.alert import Alert
 from mdstream.alerting.counts import AlertCounts
 from mdstream.config import RedisSettings
-from mdstream.config.redis_address import redis_address
+from mdstream.stores.redis.address import redis_address
 
 SENT_SECONDS = 86_400
 """How long an anomaly that was sent is remembered: its bar may get revisions for a day."""

@@ -18,9 +18,9 @@ from mdstream.alerting.dispatcher import Dispatcher
 from mdstream.alerting.offsets import HandledOffsets
 from mdstream.alerting.sender import Sender
 from mdstream.config import KafkaSettings, Settings
-from mdstream.config.kafka_login import client_login
 from mdstream.errors import AlertError
-from mdstream.monitoring.broker_watch import WithoutConnections, watched_broker
+from mdstream.kafka.broker_watch import WithoutConnections, watched_broker
+from mdstream.kafka.login import client_login
 from mdstream.schemas import ANOMALY
 
 _ANSWER_SECONDS = 10

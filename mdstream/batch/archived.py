@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 
 from mdstream.config import LakeSettings
-from mdstream.lake import open_table, read_rows, stored_days
 from mdstream.schemas import STORED_TICK, Record
 from mdstream.schemas.spark import spark_schema
+from mdstream.stores.lake import open_table, read_rows, stored_days
 
 _DAY = timedelta(days=1)
 

@@ -13,8 +13,8 @@ from pyspark.sql import DataFrame, SparkSession
 from mdstream.config import TimescaleSettings
 from mdstream.schemas import BAR, STORED_TICK, Record
 from mdstream.schemas.spark import spark_schema
-from mdstream.schemas.tables import table_of
-from mdstream.sinks.postgres.connection import engine_of, translated
+from mdstream.stores.timescaledb.connection import engine_of, translated
+from mdstream.stores.timescaledb.definitions import table_of
 
 _DAY = timedelta(days=1)
 _READERS = 8

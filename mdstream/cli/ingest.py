@@ -29,8 +29,8 @@ from mdstream.feeds.remedies import remedy_of
 from mdstream.feeds.shipped import replay_feed
 from mdstream.feeds.sources import check_sources
 from mdstream.feeds.supervision import Overflow
-from mdstream.monitoring.broker_watch import watched_broker
-from mdstream.operations.topics import create_topics, plan_topics
+from mdstream.kafka.broker_watch import watched_broker
+from mdstream.kafka.topics import create_topics, plan_topics
 from mdstream.serving.metrics_port import serve_metrics
 
 Symbols = Annotated[

@@ -13,11 +13,11 @@ from typing import TypeAlias
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from mdstream.config import KafkaSettings
-from mdstream.config.kafka_login import client_login
 from mdstream.errors import DeliveryError
 from mdstream.feeds.base import FeedBatch
 from mdstream.feeds.rejects import encode_dead_letter
-from mdstream.monitoring.broker_watch import WithoutConnections
+from mdstream.kafka.broker_watch import WithoutConnections
+from mdstream.kafka.login import client_login
 from mdstream.schemas import BAR, DEAD_LETTER, TICK
 from mdstream.schemas.limits import MAX_DEAD_LETTER_BYTES, kind_of
 from mdstream.schemas.wire import VENDOR_HEADER, encode

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from mdstream.config import TimescaleSettings
 from mdstream.forecasting.stored import query_rows
 from mdstream.schemas import BAR, PREDICTION, BarWindow
-from mdstream.schemas.tables import table_of
+from mdstream.stores.timescaledb.definitions import table_of
 
 
 @dataclass(frozen=True)

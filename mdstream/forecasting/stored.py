@@ -19,11 +19,11 @@ from mdstream.errors import InvalidInputError
 from mdstream.feeds.columns import convert, found
 from mdstream.feeds.validation import shown
 from mdstream.forecasting.samples import ClosedBars, usable_bars
-from mdstream.lake import read_rows, stored_days
 from mdstream.schemas import BAR, BarWindow
 from mdstream.schemas.records import TIME
-from mdstream.schemas.tables import table_of
-from mdstream.sinks.postgres.connection import engine_of, time_limit, translated
+from mdstream.stores.lake import read_rows, stored_days
+from mdstream.stores.timescaledb.connection import engine_of, time_limit, translated
+from mdstream.stores.timescaledb.definitions import table_of
 
 _COLUMNS = ("window_end", "close", "volume")
 _OF_A_FILE = ("symbol", "window", *_COLUMNS)

@@ -1,4 +1,4 @@
-"""Technical indicators as plain functions of arrays, by their names in TA-Lib or a package; nothing here knows Spark."""
+"""Technical indicators as plain functions of arrays, by their names in TA-Lib; nothing here knows Spark."""
 
 from mdstream.indicators.configuration import parse_indicators
 from mdstream.indicators.extension import IndicatorExtension, runs_in_engine

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from mdstream.config import Settings
-from mdstream.lake import LakeStep, maintain_lake
-from mdstream.sinks.postgres import Step, maintain
+from mdstream.stores.lake import LakeStep, maintain_lake
+from mdstream.stores.timescaledb import Step, maintain
 
 
 def maintain_stores(settings: Settings, *, dry_run: bool = False) -> list[Step | LakeStep]:

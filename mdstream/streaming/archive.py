@@ -12,8 +12,8 @@ from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from mdstream.config import LakeSettings, Settings, SparkSettings
 from mdstream.errors import ConfigError, MissingDependencyError, SinkError, SinkUnavailableError
-from mdstream.lake import DATE, open_table, table_schema, table_url
 from mdstream.schemas import Record
+from mdstream.stores.lake import DATE, open_table, table_schema, table_url
 from mdstream.streaming.kafka import checkpoint_of
 from mdstream.streaming.patience import patiently
 from mdstream.streaming.running import RunningQuery

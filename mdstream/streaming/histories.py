@@ -15,8 +15,8 @@ from mdstream.config import Settings, TimescaleSettings
 from mdstream.errors import SinkError, SinkUnavailableError
 from mdstream.indicators.history import History, Series
 from mdstream.schemas import BAR
-from mdstream.schemas.tables import table_of
-from mdstream.sinks.postgres.connection import engine_of, time_limit, translated
+from mdstream.stores.timescaledb.connection import engine_of, time_limit, translated
+from mdstream.stores.timescaledb.definitions import table_of
 from mdstream.streaming.kafka import checkpoint_of
 from mdstream.streaming.warm_up import WarmUp
 

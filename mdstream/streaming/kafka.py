@@ -10,8 +10,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from mdstream.config import Settings
-from mdstream.config.kafka_login import client_login, spark_login
 from mdstream.errors import QueryFailedError
+from mdstream.kafka.login import client_login, spark_login
 from mdstream.schemas import BAR, Record
 from mdstream.schemas.wire import VENDOR_HEADER
 from mdstream.streaming.leftovers import remove_unfinished

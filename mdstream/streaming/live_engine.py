@@ -19,6 +19,7 @@ from pyspark.sql import functions as F
 from mdstream.config import Settings
 from mdstream.errors import MissingDependencyError
 from mdstream.indicators import indicator_record, runs_in_engine
+from mdstream.kafka.newest import newest_ingest_time
 from mdstream.schemas import ANOMALY, BAR, TICK, BarWindow
 from mdstream.schemas.limits import (
     MAX_CONDITIONS,
@@ -42,7 +43,6 @@ from mdstream.streaming.kafka import (
     write_records,
 )
 from mdstream.streaming.live_analysis import Analysis, plan_analysis
-from mdstream.streaming.newest import newest_ingest_time
 from mdstream.streaming.running import RunningQuery
 from mdstream.streaming.triggers import Trigger
 from mdstream.transforms import ConditionTable
@@ -100,7 +100,7 @@ def start_live_bars(
     `analytics` does the rest.
 
     Args:
-        spark: A session that has the engine's jar (see `mdstream.local.engine`).
+        spark: A session that has the engine's jar (see `mdstream.runtime.engine`).
         settings: Broker, windows, lateness, primary sources, tasks.
         conditions: Which trades may shape a bar.
         rules: What is looked for in bars.
@@ -232,7 +232,7 @@ def engine_of(spark: SparkSession) -> Any:  # noqa: ANN401 - a package of the JV
     if not callable(package.LiveBars):
         raise MissingDependencyError(
             "this Spark session lacks the live engine's jar: start the job by 'mdstream run' or 'mdstream submit', "
-            "or hand build_session the jars of mdstream.local.engine.live_jars()"
+            "or hand build_session the jars of mdstream.runtime.engine.live_jars()"
         )
     return package
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from mdstream.errors import SinkUnavailableError
-from mdstream.monitoring.logs import ensure_logging
-from mdstream.monitoring.outages import Outages
 from mdstream.streaming.leftovers import OWN_FOLDER_VARIABLE
+from mdstream.telemetry.logs import ensure_logging
+from mdstream.telemetry.outages import Outages
 
 logger = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from mdstream.config import Settings, TimescaleSettings
 from mdstream.indicators import LATENCY
 from mdstream.indicators.history import BAR_TYPE, Bars, History, Series
 from mdstream.schemas import BAR
-from mdstream.schemas.tables import table_of
-from mdstream.sinks.postgres.connection import driver_connection, engine_of, time_limit, translated
+from mdstream.stores.timescaledb.connection import driver_connection, engine_of, time_limit, translated
+from mdstream.stores.timescaledb.definitions import table_of
 from mdstream.streaming.patience import patiently
 
 _KEY = ("symbol", "window")

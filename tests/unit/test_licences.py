@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from mdstream.config import SparkSettings
-from mdstream.local import engine, jars
+from mdstream.runtime import engine, jars
 
 SECURITY = (Path(__file__).parents[2] / "docs" / "security.md").read_text(encoding="utf-8")
 NOT_OURS = {"dev"}

@@ -15,10 +15,10 @@ import psycopg2.errors
 import sqlalchemy as sa
 
 from mdstream.config import TimescaleSettings
-from mdstream.config.database_url import database_url
 from mdstream.schemas import Record
 from mdstream.serving.rest.errors import ApiError
 from mdstream.serving.rest.queries import missing_tables
+from mdstream.stores.timescaledb.database_url import database_url
 
 _LOGGER = logging.getLogger(__name__)
 

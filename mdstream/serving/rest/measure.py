@@ -6,7 +6,7 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mdstream.monitoring.metrics import REST_REQUEST
+from mdstream.telemetry.metrics import REST_REQUEST
 
 REQUEST_SECONDS = REST_REQUEST.register()
 """Its `_count` is the number of requests. A route is the template of its path, or `none`."""

@@ -15,13 +15,13 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from mdstream.config import RedisSettings
-from mdstream.config.redis_address import redis_address
-from mdstream.monitoring.refused_records import RefusedRecords
 from mdstream.schemas import BAR, PREDICTION, TICK, Record
 from mdstream.schemas.checking import MalformedRecordError, RecordCheck
 from mdstream.schemas.keys import bar_key, indicators_key, latest_price_key, predictions_key
 from mdstream.schemas.wire import with_datetimes
 from mdstream.serving.rest.models import Bar, Prediction, Tick, model_of
+from mdstream.stores.redis.address import redis_address
+from mdstream.telemetry.refused_records import RefusedRecords
 
 _LOGGER = logging.getLogger(__name__)
 _TIMEOUT_SECONDS = 1.0

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from mdstream.schemas import BAR, PREDICTION, STORED_TICK, Record
 from mdstream.schemas.conditions import CANCEL
-from mdstream.schemas.tables import table_of
 from mdstream.serving.rest.cursors import Position, decode_cursor, encode_cursor
+from mdstream.stores.timescaledb.definitions import table_of
 
 _WITH_SYMBOLS = (STORED_TICK, BAR)
 """Where a symbol is looked for; one of any other record is in these too."""

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from mdstream.config import KafkaSettings
-from mdstream.config.kafka_login import client_login
 from mdstream.config.serving import WebSocketSettings
+from mdstream.kafka.login import client_login
 
 
 class Arrival(NamedTuple):

@@ -22,12 +22,12 @@ from mdstream.forecasting import PricePredictor
 from mdstream.forecasting.realised import RealisedScore, realised_scores
 from mdstream.forecasting.store import ModelStore
 from mdstream.forecasting.stored import StoredBars
-from mdstream.operations.monitor import Monitor
+from mdstream.monitoring.monitor import Monitor
 from mdstream.schemas import BAR, PREDICTION
 from mdstream.schemas.digits import price_text
 from mdstream.schemas.wire import to_micros
-from mdstream.sinks import TimescaleSink
-from mdstream.sinks.postgres import create_schema
+from mdstream.stores import TimescaleSink
+from mdstream.stores.timescaledb import create_schema
 from tests.unit.batch.conftest import KeptSession
 from tests.unit.forecasting.series import MINUTE, autoregressive
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from mdstream.config import RedisSettings, Settings, TimescaleSettings
 from mdstream.schemas import BAR, STORED_TICK, Record
-from mdstream.sinks import RedisLatestPriceSink, Sink, TimescaleSink
+from mdstream.stores import RedisLatestPriceSink, Sink, TimescaleSink
 
 SETTINGS = Settings(technical_indicators={"sma": {"periods": [20]}, "rsi": {"period": 14}})
 """Two indicators, as columns `sma_20` and `rsi_14`."""

@@ -12,7 +12,7 @@ import pytest
 from mdstream.config import RedisSettings, TimescaleSettings
 from mdstream.schemas import ANOMALY, BAR, PREDICTION
 from mdstream.serving.access import entry_for
-from mdstream.sinks import RedisBarSink, RedisIndicatorSink, RedisPredictionSink
+from mdstream.stores import RedisBarSink, RedisIndicatorSink, RedisPredictionSink
 from tests.servers.serving.rows import (
     INDICATORS,
     anomaly,

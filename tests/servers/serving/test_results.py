@@ -11,7 +11,7 @@ from httpx import AsyncClient
 
 from mdstream.config import RedisSettings, TimescaleSettings
 from mdstream.schemas import ANOMALY, BAR, PREDICTION
-from mdstream.sinks import RedisBarSink, RedisIndicatorSink, RedisPredictionSink
+from mdstream.stores import RedisBarSink, RedisIndicatorSink, RedisPredictionSink
 from tests.servers.serving.rows import (
     INDICATORS,
     NOON,

@@ -13,8 +13,8 @@ from mdstream.config import Settings, StoreSettings, TimescaleSettings
 from mdstream.errors import SinkError
 from mdstream.indicators.history import Bars
 from mdstream.schemas import BAR
-from mdstream.sinks import TimescaleSink
-from mdstream.sinks.postgres import create_schema
+from mdstream.stores import TimescaleSink
+from mdstream.stores.timescaledb import create_schema
 from mdstream.streaming.warm_up import WarmUp
 
 pytestmark = pytest.mark.servers

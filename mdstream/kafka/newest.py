@@ -1,0 +1,81 @@
+"""How far live bars had come when they ended, by what they have written."""
+
+from __future__ import annotations
+
+import time
+
+import orjson
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from mdstream.config import Settings
+from mdstream.errors import QueryFailedError
+from mdstream.kafka.login import client_login
+
+_RECORDS = 200
+"""How many records of a partition are looked at: bars of several symbols are not written in the order of time."""
+
+_ANSWER_SECONDS = 30
+
+
+def newest_ingest_time(settings: Settings, topic: str) -> int:
+    """Return when the newest tick had arrived of those that are in the newest bars of a topic.
+
+    A query that begins again at its last checkpoint makes the bars since then a second time. How long those took is
+    judged by when they came first.
+
+    Returns:
+        Epoch microseconds; 0 if there are no bars.
+
+    Raises:
+        QueryFailedError: The broker does not answer.
+    """
+    consumer = Consumer(client_login(settings.kafka) | {"group.id": "mdstream-newest", "enable.auto.commit": False})
+    try:
+        return max((_ingest_time(record) for record in _last_records(consumer, topic)), default=0)
+    except KafkaException as exc:
+        raise QueryFailedError(f"Kafka at {settings.kafka.bootstrap_servers} does not answer: {exc}") from exc
+    finally:
+        consumer.close()
+
+
+def _last_records(consumer: Consumer, topic: str) -> list[Message]:
+    found = consumer.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic]
+    begin, left = [], {}
+    for partition in found.partitions:
+        first, end = _bounds(consumer, TopicPartition(topic, partition))
+        if first < end:
+            begin.append(TopicPartition(topic, partition, max(first, end - _RECORDS)))
+            left[partition] = end
+    consumer.assign(begin)
+    records = []
+    deadline = time.monotonic() + _ANSWER_SECONDS
+    while left:
+        record = consumer.poll(_ANSWER_SECONDS)
+        if record is None or time.monotonic() > deadline:
+            raise KafkaException(f"the end of {topic} was not read within {_ANSWER_SECONDS} s")
+        if record.error() is None:
+            records.append(record)
+            if (record.offset() or 0) + 1 >= left.get(record.partition(), 0):
+                left.pop(record.partition(), None)
+    return records
+
+
+def _bounds(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
+    """Return the first offset of a partition and the one behind its last."""
+    try:
+        return consumer.get_watermark_offsets(partition, timeout=_ANSWER_SECONDS)
+    except KafkaException as exc:
+        # A topic that was made just now.
+        if exc.args[0].code() == KafkaError._UNKNOWN_PARTITION:  # noqa: SLF001 - its public name
+            return 0, 0
+        raise
+
+
+def _ingest_time(record: Message) -> int:
+    """Return the bar's newest ingest time; 0 of what is no bar with one."""
+    try:
+        bar = orjson.loads(record.value() or b"null")
+    except orjson.JSONDecodeError:
+        return 0
+    time = bar.get("last_ingest_time") if isinstance(bar, dict) else None
+    return time if isinstance(time, int) else 0
