@@ -66,6 +66,10 @@ class ExtensibleSection(Section):
         """Return the names of all settings and sections that there may be."""
         return [*cls.model_fields, *(name for name in cls.extension_point.installed() if name not in cls.model_fields)]
 
+    def extensions(self) -> list[str]:
+        """Return the names of those that are configured and not among the section's own fields."""
+        return list(self.__pydantic_extra__ or {})
+
     def section_of(self, name: str) -> Section:
         """Return the section of what is installed by this name; its defaults if nothing is configured.
 

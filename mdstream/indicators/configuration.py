@@ -33,9 +33,10 @@ def parse_indicators(configuration: Mapping[str, object]) -> tuple[Indicator, ..
     Args:
         configuration: Parameters by function. A function is any of TA-Lib's by its name in any case,
             `bollinger` for BBANDS, or one that an installed package adds. Parameters are TA-Lib's own; besides,
-            `period` is timeperiod, `periods` a list of them, `fast`, `slow` and `signal` are those periods, `stddev` is nbdevup and nbdevdn, a `matype` may
-            be a name such as `ema`, `price` (`price0`, `price1`) is the series to compute from, e.g. `volume`, and
-            `overbought` and `oversold` are levels for rules. Several uses of one function are a list.
+            `period` is timeperiod, `periods` a list of them, `fast`, `slow` and `signal` are those periods, `stddev` is
+            nbdevup and nbdevdn, a `matype` may be a name such as `ema`, `price` (`price0`, `price1`) is the series to
+            compute from, e.g. `volume`, and `overbought` and `oversold` are levels for rules. Several uses of one
+            function are a list.
 
     Returns:
         The indicators in the order configured. Columns are named after the function and its period, `sma_20`; of

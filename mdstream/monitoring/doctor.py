@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -19,9 +20,11 @@ from redis.retry import Retry
 
 from mdstream.config import InfluxSettings, LakeSettings, RedisSettings, Settings, TimescaleSettings
 from mdstream.errors import MissingDependencyError, SinkError, SinkUnavailableError
+from mdstream.extensions import STORES
 from mdstream.kafka.topics import admin_client, describe_topics, plan_topics
 from mdstream.monitoring.findings import Finding
 from mdstream.schemas import Record
+from mdstream.stores.extension import EnabledStore, enabled_stores
 from mdstream.stores.influxdb.sink import open_client, require_client
 from mdstream.stores.influxdb.sink import translated as translated_influxdb
 from mdstream.stores.lake import LAKE_RECORDS, open_table
@@ -64,7 +67,18 @@ def checks_of_stores(settings: Settings) -> list[Check]:
         checks.append(lambda: check_redis(stores.redis))
     if stores.influxdb.enabled:
         checks.append(lambda: check_influxdb(stores.influxdb))
-    return checks
+    others = [store for store in enabled_stores(settings) if store.name in stores.extensions()]
+    return [*checks, *(partial(check_extension, store) for store in others)]
+
+
+def check_extension(store: EnabledStore) -> Finding:
+    """Ask a store of another package what is missing, as far as it can say."""
+    where, check = STORES.installed()[store.name], store.extension.check
+    try:
+        missing = () if check is None else tuple(check(store.own))
+    except SinkError as exc:
+        return Finding(store.name, where, reachable=False, missing=(str(exc),), fixes=_fixes(f"stores.{store.name}"))
+    return Finding(store.name, where, reachable=True, missing=missing)
 
 
 def findings_of(checks: Sequence[Check]) -> list[Finding]:
