@@ -22,7 +22,7 @@ from mdstream.feeds.pacing import parse_speed
 from mdstream.feeds.replay import ReplayFeed
 from mdstream.feeds.supervision import Supervision
 from mdstream.feeds.synthetic import MarketOptions, SyntheticFeed, symbol_names
-from mdstream.feeds.websocket import BinanceVenue, FinageVenue, FmpVenue, MassiveVenue, Venue, WebSocketFeed
+from mdstream.feeds.websocket import BinanceVendor, FinageVendor, FmpVendor, MassiveVendor, Vendor, WebSocketFeed
 from mdstream.feeds.websocket.massive_bars import MinuteAggregates
 
 _STALE_AFTER_OF_BARS = 300.0
@@ -85,18 +85,18 @@ def _alphavantage(request: FeedRequest[AlphaVantageSettings]) -> OpenedFeed:
 def _massive(request: FeedRequest[MassiveSettings]) -> OpenedFeed:
     own, overflow, skew = request.own, request.options.overflow, request.max_future_skew
     if request.options.kind is Kind.BARS:
-        venue = MassiveVenue(own.api_key, own.url, MinuteAggregates(request.settings.minute_window))
+        vendor = MassiveVendor(own.api_key, own.url, MinuteAggregates(request.settings.minute_window))
         supervision = Supervision(stale_after=_STALE_AFTER_OF_BARS, overflow=overflow)
-        return WebSocketFeed(venue, supervision, skew), request.symbols_or_configured
-    venue = MassiveVenue(own.api_key, own.url)
+        return WebSocketFeed(vendor, supervision, skew), request.symbols_or_configured
+    vendor = MassiveVendor(own.api_key, own.url)
     # Plans with a WebSocket have no limit of calls.
     history = MassiveHistory(MassiveRest(own.api_key, own.rest_url)) if own.fill_gaps else None
     supervision, nonpositive = Supervision(overflow=overflow), request.nonpositive_prices
-    feed = WebSocketFeed(venue, supervision, skew, history, nonpositive_prices=nonpositive)
+    feed = WebSocketFeed(vendor, supervision, skew, history, nonpositive_prices=nonpositive)
     return feed, request.symbols_or_configured
 
 
-def _of_trades(vendor: Callable[[Own], Venue], *, has_stocks: bool = True) -> Callable[[FeedRequest[Own]], OpenedFeed]:
+def _of_trades(vendor: Callable[[Own], Vendor], *, has_stocks: bool = True) -> Callable[[FeedRequest[Own]], OpenedFeed]:
     """Return what opens a feed that pushes trades and nothing else; the configured symbols are stocks."""
 
     def open_feed(request: FeedRequest[Own]) -> OpenedFeed:
@@ -107,16 +107,16 @@ def _of_trades(vendor: Callable[[Own], Venue], *, has_stocks: bool = True) -> Ca
     return open_feed
 
 
-def _binance(own: BinanceSettings) -> Venue:
-    return BinanceVenue(own.url)
+def _binance(own: BinanceSettings) -> Vendor:
+    return BinanceVendor(own.url)
 
 
-def _finage(own: FinageSettings) -> Venue:
-    return FinageVenue(own.address, own.socket_key)
+def _finage(own: FinageSettings) -> Vendor:
+    return FinageVendor(own.address, own.socket_key)
 
 
-def _fmp(own: FmpSettings) -> Venue:
-    return FmpVenue(own.api_key, own.url)
+def _fmp(own: FmpSettings) -> Vendor:
+    return FmpVendor(own.api_key, own.url)
 
 
 ALPHAVANTAGE = FeedExtension(settings=AlphaVantageSettings, open=_alphavantage)

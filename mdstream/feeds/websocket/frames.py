@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mdstream.feeds.rejects import Reject
-from mdstream.feeds.websocket.venue import Parsed
+from mdstream.feeds.websocket.vendor import Parsed
 
 
 def number(value: object) -> float | None:
