@@ -1,4 +1,4 @@
-"""What a sink is."""
+"""What a sink is, and a store."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def configured_sinks(settings: Settings, record: Record) -> tuple[Sink, ...]:
     Example:
         >>> from mdstream.schemas import STORED_TICK
         >>> configured_sinks(Settings(), STORED_TICK)  # doctest: +ELLIPSIS
-        (TimescaleSink(...), RedisLatestPriceSink(...))
+        (TimescaleSink(...), RedisSink(...))
     """
     return _sinks(enabled_stores(settings), settings, record)
 
@@ -36,7 +36,7 @@ def stored_sinks(settings: Settings, record: Record) -> tuple[Sink, ...]:
     Example:
         >>> from mdstream.schemas import BAR
         >>> stored_sinks(Settings(), BAR)  # doctest: +ELLIPSIS
-        (TimescaleSink(...), RedisBarSink(...))
+        (TimescaleSink(...), RedisSink(...))
     """
     stores = (store for store in enabled_stores(settings) if not store.extension.is_topic)
     return _sinks(stores, settings, record)
@@ -61,5 +61,4 @@ def lasting_sinks(settings: Settings, record: Record) -> tuple[Sink, ...]:
 
 
 def _sinks(stores: Iterable[EnabledStore], settings: Settings, record: Record) -> tuple[Sink, ...]:
-    sinks = (store.sink(record, settings) for store in stores)
-    return tuple(sink for sink in sinks if sink is not None)
+    return tuple(store.sink(record, settings) for store in stores if store.extension.holds(record))

@@ -26,16 +26,18 @@ class StoreExtension(Extension, Generic[Own]):
 
     Attributes:
         settings: Class of its section `stores.<name>` of the settings, a `StoreSection`.
-        open_sink: Returns the sink of a record from that section, the record and all settings; None if the store does
-            not take it. It opens no connection: the first `write` does.
-        keeps_past: Whether it keeps the past, so that back-fill and rebuild write to it; else only the newest is of
-            use in it.
+        holds: Whether it has a place for a record.
+        open_sink: Returns what writes a record, from that section, the record and all settings. It opens no
+            connection: the first `write` does.
+        keeps_past: Whether it keeps the past, so that back-fill and rebuild write to it. To one that does not, the past
+            is no news: it would look like the present, and alert people.
         is_topic: Whether it sends to the records' own topics.
-        check: Returns what is missing in the store, as `mdstream doctor` is to say it, and raises SinkError where it
+        check: Returns what is missing in the store, as `mdstream doctor` is to say it, and raises StoreError where it
             cannot be reached; None if nothing can be asked.
     """
 
-    open_sink: Callable[[Own, Record, Settings], Sink | None]
+    holds: Callable[[Record], bool]
+    open_sink: Callable[[Own, Record, Settings], Sink]
     keeps_past: bool = True
     is_topic: bool = False
     check: Callable[[Own], Sequence[str]] | None = None
@@ -55,8 +57,8 @@ class EnabledStore:
     extension: StoreExtension[Section]
     own: Section
 
-    def sink(self, record: Record, settings: Settings) -> Sink | None:
-        """Return the sink of a record; None if the store does not take it."""
+    def sink(self, record: Record, settings: Settings) -> Sink:
+        """Return what writes a record that the store holds."""
         return self.extension.open_sink(self.own, record, settings)
 
 

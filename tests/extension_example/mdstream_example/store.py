@@ -70,9 +70,13 @@ def _database(path: Path) -> Iterator[sqlite3.Connection]:
         raise SinkUnavailableError(f"{path} cannot be used now: {exc}; is stores.sqlite.path right?") from exc
 
 
-def open_sink(own: SqliteSettings, record: Record, settings: Settings) -> SqliteSink | None:
-    """Take every record that has a table and a key."""
-    return SqliteSink(own.path, record) if record.table and record.key else None
+def holds(record: Record) -> bool:
+    """Say which records there is a place for."""
+    return record.table is not None and bool(record.key)
+
+
+def open_sink(own: SqliteSettings, record: Record, settings: Settings) -> SqliteSink:
+    return SqliteSink(own.path, record)
 
 
 def check(own: SqliteSettings) -> list[str]:
@@ -80,4 +84,4 @@ def check(own: SqliteSettings) -> list[str]:
     return [] if own.path.absolute().parent.is_dir() else [f"the folder of {own.path}"]
 
 
-STORE = StoreExtension(settings=SqliteSettings, open_sink=open_sink, check=check)
+STORE = StoreExtension(settings=SqliteSettings, holds=holds, open_sink=open_sink, check=check)
