@@ -157,6 +157,7 @@ def _own_function(name: str) -> Function:
             f"the indicator {name} of the package {package} cannot be used: expected a name of lower-case letters, "
             f"digits and underscores, and inputs that are of {', '.join(BAR_SERIES)}; found {extension.inputs}"
         )
+    lines: tuple[Drawing, ...] = ("line",) * len(extension.outputs)
     return _OwnFunction(
         name=name.upper(),
         prices={},
@@ -165,7 +166,7 @@ def _own_function(name: str) -> Function:
         outputs=extension.outputs,
         path_dependent=extension.path_dependent,
         on_prices=extension.on_prices,
-        drawn=extension.drawn or ("line",) * len(extension.outputs),
+        drawn=extension.drawn or lines,
         package=package,
         extension=extension,
     )
