@@ -1,4 +1,4 @@
-"""Every error that mdstream raises on purpose.
+"""The errors that mdstream raises for its users to catch; others stand where they are raised, and are one of these.
 
 ::
 

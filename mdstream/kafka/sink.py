@@ -84,7 +84,7 @@ class KafkaSink:
         error = next((error for error in errors if error.name() not in _PASSING), errors[0])
         where = f"Kafka at {self.settings.bootstrap_servers}, topic '{self.record.topic}'"
         if error.name() in _UNKNOWN_TOPIC:
-            return SinkError(f"{where} is not there: {error.str()}; run `mdstream topics`")
+            return SinkError(f"{where} is not there: {error.str()}; run `mdstream topics create`")
         if error.fatal() or error.retriable() or error.name() in _PASSING:
             return SinkUnavailableError(f"{where} did not acknowledge {len(errors)} records: {error.str()}")
         return SinkError(f"{where} refused {len(errors)} records: {error.str()}")
