@@ -114,7 +114,7 @@ test-main: setup-dev ## all tests in .venv, in two processes
 
 # The lake, and streams on the older Spark: all but forecasts, whose library is not in this environment.
 test-lake: setup-lake ## the lake, and streams on Spark 4.2, alone
-	$(LAKE_BIN)/python -m pytest -o cache_dir=.pytest_cache/lake tests/lake tests/streaming tests/unit/streaming/test_live_engine.py --ignore tests/streaming/test_stream_predictions.py
+	$(LAKE_BIN)/python -m pytest -o cache_dir=.pytest_cache/lake tests/lake tests/streaming tests/unit/streaming/test_live_engine.py --ignore tests/streaming/test_stream_forecasts.py
 
 # Without tests/conftest.py, which asks for servers.
 test-spark: setup-spark ## the library on SPARK=4.0.1 or another; REMOTE='local[2]': over Spark Connect

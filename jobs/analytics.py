@@ -14,7 +14,7 @@ from mdstream.streaming import (
     BUCKETS,
     IS_VENDORS,
     ByRecord,
-    Predictions,
+    Forecasts,
     RunningQuery,
     analyse_stream,
     build_session,
@@ -53,7 +53,7 @@ def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
             [
                 (lambda rows: of_vendors(rows).select(*record.schema.names), [KafkaSink(settings.kafka, record)]),
                 (lambda rows: findings_to_anomalies(of_vendors(rows)), [KafkaSink(settings.kafka, ANOMALY)]),
-                (Predictions(settings), configured_sinks(settings, PREDICTION)),
+                (Forecasts(settings), configured_sinks(settings, PREDICTION)),
             ],
             settings,
             name=f"analyse_vendors_bars_in_{len(BUCKETS)}_buckets",

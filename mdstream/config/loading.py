@@ -20,7 +20,7 @@ from pydantic_settings import (
 
 from mdstream.config.extensible import ExtensibleSection
 from mdstream.config.paths import paths_from_file
-from mdstream.config.problems import told
+from mdstream.config.problems import problem_list
 from mdstream.config.settings import Settings
 from mdstream.config.spark_defaults import SPARK_DEFAULTS, read_spark_defaults
 from mdstream.config.yaml_file import read_yaml
@@ -134,7 +134,7 @@ def _refuse_unknown_variables(names: Iterable[str], where: str) -> None:
 
 def _explain(error: ValidationError, source: Path | None) -> str:
     places = f"{source}, .env and environment" if source else ".env and environment"
-    return told(
+    return problem_list(
         f"the configuration cannot be used ({places}):",
         [_explain_one(problem) for problem in error.errors(include_input=False, include_url=False)],
     )

@@ -100,4 +100,4 @@ class StoreSettings(ExtensibleSection):
     influxdb: InfluxSettings = InfluxSettings()
     lake: LakeSettings = LakeSettings()
     kafka: KafkaResultSettings = KafkaResultSettings()
-    patience_seconds: Seconds = Field(300, description="how long a job waits for a store that is away before it fails")
+    retry_seconds: Seconds = Field(300, description="how long a job waits for a store that is away before it fails")

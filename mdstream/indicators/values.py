@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mdstream.indicators.extension import function_of
 from mdstream.indicators.indicator import Indicator
 
-Series = NDArray[np.float64]
+Values = NDArray[np.float64]
 
 AVERAGED_BARS = 20
 """How many bars before it a bar is compared with."""
@@ -36,7 +36,7 @@ LATENCY = pa.field(
 """What the stream knows of a bar besides its record; null of bars that did not come through it."""
 
 
-def indicator_values(indicators: Iterable[Indicator], bars: Mapping[str, Series], first: int = 0) -> dict[str, Series]:
+def indicator_values(indicators: Iterable[Indicator], bars: Mapping[str, Values], first: int = 0) -> dict[str, Values]:
     """Compute indicators over one series of bars.
 
     Args:
@@ -73,7 +73,7 @@ def indicator_values(indicators: Iterable[Indicator], bars: Mapping[str, Series]
     return dict(zip(columns, matrix, strict=True))
 
 
-def rule_values(bars: Mapping[str, Series]) -> dict[str, Series]:
+def rule_values(bars: Mapping[str, Values]) -> dict[str, Values]:
     """Compute the columns `RULE_FIELDS` over one series of bars, NaN while there are too few.
 
     Args:
@@ -87,14 +87,14 @@ def rule_values(bars: Mapping[str, Series]) -> dict[str, Series]:
     return dict(zip((field.name for field in RULE_FIELDS), columns, strict=True))
 
 
-def _outputs(indicator: Indicator, bars: Mapping[str, Series]) -> Sequence[NDArray[Any]]:
+def _outputs(indicator: Indicator, bars: Mapping[str, Values]) -> Sequence[NDArray[Any]]:
     inputs = [bars[name] for name in indicator.inputs]
     if len(inputs[0]) <= indicator.lookback:
         return [inputs[0]] * len(indicator.columns)  # of which nothing lies behind the lookback
     return function_of(indicator.function).values(inputs, dict(indicator.parameters))
 
 
-def _mean_before(values: Series) -> Series:
+def _mean_before(values: Values) -> Values:
     means = np.full(len(values), np.nan)
     if len(values) > AVERAGED_BARS:
         # One after the other, as the live engine adds them up: the same to the last bit.
@@ -106,7 +106,7 @@ def _mean_before(values: Series) -> Series:
     return means
 
 
-def _shifted(values: Series, bars: int) -> Series:
+def _shifted(values: Values, bars: int) -> Values:
     shifted = np.full(len(values), np.nan)
     shifted[bars:] = values[: len(values) - bars]
     return shifted

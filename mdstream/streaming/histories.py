@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from mdstream.config import Settings
 from mdstream.errors import StoreError, StoreUnavailableError
-from mdstream.indicators.history import History, Series
+from mdstream.indicators.history import History, SeriesKey
 from mdstream.stores.timescaledb.bars import symbols_with_bars
 from mdstream.streaming.kafka import checkpoint_of
 from mdstream.streaming.warm_up import WarmUp
@@ -49,7 +49,7 @@ def stored_histories(spark: SparkSession, settings: Settings, query: str) -> Dat
         bars: live bars do not wait for one.
     """
     place = checkpoint_of(settings, f"histories_of_{query}")
-    warm_up = WarmUp.of(settings, patience_seconds=0)
+    warm_up = WarmUp.of(settings, retry_seconds=0)
     if warm_up is None or _is_there(spark, f"{checkpoint_of(settings, query)}/commits/0"):
         _remove(spark, place)
         return None
@@ -80,7 +80,7 @@ def _copy(spark: SparkSession, settings: Settings, warm_up: WarmUp, place: str) 
     return count
 
 
-def _chunks(histories: Mapping[Series, History], seconds: Mapping[str, int]) -> Iterator[dict[str, object]]:
+def _chunks(histories: Mapping[SeriesKey, History], seconds: Mapping[str, int]) -> Iterator[dict[str, object]]:
     for (symbol, window), history in histories.items():
         bars = np.empty(len(history.bars), _BAR)
         for name in _BAR.names or ():

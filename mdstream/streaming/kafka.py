@@ -14,7 +14,7 @@ from mdstream.kafka.login import spark_login
 from mdstream.schemas import BAR, Record
 from mdstream.schemas.wire import VENDOR_HEADER
 from mdstream.streaming.leftovers import remove_unfinished
-from mdstream.streaming.running import RunningQuery
+from mdstream.streaming.running_query import RunningQuery
 from mdstream.streaming.triggers import Trigger
 
 RECORD_COLUMNS = ("value", "topic", "partition", "offset", "timestamp")

@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 from mdstream.config import Settings
 from mdstream.errors import MissingDependencyError
 from mdstream.indicators import indicator_record, runs_in_engine
-from mdstream.kafka.newest import newest_ingest_time
+from mdstream.kafka.latest import latest_ingest_time
 from mdstream.schemas import ANOMALY, BAR, TICK, BarWindow
 from mdstream.schemas.limits import (
     MAX_CONDITIONS,
@@ -43,7 +43,7 @@ from mdstream.streaming.kafka import (
     write_records,
 )
 from mdstream.streaming.live_analysis import Analysis, plan_analysis
-from mdstream.streaming.running import RunningQuery
+from mdstream.streaming.running_query import RunningQuery
 from mdstream.streaming.triggers import Trigger
 from mdstream.transforms import ConditionTable
 from mdstream.transforms.bars import is_trade
@@ -117,7 +117,7 @@ def start_live_bars(
     name = f"live_bars_{_STATE}_{'_'.join(str(window.seconds) for window in windows)}"
     analysis, before = None, None
     if runs_in_engine(settings.indicators):
-        analysis = Analysis.of(settings, rules, newest_ingest_time(settings, topic_of(BAR)))
+        analysis = Analysis.of(settings, rules, latest_ingest_time(settings, topic_of(BAR)))
         before = stored_histories(spark, settings, name)
     else:
         name = f"{name}_alone"
@@ -213,7 +213,7 @@ def _operator_columns() -> dict[str, Column]:
 
 
 def _may(conditions: ConditionTable, is_usable: Column) -> Column:
-    """Return what a trade's conditions allow, as the sum of flags that the operator takes; 0 of what is no trade."""
+    """Return what a trade's conditions allow, as the sum of flags that the operator takes; 0 of what is not a trade."""
     codes = F.col("conditions")
     flags = F.when(is_usable & is_trade(), _IS_TRADE).otherwise(0)
     for purpose, flag in _MAY.items():

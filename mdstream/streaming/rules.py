@@ -88,4 +88,4 @@ def _placeholder_problems(frame: DataFrame, placeholder: Placeholder, known: set
     elif placeholder.number_format and (
         column == "severity" or (column in frame.columns and not isinstance(frame.schema[column].dataType, NumericType))
     ):
-        yield f"message: {column} is no number and cannot be written as {placeholder.number_format}"
+        yield f"message: {column} is not a number and cannot be written as {placeholder.number_format}"

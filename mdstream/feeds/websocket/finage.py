@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection
 
 from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds.base import WireTick
-from mdstream.feeds.redaction import told
+from mdstream.feeds.redaction import shown_message
 from mdstream.feeds.validation import shown
 from mdstream.feeds.websocket.frames import condition_codes, micros, number, refused
 from mdstream.feeds.websocket.vendor import Parsed
@@ -113,7 +113,7 @@ class FinageVendor:
             return refused(f"not a trade of finage: {shown(exc)}", frame)
 
     def _judge(self, status: Mapping[str, object]) -> None:
-        code, message = status.get("status_code"), told(status.get("message"), self.secrets)
+        code, message = status.get("status_code"), shown_message(status.get("message"), self.secrets)
         if code in _REFUSED_FOR_GOOD or message.startswith(tuple(map(str, _REFUSED_FOR_GOOD))):
             raise FeedError(f"finage refuses us: {message}; check {KEY_VARIABLE}, feeds.finage.address and your plan")
         if code not in (None, 200):

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds.base import WireTick
-from mdstream.feeds.redaction import told
+from mdstream.feeds.redaction import shown_message
 from mdstream.feeds.validation import shown
 from mdstream.feeds.websocket.frames import number, refused
 from mdstream.feeds.websocket.vendor import EvictedError, Parsed
@@ -136,7 +136,7 @@ class FmpVendor:
         # Newer servers put status and message one level lower.
         data = event.get("data")
         answer = {**event, **data} if isinstance(data, dict) else event
-        status, message = answer.get("status"), told(answer.get("message"), self.secrets)
+        status, message = answer.get("status"), shown_message(answer.get("message"), self.secrets)
         words = message.lower()
         if _ELSEWHERE in words:
             raise EvictedError(message)

@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds.base import WireBar, WireTick
-from mdstream.feeds.redaction import told
+from mdstream.feeds.redaction import shown_message
 from mdstream.feeds.rejects import Reject
 from mdstream.feeds.validation import shown
 from mdstream.feeds.websocket.frames import refused
@@ -129,7 +129,7 @@ class MassiveVendor:
 
     def _judge(self, status: Mapping[str, object]) -> None:
         """Raise what a status message means, if anything bad."""
-        kind, message = status.get("status"), told(status.get("message"), self.secrets)
+        kind, message = status.get("status"), shown_message(status.get("message"), self.secrets)
         if kind == "auth_failed":
             raise FeedError(f"massive refuses the API key: {message}; check {KEY_VARIABLE}")
         if kind == "max_connections":
