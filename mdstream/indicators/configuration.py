@@ -110,12 +110,12 @@ def _variant(name: str, function: Function, given: Mapping[object, object]) -> V
     parameters = dict(function.defaults)
     prices = dict(function.prices)
     levels: dict[str, float] = {}
-    given: set[str] = set()
+    seen: set[str] = set()
     for key, value in given.items():
         targets = _targets(name, function, key)
-        if not given.isdisjoint(targets):
+        if not seen.isdisjoint(targets):
             raise ConfigError(f"{name}: {key} is given twice, once under another name; expected it once")
-        given.update(targets)
+        seen.update(targets)
         where = f"{name}: {key}"
         for target in targets:
             if target in LEVELS:
