@@ -38,8 +38,9 @@ from tests.unit.stores.rows import bar, bars, tick, ticks
 
 DOCS = (Path(__file__).parents[3] / "docs" / "extending.md").read_text(encoding="utf-8")
 TRADE = {"symbol": "AAPL", "px": "187.20", "qty": 100, "ms": 1_723_161_255_342}
-OFF = (
-    "stores: {timescaledb: {enabled: false}, redis: {enabled: false}, kafka: {enabled: false}, sqlite: {enabled: true}}"
+SQLITE_ALONE = (
+    "stores: {timescaledb: {enabled: false}, redis: {enabled: false}, kafka: {enabled: false}, "
+    "sqlite: {enabled: true, path: PATH}}"
 )
 
 pytestmark = pytest.mark.usefixtures("example")
@@ -111,7 +112,7 @@ def stored(path: Path, query: str) -> list[tuple[object, ...]]:
 
 
 def test_the_store_keeps_the_newest_revision_of_each_bar(project: Path) -> None:
-    configure(project, OFF)
+    configure(project, SQLITE_ALONE.replace("PATH", "market.sqlite"))
     settings = load_settings()
     [sink] = configured_sinks(settings, BAR)
     assert stored_sinks(settings, BAR) == lasting_sinks(settings, BAR) == (sink,)
@@ -129,7 +130,7 @@ def test_the_store_keeps_the_newest_revision_of_each_bar(project: Path) -> None:
 
 
 def test_a_store_that_is_away_is_said_to_be(project: Path) -> None:
-    configure(project, f"{OFF[:-2]}, path: nowhere/market.sqlite}}}}")
+    configure(project, SQLITE_ALONE.replace("PATH", "nowhere/market.sqlite"))
     settings = load_settings()
     [sink] = configured_sinks(settings, BAR)
     with pytest.raises(SinkUnavailableError, match=r"is stores\.sqlite\.path right\?"):
