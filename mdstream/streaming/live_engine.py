@@ -17,6 +17,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from mdstream.config import Settings
+from mdstream.config.jobs import live_query
 from mdstream.errors import MissingDependencyError
 from mdstream.indicators import indicator_record, runs_in_engine
 from mdstream.kafka.latest import latest_ingest_time
@@ -114,7 +115,7 @@ def start_live_bars(
     ticks = read_ticks(spark, settings, trigger)
     is_usable = F.col(IS_USABLE) & is_from_primary_source(taken.primary_sources)
     windows = sorted(settings.windows, key=lambda window: window.seconds)
-    name = f"live_bars_{_STATE}_{'_'.join(str(window.seconds) for window in windows)}"
+    name = live_query(_STATE, [window.seconds for window in windows])
     analysis, before = None, None
     if runs_in_engine(settings.indicators):
         analysis = Analysis.of(settings, rules, latest_ingest_time(settings, topic_of(BAR)))
