@@ -26,6 +26,7 @@ IS_VENDORS = "is_vendors"
 CHECKPOINT_OPTION = "checkpointLocation"
 """Where Spark is told that a query keeps its progress and state."""
 
+_ANSWER_SECONDS = requiring.ANSWER_SECONDS
 _MOST_OFFSETS = "maxOffsetsPerTrigger"
 
 # A micro-batch knows where it ends, and by default a fetch waits half a second for what comes behind that.
@@ -91,7 +92,7 @@ def require_topic(settings: Settings, topic: str) -> None:
         QueryFailedError: The topic does not exist, or the broker does not answer.
     """
     try:
-        requiring.require_topic(settings.kafka, topic)
+        requiring.require_topic(settings.kafka, topic, _ANSWER_SECONDS)
     except StoreError as exc:
         raise QueryFailedError(str(exc)) from exc
 
