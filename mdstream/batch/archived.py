@@ -37,8 +37,8 @@ def archived_rows(
 
     Raises:
         MissingDependencyError: deltalake is not installed.
-        SinkError: There is no such table.
-        SinkUnavailableError: The lake cannot be reached.
+        StoreError: There is no such table.
+        StoreUnavailableError: The lake cannot be reached.
     """
     version = open_table(lake, record).version()
     days = (datetime.combine(day, time.min, UTC) for day in stored_days(lake, record))

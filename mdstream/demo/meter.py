@@ -6,21 +6,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg2
-
-from mdstream.config import Settings, TimescaleSettings
+from mdstream.config import Settings
 from mdstream.config.jobs import STORE_QUERY
 from mdstream.kafka.checkpoints import records_behind
 from mdstream.kafka.latency import Latency, LatencySampler, open_consumer, partitions_of
 from mdstream.schemas import BAR, DEAD_LETTER, STORED_TICK, TICK, Record
+from mdstream.stores.timescaledb.state import RowCounts
 
 _ANSWER_SECONDS = 10.0
 _RECENT_SECONDS = 10.0
-
-_ROWS = """
-SELECT coalesce(sum(n_tup_ins - n_tup_del), 0)
-FROM pg_stat_user_tables JOIN pg_inherits ON relid = inhrelid WHERE inhparent = %s::regclass
-"""
 
 
 @dataclass(frozen=True)
@@ -61,8 +55,7 @@ class Meter:
         self._checkpoints = Path(settings.spark.checkpoint_location)
         self._consumer = open_consumer(settings.kafka)
         self._partitions = {record: partitions_of(self._consumer, record) for record in (TICK, BAR, DEAD_LETTER)}
-        self._database = settings.stores.timescaledb
-        self._connection = _connect(self._database)
+        self._rows = RowCounts(settings.stores.timescaledb)
         self.latency = LatencySampler(settings.kafka)
 
     def snapshot(self) -> Snapshot:
@@ -74,8 +67,8 @@ class Meter:
             ticks=sum(ticks.values()),
             bars=sum(bars.values()),
             dead_letters=sum(dead_letters.values()),
-            stored_ticks=self._ask(_ROWS, STORED_TICK.table),
-            stored_bars=self._ask(_ROWS, BAR.table),
+            stored_ticks=self._rows.about(STORED_TICK),
+            stored_bars=self._rows.about(BAR),
             ticks_behind=records_behind(self._checkpoints / "store_ticks", str(TICK.topic), ticks),
             bars_behind=records_behind(self._checkpoints / STORE_QUERY, str(BAR.topic), bars),
             latency=self.latency.of_bars_since(now - _RECENT_SECONDS),
@@ -83,33 +76,15 @@ class Meter:
 
     def count_rows(self, record: Record) -> int:
         """Count the rows of a table, exactly."""
-        return self._ask(f"SELECT count(*) FROM {record.table}")  # noqa: S608 the table is ours
+        return self._rows.exactly(record)
 
     def close(self) -> None:
         """Disconnect."""
         self.latency.close()
         self._consumer.close()
-        self._connection.close()
+        self._rows.close()
 
     def _ends(self, record: Record) -> dict[int, int]:
         """Return the next offset of each partition: the demo's topics are new, so it is also how many there are."""
         watermarks = self._consumer.get_watermark_offsets
         return {part.partition: watermarks(part, timeout=_ANSWER_SECONDS)[1] for part in self._partitions[record]}
-
-    def _ask(self, question: str, *parameters: object) -> int:
-        with self._connection.cursor() as cursor:
-            cursor.execute(question, parameters)
-            row = cursor.fetchone()
-        return int(row[0]) if row else 0
-
-
-def _connect(settings: TimescaleSettings) -> psycopg2.extensions.connection:
-    connection = psycopg2.connect(
-        host=settings.host,
-        port=settings.port,
-        dbname=settings.database,
-        user=settings.user,
-        password=settings.password.get_secret_value(),
-    )
-    connection.autocommit = True
-    return connection

@@ -9,10 +9,9 @@ import socket
 import uuid
 from pathlib import Path
 
-import kafka
-from kafka.errors import KafkaError
-
+from mdstream.config import KafkaSettings
 from mdstream.embedded.server import HOST, LocalServer, free_port
+from mdstream.kafka.topics import is_whole
 from mdstream.runtime.jars import KAFKA_SERVER_PACKAGE, fetch_jars, spark_home
 from mdstream.runtime.java import QUICK_COMPILING, WITHOUT_TRACES, find_java
 from mdstream.runtime.process import Child
@@ -127,11 +126,6 @@ class LocalKafka(LocalServer):
         try:
             # Asked first because Kafka's clients log every refused connection.
             socket.create_connection((HOST, self.port), timeout=1).close()
-            with kafka.KafkaAdminClient(
-                bootstrap_servers=self.bootstrap_servers, bootstrap_timeout_ms=_ANSWER_MS, request_timeout_ms=_ANSWER_MS
-            ) as admin:
-                topics = admin.describe_topics()
-                brokers = admin.describe_cluster()["brokers"]
-        except (OSError, KafkaError):
+        except OSError:
             return False
-        return bool(brokers) and all(part["leader_id"] >= 0 for topic in topics for part in topic["partitions"])
+        return is_whole(KafkaSettings(bootstrap_servers=self.bootstrap_servers), _ANSWER_MS)

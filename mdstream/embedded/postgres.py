@@ -9,8 +9,6 @@ import shutil
 import signal
 from pathlib import Path
 
-import psycopg2
-from psycopg2 import sql
 from pydantic import SecretStr
 
 from mdstream.config import TimescaleSettings
@@ -19,6 +17,7 @@ from mdstream.errors import MissingDependencyError
 from mdstream.runtime.account import Account
 from mdstream.runtime.process import Child
 from mdstream.runtime.run import RunFolder
+from mdstream.stores.timescaledb.administration import Administration
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +62,7 @@ class LocalPostgres(LocalServer):
     def __init__(self, run: RunFolder | None = None) -> None:
         super().__init__(run)
         self.settings = TimescaleSettings(host=HOST, port=self.port, password=SecretStr(secrets.token_urlsafe(24)))
-        self._superuser_password = secrets.token_urlsafe(24)
+        self._administration = Administration(HOST, self.port, _SUPERUSER, secrets.token_urlsafe(24))
         self._account = Account.unprivileged()
         self._has_role = False
 
@@ -76,7 +75,7 @@ class LocalPostgres(LocalServer):
         """
         super().start()
         if not self._has_role:
-            self._create_role()
+            self._administration.create_role(self.settings.user, self.settings.password.get_secret_value())
             self.create_database(self.settings.database)
             self._has_role = True
 
@@ -87,13 +86,12 @@ class LocalPostgres(LocalServer):
 
     def create_database(self, name: str) -> TimescaleSettings:
         """Create an empty database that mdstream's role owns, and return how to reach it."""
-        command = sql.SQL("CREATE DATABASE {} OWNER {}")
-        self._execute(command.format(sql.Identifier(name), sql.Identifier(self.settings.user)))
+        self._administration.create_database(name, self.settings.user)
         return self.settings.model_copy(update={"database": name})
 
     def drop_database(self, name: str) -> None:
         """Remove a database, and disconnect who uses it."""
-        self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        self._administration.drop_database(name)
 
     def _initialise(self, run: RunFolder) -> None:
         self._programs = _installation(run, self._account) / "bin"
@@ -101,7 +99,7 @@ class LocalPostgres(LocalServer):
         folder.mkdir(mode=0o700)
         password = run.path / f"{folder.name}.password"
         password.touch(mode=0o600)
-        password.write_text(self._superuser_password, encoding="utf-8")
+        password.write_text(self._administration.password, encoding="utf-8")
         if self._account:
             self._account.own(folder)
             self._account.own(password)
@@ -117,39 +115,7 @@ class LocalPostgres(LocalServer):
         return run.start(f"postgres-{self.port}", command, account=self._account, crash_signal=self.kill_signal)
 
     def _answers(self) -> bool:
-        try:
-            self._connect().close()
-        except psycopg2.OperationalError:
-            return False
-        return True
-
-    def _connect(self) -> psycopg2.extensions.connection:
-        return psycopg2.connect(
-            host=HOST,
-            port=self.port,
-            user=_SUPERUSER,
-            password=self._superuser_password,
-            dbname=_SUPERUSER,
-            connect_timeout=5,
-        )
-
-    def _create_role(self) -> None:
-        # Hashed here: a password in a statement could end up in the server's log.
-        connection = self._connect()
-        password = self.settings.password.get_secret_value()
-        hashed = psycopg2.extensions.encrypt_password(password, self.settings.user, connection, "scram-sha-256")
-        connection.close()
-        command = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
-        self._execute(command.format(sql.Identifier(self.settings.user), sql.Literal(hashed)))
-
-    def _execute(self, command: sql.Composed) -> None:
-        connection = self._connect()
-        try:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute(command)
-        finally:
-            connection.close()
+        return self._administration.answers()
 
 
 def _installation(run: RunFolder, account: Account | None) -> Path:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from mdstream.config import RedisSettings
 from mdstream.embedded.server import HOST, LocalServer
 from mdstream.errors import MissingDependencyError, ServerError
 from mdstream.runtime.process import Child
 from mdstream.runtime.run import RunFolder
+from mdstream.stores.redis.client import answers
 
 
 class LocalRedis(LocalServer):
@@ -21,7 +18,7 @@ class LocalRedis(LocalServer):
 
     Example:
         >>> with LocalRedis() as server:
-        ...     redis.Redis(port=server.settings.port).ping()
+        ...     answers(server.settings)
         True
     """
 
@@ -50,11 +47,7 @@ class LocalRedis(LocalServer):
         return run.start(f"redis-{self.port}", command)
 
     def _answers(self) -> bool:
-        with redis.Redis(host=HOST, port=self.port, socket_timeout=1, retry=Retry(NoBackoff(), 0)) as client:
-            try:
-                return bool(client.ping())
-            except redis.RedisError:
-                return False
+        return answers(self.settings)
 
 
 def _executable() -> Path:

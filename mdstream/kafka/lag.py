@@ -60,7 +60,7 @@ def measure_lags(settings: Settings, topics: Mapping[str, TopicState]) -> list[R
         topics: The topics as they are, by name.
 
     Raises:
-        SinkUnavailableError: Kafka stopped answering.
+        StoreUnavailableError: Kafka stopped answering.
     """
     lags = list(_of_checkpoints(settings.spark.checkpoint_location, topics))
     with admin_client(settings.kafka) as admin:
@@ -73,7 +73,7 @@ def describe_records(settings: Settings) -> dict[str, TopicState]:
     """Return the topics of all records that are there, by name.
 
     Raises:
-        SinkUnavailableError: Kafka cannot be reached.
+        StoreUnavailableError: Kafka cannot be reached.
     """
     names = [str(record.topic) for record in settings.topic_records]
     return {topic.name: topic for topic in describe_topics(settings.kafka, names)}

@@ -14,7 +14,7 @@ import numpy as np
 from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
 
 from mdstream.config import KafkaSettings
-from mdstream.errors import SinkUnavailableError
+from mdstream.errors import StoreUnavailableError
 from mdstream.kafka.login import client_login
 from mdstream.schemas import BAR, Record
 from mdstream.schemas.checking import MalformedRecordError, RecordCheck
@@ -57,7 +57,7 @@ class LatencySampler:
         observe: Called with the age of each bar that is measured, in seconds, from the sampler's thread.
 
     Raises:
-        SinkUnavailableError: Kafka does not answer, or has no topic of bars.
+        StoreUnavailableError: Kafka does not answer, or has no topic of bars.
     """
 
     def __init__(self, settings: KafkaSettings, observe: Callable[[float], object] = lambda _: None) -> None:
@@ -158,15 +158,15 @@ def partitions_of(consumer: Consumer, record: Record) -> list[TopicPartition]:
     """Return the partitions of a record's topic, to be read from their ends.
 
     Raises:
-        SinkUnavailableError: Kafka does not answer, or has no such topic.
+        StoreUnavailableError: Kafka does not answer, or has no such topic.
     """
     name = str(record.topic)
     try:
         topic = consumer.list_topics(name, timeout=_ANSWER_SECONDS).topics[name]
     except KafkaException as exc:
-        raise SinkUnavailableError(f"Kafka does not answer: {exc.args[0].str()}") from exc
+        raise StoreUnavailableError(f"Kafka does not answer: {exc.args[0].str()}") from exc
     if topic.error is not None:
-        raise SinkUnavailableError(
+        raise StoreUnavailableError(
             f"topic {name} cannot be read: {topic.error.str()}; 'mdstream topics create' makes it"
         )
     return [TopicPartition(name, partition, OFFSET_END) for partition in topic.partitions]

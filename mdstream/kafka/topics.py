@@ -14,7 +14,7 @@ from kafka.admin import OffsetSpec
 from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from mdstream.config import KafkaSettings, Settings
-from mdstream.errors import ConfigError, SinkUnavailableError
+from mdstream.errors import ConfigError, StoreUnavailableError
 from mdstream.kafka.login import admin_login
 from mdstream.schemas import DEAD_LETTER
 from mdstream.schemas.limits import MAX_DEAD_LETTER_BYTES
@@ -92,7 +92,7 @@ def create_topics(settings: KafkaSettings, plans: Sequence[TopicPlan]) -> tuple[
         The names of the topics that were created.
 
     Raises:
-        SinkUnavailableError: Kafka cannot be reached.
+        StoreUnavailableError: Kafka cannot be reached.
         ConfigError: It refuses a topic as it is configured.
     """
     with admin_client(settings) as admin:
@@ -118,11 +118,38 @@ def describe_topics(settings: KafkaSettings, names: Iterable[str]) -> tuple[Topi
         names: The topics.
 
     Raises:
-        SinkUnavailableError: Kafka cannot be reached.
+        StoreUnavailableError: Kafka cannot be reached.
     """
     with admin_client(settings) as admin:
         found = {topic["name"]: topic for topic in _describe(admin)}
         return tuple(_state(admin, found[name]) for name in names if name in found)
+
+
+def broker_version(settings: KafkaSettings) -> str:
+    """Return the release of the first broker of the cluster.
+
+    Raises:
+        StoreUnavailableError: Kafka cannot be reached.
+    """
+    with admin_client(settings) as admin:
+        broker = admin.describe_cluster()["brokers"][0]["broker_id"]
+        return ".".join(map(str, admin.get_broker_version_data(broker).broker_version))
+
+
+def is_whole(settings: KafkaSettings, milliseconds: int) -> bool:
+    """Say whether a broker is in its cluster and every partition it has can be used, within a time."""
+    try:
+        with KafkaAdminClient(
+            **admin_login(settings),
+            bootstrap_servers=settings.bootstrap_servers,
+            bootstrap_timeout_ms=milliseconds,
+            request_timeout_ms=milliseconds,
+        ) as admin:
+            topics = _describe(admin)
+            brokers = admin.describe_cluster()["brokers"]
+    except (OSError, KafkaError):
+        return False
+    return bool(brokers) and all(part["leader_id"] >= 0 for topic in topics for part in topic["partitions"])
 
 
 @contextmanager
@@ -130,7 +157,7 @@ def admin_client(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
     """Connect for administration until the end of the block.
 
     Raises:
-        SinkUnavailableError: Kafka cannot be reached, or stops answering.
+        StoreUnavailableError: Kafka cannot be reached, or stops answering.
     """
     servers = _reachable(settings)
     try:
@@ -143,7 +170,7 @@ def admin_client(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
             yield admin
     except KafkaError as exc:
         # A broker hangs up on who does not log in as it wants, and the client cannot say why.
-        raise SinkUnavailableError(
+        raise StoreUnavailableError(
             f"Kafka at {settings.bootstrap_servers} takes connections and does not answer: {exc}; is kafka.security "
             f"({settings.security.protocol}) what the broker wants, with the right password?"
         ) from exc
@@ -162,7 +189,7 @@ def _reachable(settings: KafkaSettings) -> list[str]:
             reachable.append(address.strip())
     if reachable:
         return reachable
-    raise SinkUnavailableError(
+    raise StoreUnavailableError(
         f"Kafka cannot be reached ({'; '.join(reasons)}); is it running, and is kafka.bootstrap_servers "
         "(MDSTREAM_KAFKA__BOOTSTRAP_SERVERS, host:port,...) right?"
     )

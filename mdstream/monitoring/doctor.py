@@ -11,27 +11,18 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-import redis
-import sqlalchemy as sa
-from kafka import KafkaAdminClient
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from mdstream.config import InfluxSettings, LakeSettings, RedisSettings, Settings, TimescaleSettings
-from mdstream.errors import MissingDependencyError, SinkError, SinkUnavailableError
-from mdstream.kafka.topics import admin_client, describe_topics, plan_topics
+from mdstream.errors import MissingDependencyError, StoreError, StoreUnavailableError
+from mdstream.kafka.topics import broker_version, describe_topics, plan_topics
 from mdstream.monitoring.findings import Finding
-from mdstream.schemas import Record
-from mdstream.stores.influxdb.sink import open_client, require_client
-from mdstream.stores.influxdb.sink import translated as translated_influxdb
+from mdstream.stores.influxdb.sink import state_of as influxdb_state
 from mdstream.stores.lake import LAKE_RECORDS, open_table
-from mdstream.stores.redis.address import redis_address
+from mdstream.stores.redis.client import state_of
 from mdstream.stores.timescaledb import maintain
-from mdstream.stores.timescaledb.connection import engine_of, translated
+from mdstream.stores.timescaledb.state import missing_rights, missing_tables, versions
 
 _LOGIN = re.compile(r"authentication failed|no password supplied|no pg_hba.conf entry|role .* does not exist")
 _NO_DATABASE = re.compile(r"database \".*\" does not exist")
-_RIGHTS = ("SELECT", "INSERT", "UPDATE")
 
 Check: TypeAlias = Callable[[], Finding]
 """Asks for one thing."""
@@ -86,10 +77,9 @@ def check_kafka(settings: Settings, topics: Iterable[str] | None = None) -> Find
         return Finding("Kafka", where, reachable=False, missing=reasons, fixes=fixes)
     try:
         broker = settings.kafka.model_copy(update={"bootstrap_servers": answering})
-        with admin_client(broker) as admin:
-            version = _broker_version(admin)
+        version = broker_version(broker)
         found = {topic.name: topic for topic in describe_topics(broker, names)}
-    except SinkUnavailableError as exc:
+    except StoreUnavailableError as exc:
         # It takes connections: it is the login that fails, or what is spoken.
         fixes = (f"set kafka.security to what the broker wants; it is {settings.kafka.security.protocol} now",)
         return Finding("Kafka", where, reachable=True, missing=(*reasons, str(exc)), fixes=fixes)
@@ -112,13 +102,13 @@ def check_database(settings: Settings) -> Finding:
     where = f"{database.host}:{database.port}/{database.database}"
     try:
         version, details = _database_versions(database)
-        missing = _missing_tables(database, settings.table_records)
-        rights = _missing_rights(database, settings.table_records)
-    except SinkError as exc:
+        missing = missing_tables(database, settings.table_records)
+        rights = missing_rights(database, settings.table_records)
+    except StoreError as exc:
         return _database_finding(where, database, str(exc))
     try:
         steps = maintain(database, settings.table_records, datetime.now(UTC).date(), dry_run=True)
-    except SinkError as exc:
+    except StoreError as exc:
         return Finding("PostgreSQL", where, reachable=True, version=version, details=details, missing=(str(exc),))
     due = tuple(f"{step.table}: {step.action} {step.detail}" for step in steps if step.table not in missing)
     return Finding(
@@ -150,32 +140,22 @@ def _database_finding(where: str, database: TimescaleSettings, reason: str) -> F
 def check_redis(settings: RedisSettings) -> Finding:
     """Find out whether Redis answers and takes writes."""
     where = f"{settings.host}:{settings.port}/{settings.database}"
-    client = redis.Redis(
-        **redis_address(settings),
-        socket_timeout=TIMEOUT_SECONDS,
-        socket_connect_timeout=TIMEOUT_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )
     try:
-        with client:
-            server, replication = client.info("server"), client.info("replication")
-            keys = client.dbsize()
-    except (redis.AuthenticationError, redis.exceptions.NoPermissionError) as exc:
-        fixes = ("set stores.redis.password",)
-        return Finding("Redis", where, reachable=True, missing=(f"a login: {exc}",), fixes=fixes)
-    except redis.RedisError as exc:
+        state = state_of(settings, TIMEOUT_SECONDS)
+    except StoreUnavailableError as exc:
         section = "stores.redis.host or port"
         return Finding("Redis", where, reachable=False, missing=(str(exc),), fixes=_fixes(section))
-    valkey = server.get("valkey_version")
-    replica = replication["role"] != "master"
+    except StoreError as exc:
+        fixes = ("set stores.redis.password",)
+        return Finding("Redis", where, reachable=True, missing=(f"a login: {exc}",), fixes=fixes)
     return Finding(
         "Redis",
         where,
         reachable=True,
-        version=f"Valkey {valkey}" if valkey else server["redis_version"],
-        details=(f"{keys:,} keys",),
-        missing=("write access: this server is a replica",) if replica else (),
-        fixes=("point stores.redis at its primary server",) if replica else (),
+        version=state.version,
+        details=(f"{state.keys:,} keys",),
+        missing=("write access: this server is a replica",) if state.is_replica else (),
+        fixes=("point stores.redis at its primary server",) if state.is_replica else (),
     )
 
 
@@ -185,15 +165,12 @@ def check_influxdb(settings: InfluxSettings) -> Finding:
     where = f"{urlsplit(settings.url).netloc.rpartition('@')[2]}/{settings.bucket}"
     section = "stores.influxdb.url, organisation, bucket or token"
     try:
-        require_client()
-        with translated_influxdb(settings), open_client(settings) as client:
-            version = client.version()
-            bucket = client.buckets_api().find_bucket_by_name(settings.bucket)
-    except (SinkUnavailableError, MissingDependencyError) as exc:
+        version, has_bucket = influxdb_state(settings)
+    except (StoreUnavailableError, MissingDependencyError) as exc:
         return Finding("InfluxDB", where, reachable=False, missing=(str(exc),), fixes=_fixes(section))
-    except SinkError as exc:
+    except StoreError as exc:
         return Finding("InfluxDB", where, reachable=True, missing=(str(exc),), fixes=_fixes(section))
-    missing = () if bucket else (f"bucket '{settings.bucket}' of the organisation '{settings.organisation}'",)
+    missing = () if has_bucket else (f"bucket '{settings.bucket}' of the organisation '{settings.organisation}'",)
     fixes = (f"influx bucket create --org {settings.organisation} --name {settings.bucket}",) if missing else ()
     return Finding("InfluxDB", where, reachable=True, version=version, missing=missing, fixes=fixes)
 
@@ -208,10 +185,10 @@ def check_lake(lake: LakeSettings) -> Finding:
     for record in LAKE_RECORDS:
         try:
             table = open_table(lake, record)
-        except (MissingDependencyError, SinkUnavailableError) as exc:
+        except (MissingDependencyError, StoreUnavailableError) as exc:
             fixes = ("pip install 'mdstream-spark[delta]', or set stores.lake.path to where the lake is",)
             return Finding("Lake", lake.path, reachable=False, missing=(str(exc),), fixes=fixes)
-        except SinkError as exc:
+        except StoreError as exc:
             missing.append(f"table {record.table}: {exc}")
         else:
             details.append(f"{record.table}: version {table.version()}, {len(table.partitions())} days")
@@ -237,40 +214,11 @@ def _why_silent(address: str) -> str | None:
     return None
 
 
-def _broker_version(admin: KafkaAdminClient) -> str:
-    broker = admin.describe_cluster()["brokers"][0]["broker_id"]
-    return ".".join(map(str, admin.get_broker_version_data(broker).broker_version))
-
-
-def _database_versions(settings: TimescaleSettings) -> tuple[str, tuple[str, ...]]:
-    with translated(settings), engine_of(settings).connect() as connection:
-        version = connection.execute(sa.text("SHOW server_version")).scalar_one()
-        extension = connection.execute(
-            sa.text("SELECT extversion FROM pg_extension WHERE extname = 'timescaledb'")
-        ).scalar()
+def _database_versions(database: TimescaleSettings) -> tuple[str, tuple[str, ...]]:
+    version, extension = versions(database)
     if extension:
         return f"{version}, TimescaleDB {extension}", ()
-    return str(version), ("without TimescaleDB: tables are partitioned by day, and nothing is compressed",)
-
-
-def _missing_tables(settings: TimescaleSettings, records: Iterable[Record]) -> list[str]:
-    with translated(settings), engine_of(settings).connect() as connection:
-        there = sa.inspect(connection)
-        return [str(record.table) for record in records if not there.has_table(str(record.table))]
-
-
-def _missing_rights(settings: TimescaleSettings, records: Iterable[Record]) -> list[str]:
-    """Return what we may not do with the tables that there are: `INSERT into tick_data`."""
-    allowed = sa.text("SELECT has_table_privilege(:table, :right)")
-    with translated(settings), engine_of(settings).connect() as connection:
-        there = sa.inspect(connection)
-        tables = [str(record.table) for record in records if there.has_table(str(record.table))]
-        return [
-            f"the right to {right} in {table}"
-            for table in tables
-            for right in _RIGHTS
-            if not connection.execute(allowed, {"table": table, "right": right}).scalar()
-        ]
+    return version, ("without TimescaleDB: tables are partitioned by day, and nothing is compressed",)
 
 
 def _fixes(setting: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from mdstream.config import Settings
-from mdstream.forecasting.realised import RealisedScore, realised_scores
+from mdstream.stores.timescaledb.realised import RealisedScore, realised_scores
 from mdstream.telemetry import metrics
 
 _SCORED = timedelta(days=1)
@@ -31,7 +31,7 @@ class ForecastScores(Collector):
         """Hold the stored forecasts of the last day to the prices that came.
 
         Raises:
-            SinkError: The database cannot be asked; nothing is shown then, rather than what was once.
+            StoreError: The database cannot be asked; nothing is shown then, rather than what was once.
         """
         self._scores = []
         if self._database.enabled:

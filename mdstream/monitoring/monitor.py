@@ -16,7 +16,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from mdstream.config import Settings
-from mdstream.errors import SinkError, SinkUnavailableError
+from mdstream.errors import StoreError, StoreUnavailableError
 from mdstream.kafka.lag import LIVE_BARS, ReaderLag, describe_records, measure_lags
 from mdstream.kafka.latency import LatencySampler
 from mdstream.monitoring.doctor import check_servers
@@ -112,7 +112,7 @@ class Monitor:
         """Hold the forecasts of the last day to the prices that came."""
         try:
             self._forecasts.measure()
-        except SinkError as exc:
+        except StoreError as exc:
             self._report("forecasts", str(exc))
         else:
             self._report("forecasts", None)
@@ -124,7 +124,7 @@ class Monitor:
             lags = measure_lags(self._settings, topics)
             if self._sampler is None:
                 self._sampler = LatencySampler(self._settings.kafka, self._latency.observe)
-        except SinkUnavailableError as exc:
+        except StoreUnavailableError as exc:
             self._kafka.lags, self._kafka.rates, self._kafka.records = [], {}, {}
             self._before = None
             self._report("kafka", str(exc))
@@ -154,7 +154,7 @@ class Monitor:
         )
         try:
             written = [_write(sink, record, found) for record, found in rows for sink in self._sinks(record)]
-        except SinkError as exc:
+        except StoreError as exc:
             self._report("influxdb", str(exc))
             return
         if written:

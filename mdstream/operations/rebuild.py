@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from mdstream.batch.analysed import analysed
 from mdstream.batch.archived import archived_ticks
-from mdstream.batch.stored import stored_bars, stored_series, stored_ticks
+from mdstream.batch.stored import stored_bars, stored_ticks
 from mdstream.config import Settings, load_rules
 from mdstream.config.conditions import load_conditions
 from mdstream.errors import ConfigError, InvalidInputError
@@ -20,6 +20,7 @@ from mdstream.indicators import indicator_levels
 from mdstream.schemas import ANOMALY, BAR, Record, nest_windows
 from mdstream.schemas.rules import Rule
 from mdstream.stores import lasting_sinks
+from mdstream.stores.timescaledb.spans import series_with_bars
 from mdstream.streaming import check_rules, write_batch
 from mdstream.transforms import from_primary_source, to_anomalies, to_bars
 
@@ -82,7 +83,7 @@ def rebuild(
         InvalidInputError: `end` is not after `start`.
         MissingDependencyError: The lake is asked for, and deltalake is not installed.
         ConfigError: TimescaleDB is switched off, or a rule cannot be used.
-        SinkUnavailableError: A store cannot be reached; the same rebuild may be started again.
+        StoreUnavailableError: A store cannot be reached; the same rebuild may be started again.
         SinkError: A store refused a batch.
     """
     _refuse_impossible(settings, start, end)
@@ -135,7 +136,7 @@ def _analyse(
     """Compute indicators and anomalies of the stored bars from `start` on; return how many were stored of each."""
     database = settings.stores.timescaledb
     windows = [window.name for window in settings.windows]
-    series = stored_series(database, windows, start, end, symbols)
+    series = series_with_bars(database, windows, start, end, symbols)
     bars = stored_bars(spark, database, series, start, end, settings.history_bars)
     record, levels = settings.indicator_record, indicator_levels(settings.indicators)
     rows = bars.transform(analysed, settings.indicators).where(F.col("window_start") >= start).persist()

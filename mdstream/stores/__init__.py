@@ -12,22 +12,20 @@ from mdstream.errors import brought_by
 
 if TYPE_CHECKING:
     from mdstream.kafka.sink import KafkaSink
-    from mdstream.stores.base import Sink
+    from mdstream.stores.base import Sink, Store
     from mdstream.stores.configured import configured_sinks, lasting_sinks, stored_sinks
     from mdstream.stores.influxdb.sink import InfluxSink
     from mdstream.stores.memory import MemorySink
-    from mdstream.stores.redis.sink import RedisBarSink, RedisIndicatorSink, RedisLatestPriceSink, RedisPredictionSink
+    from mdstream.stores.redis.sink import RedisSink
     from mdstream.stores.timescaledb.sink import TimescaleSink
 
 __all__ = [
     "InfluxSink",
     "KafkaSink",
     "MemorySink",
-    "RedisBarSink",
-    "RedisIndicatorSink",
-    "RedisLatestPriceSink",
-    "RedisPredictionSink",
+    "RedisSink",
     "Sink",
+    "Store",
     "TimescaleSink",
     "configured_sinks",
     "lasting_sinks",
@@ -38,11 +36,9 @@ _PLACES = {
     "InfluxSink": "mdstream.stores.influxdb.sink",
     "KafkaSink": "mdstream.kafka.sink",
     "MemorySink": "mdstream.stores.memory",
-    "RedisBarSink": "mdstream.stores.redis.sink",
-    "RedisIndicatorSink": "mdstream.stores.redis.sink",
-    "RedisLatestPriceSink": "mdstream.stores.redis.sink",
-    "RedisPredictionSink": "mdstream.stores.redis.sink",
+    "RedisSink": "mdstream.stores.redis.sink",
     "Sink": "mdstream.stores.base",
+    "Store": "mdstream.stores.base",
     "TimescaleSink": "mdstream.stores.timescaledb.sink",
     "configured_sinks": "mdstream.stores.configured",
     "lasting_sinks": "mdstream.stores.configured",

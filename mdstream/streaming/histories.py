@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import sqlalchemy as sa
 from pyspark.sql import DataFrame, SparkSession
 
-from mdstream.config import Settings, TimescaleSettings
-from mdstream.errors import SinkError, SinkUnavailableError
+from mdstream.config import Settings
+from mdstream.errors import StoreError, StoreUnavailableError
 from mdstream.indicators.history import History, Series
-from mdstream.schemas import BAR
-from mdstream.stores.timescaledb.connection import engine_of, time_limit, translated
-from mdstream.stores.timescaledb.definitions import table_of
+from mdstream.stores.timescaledb.bars import symbols_with_bars
 from mdstream.streaming.kafka import checkpoint_of
 from mdstream.streaming.warm_up import WarmUp
 
@@ -59,9 +56,9 @@ def stored_histories(spark: SparkSession, settings: Settings, query: str) -> Dat
     _remove(spark, place)
     try:
         count = _copy(spark, settings, warm_up, place)
-    except SinkError as exc:
+    except StoreError as exc:
         # Where there is no table there are no bars either.
-        level = logging.WARNING if isinstance(exc, SinkUnavailableError) else logging.INFO
+        level = logging.WARNING if isinstance(exc, StoreUnavailableError) else logging.INFO
         logger.log(level, "indicators begin without the bars in the database, with those of the ticks to come: %s", exc)
         return None
     return spark.read.parquet(place) if count else None
@@ -70,7 +67,7 @@ def stored_histories(spark: SparkSession, settings: Settings, query: str) -> Dat
 def _copy(spark: SparkSession, settings: Settings, warm_up: WarmUp, place: str) -> int:
     """Copy the histories to files, and return how many there are."""
     seconds = {window.name: window.seconds for window in settings.windows}
-    symbols = _symbols(warm_up.database)
+    symbols = symbols_with_bars(warm_up.database)
     count = 0
     for first in range(0, len(symbols), _SYMBOLS_AT_ONCE):
         some = symbols[first : first + _SYMBOLS_AT_ONCE]
@@ -94,27 +91,6 @@ def _chunks(histories: Mapping[Series, History], seconds: Mapping[str, int]) -> 
         for first, end in zip(np.append(0, ends[:-1]), ends, strict=True):
             content = bars[first:end].tobytes()
             yield {"symbol": symbol, "seconds": seconds[window], "number": int(numbers[first]), "bars": content}
-
-
-def _symbols(database: TimescaleSettings) -> Sequence[str]:
-    with (
-        translated(database),
-        engine_of(database).connect() as connection,
-        time_limit(connection, database.timeout_seconds),
-    ):
-        return list(connection.execute(sa.text(_SYMBOLS)).scalars())
-
-
-# By the index, from one symbol to the next: there are far fewer symbols than bars.
-_SYMBOLS = f"""
-WITH RECURSIVE known AS (
-    (SELECT symbol FROM {table_of(BAR).name} ORDER BY symbol LIMIT 1)
-    UNION ALL
-    SELECT (SELECT own.symbol FROM {table_of(BAR).name} AS own WHERE own.symbol > known.symbol ORDER BY 1 LIMIT 1)
-    FROM known WHERE known.symbol IS NOT NULL
-)
-SELECT symbol FROM known WHERE symbol IS NOT NULL
-"""  # noqa: S608 - names of our own
 
 
 def _is_there(spark: SparkSession, place: str) -> bool:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from mdstream.config import Settings
-from mdstream.errors import QueryFailedError
-from mdstream.kafka.login import client_login, spark_login
+from mdstream.errors import QueryFailedError, StoreError
+from mdstream.kafka import requiring
+from mdstream.kafka.login import spark_login
 from mdstream.schemas import BAR, Record
 from mdstream.schemas.wire import VENDOR_HEADER
 from mdstream.streaming.leftovers import remove_unfinished
@@ -24,8 +23,6 @@ RECORD_COLUMNS = ("value", "topic", "partition", "offset", "timestamp")
 
 IS_VENDORS = "is_vendors"
 """Column that says whether a bar comes without its indicators: from a vendor, not from the live engine."""
-
-_ANSWER_SECONDS = 30
 
 # A micro-batch knows where it ends, and by default a fetch waits half a second for what comes behind that.
 _LONGEST_FETCH = "kafka.fetch.max.wait.ms"
@@ -117,13 +114,10 @@ def require_topic(settings: Settings, topic: str) -> None:
     Raises:
         QueryFailedError: The topic does not exist, or the broker does not answer.
     """
-    client = AdminClient(client_login(settings.kafka))
     try:
-        found = client.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic]
-    except KafkaException as exc:
-        raise QueryFailedError(f"Kafka at {settings.kafka.bootstrap_servers} does not answer: {exc}") from exc
-    if found.error is not None:
-        raise QueryFailedError(f"topic {topic} cannot be read: {found.error}; 'mdstream topics create' makes it")
+        requiring.require_topic(settings.kafka, topic)
+    except StoreError as exc:
+        raise QueryFailedError(str(exc)) from exc
 
 
 def write_records(

@@ -17,9 +17,7 @@ from mdstream.stores import (
     InfluxSink,
     KafkaSink,
     MemorySink,
-    RedisBarSink,
-    RedisIndicatorSink,
-    RedisLatestPriceSink,
+    RedisSink,
     Sink,
     TimescaleSink,
 )
@@ -28,9 +26,9 @@ SINKS: list[Sink] = [
     InfluxSink(InfluxSettings(), BAR),
     KafkaSink(KafkaSettings(), TICK),
     MemorySink("pickled"),
-    RedisBarSink(RedisSettings()),
-    RedisIndicatorSink(RedisSettings(), Settings().indicator_record),
-    RedisLatestPriceSink(RedisSettings()),
+    RedisSink(RedisSettings(), BAR),
+    RedisSink(RedisSettings(), Settings().indicator_record),
+    RedisSink(RedisSettings(), STORED_TICK),
     TimescaleSink(TimescaleSettings(), STORED_TICK),
 ]
 
@@ -46,8 +44,8 @@ def test_a_sink_does_not_show_its_password() -> None:
     secret = SecretStr("hunter2")
     redis = RedisSettings(password=secret)
     for sink in (
-        RedisBarSink(redis),
-        RedisLatestPriceSink(redis),
+        RedisSink(redis, BAR),
+        RedisSink(redis, STORED_TICK),
         TimescaleSink(TimescaleSettings(password=secret), BAR),
         InfluxSink(InfluxSettings(token=secret), BAR),
     ):

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from mdstream.config import Settings
+from mdstream.kafka.reader import Arrival
 from mdstream.schemas.checking import MalformedRecordError
 from mdstream.schemas.trades import is_cancelled, why_refused
 from mdstream.serving.websocket.channels import Channel, channels_of
 from mdstream.serving.websocket.client import EVERY_SYMBOL, Client, patterns_of
 from mdstream.serving.websocket.counters import Counters
-from mdstream.serving.websocket.reader import Arrival
 from mdstream.serving.websocket.streams import Slot, Stream
 from mdstream.telemetry.refused_records import RefusedRecords
 

@@ -19,7 +19,7 @@ import pyarrow.csv
 
 from mdstream.clients import PerProcess
 from mdstream.config import InfluxSettings
-from mdstream.errors import InvalidInputError, MissingDependencyError, SinkError, SinkUnavailableError
+from mdstream.errors import InvalidInputError, MissingDependencyError, StoreError, StoreUnavailableError, of_writing
 from mdstream.schemas import Record
 from mdstream.schemas.batches import conform, newest_revisions
 from mdstream.schemas.wire import wire_batch
@@ -84,7 +84,7 @@ class InfluxSink:
         rows = newest_revisions(conform(batch, self.record), self.record)
         if rows.num_rows == 0:
             return
-        with translated(self.settings):
+        with of_writing(), translated(self.settings):
             client = _CLIENTS.get(self.settings)
             if self.record.revision_column is not None:
                 rows = _without_older(client, self.settings, rows, self.record)
@@ -173,10 +173,24 @@ def _stored_revisions(
     try:
         table = pyarrow.csv.read_csv(io.BytesIO(found), convert_options=options)
     except (pa.ArrowInvalid, KeyError) as exc:
-        raise SinkUnavailableError(f"InfluxDB did not finish a query: {found[:300].decode(errors='replace')}") from exc
+        raise StoreUnavailableError(f"InfluxDB did not finish a query: {found[:300].decode(errors='replace')}") from exc
     columns = [pc.cast(table["_time"], pa.int64()), *(table[name] for name in tags)]
     names = zip(*(column.to_pylist() for column in columns), strict=True)
     return dict(zip(names, table["_value"].to_pylist(), strict=True))
+
+
+def state_of(settings: InfluxSettings) -> tuple[str, bool]:
+    """Return the release of a server, and whether it has the bucket.
+
+    Raises:
+        MissingDependencyError: influxdb-client is not installed.
+        StoreUnavailableError: It cannot be reached.
+        StoreError: It does not let us in.
+    """
+    require_client()
+    with translated(settings), open_client(settings) as client:
+        version = str(client.version())
+        return version, client.buckets_api().find_bucket_by_name(settings.bucket) is not None
 
 
 def _text(value: str | list[str]) -> str:
@@ -186,7 +200,7 @@ def _text(value: str | list[str]) -> str:
 
 @contextmanager
 def translated(settings: InfluxSettings) -> Iterator[None]:
-    """Raise the errors of influxdb-client and of HTTP as SinkUnavailableError or SinkError."""
+    """Raise the errors of influxdb-client and of HTTP as StoreUnavailableError or StoreError."""
     from influxdb_client.rest import ApiException
     from urllib3.exceptions import HTTPError, LocationValueError
 
@@ -197,17 +211,17 @@ def translated(settings: InfluxSettings) -> Iterator[None]:
     except ApiException as exc:
         raise _explained(where, exc) from exc
     except LocationValueError as exc:
-        raise SinkError(f"{where} has no usable address; expected stores.influxdb.url like http://host:8086") from exc
+        raise StoreError(f"{where} has no usable address; expected stores.influxdb.url like http://host:8086") from exc
     except HTTPError as exc:
-        raise SinkUnavailableError(f"{where} cannot be reached now: {exc}; check stores.influxdb") from exc
+        raise StoreUnavailableError(f"{where} cannot be reached now: {exc}; check stores.influxdb") from exc
 
 
-def _explained(where: str, error: ApiException) -> SinkError:
+def _explained(where: str, error: ApiException) -> StoreError:
     status = error.status or 0
     said = error.message if error.response is not None else error.reason
     message = " ".join((said.decode(errors="replace") if isinstance(said, bytes) else str(said)).split())
     if status >= 500 or status in _PASSING:
         pause = f"; it asks to wait {error.retry_after} s" if error.retry_after else ""
-        return SinkUnavailableError(f"{where} cannot take the batch now: {status} {message}{pause}")
+        return StoreUnavailableError(f"{where} cannot take the batch now: {status} {message}{pause}")
     advice = _ADVICE.get(status, "correct what it names; other points of the batch may be stored")
-    return SinkError(f"{where} refused the batch: {status} {message}; {advice}")
+    return StoreError(f"{where} refused the batch: {status} {message}; {advice}")

@@ -40,8 +40,8 @@ def read_rows(
 
     Raises:
         MissingDependencyError: deltalake is not installed.
-        SinkError: There is no such table or version.
-        SinkUnavailableError: The lake cannot be reached.
+        StoreError: There is no such table or version.
+        StoreUnavailableError: The lake cannot be reached.
     """
     table = open_table(lake, record, as_of)
     time, day = pc.field(str(record.time_column)), pc.field(DATE.name)
@@ -66,8 +66,8 @@ def stored_days(lake: LakeSettings, record: Record) -> list[date]:
 
     Raises:
         MissingDependencyError: deltalake is not installed.
-        SinkError: There is no such table.
-        SinkUnavailableError: The lake cannot be reached.
+        StoreError: There is no such table.
+        StoreUnavailableError: The lake cannot be reached.
     """
     table = open_table(lake, record)
     with translated(lake, record):

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from mdstream.config import LakeSettings
-from mdstream.errors import MissingDependencyError, SinkError, SinkUnavailableError
+from mdstream.errors import MissingDependencyError, StoreError, StoreUnavailableError
 from mdstream.schemas import BAR, STORED_TICK, Record
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ def open_table(lake: LakeSettings, record: Record, as_of: int | datetime | None 
 
     Raises:
         MissingDependencyError: deltalake is not installed.
-        SinkError: There is no such table or version.
-        SinkUnavailableError: The lake cannot be reached.
+        StoreError: There is no such table or version.
+        StoreUnavailableError: The lake cannot be reached.
 
     Example:
         >>> open_table(lake, BAR, as_of=datetime(2026, 1, 5, tzinfo=UTC)).to_pandas()  # doctest: +SKIP
@@ -93,8 +93,8 @@ def translated(lake: LakeSettings, record: Record) -> Iterator[None]:
     try:
         yield
     except TableNotFoundError as exc:
-        raise SinkError(f"there is no Delta table {where}; `mdstream maintain` makes it ({exc})") from exc
+        raise StoreError(f"there is no Delta table {where}; `mdstream maintain` makes it ({exc})") from exc
     except DeltaError as exc:
-        raise SinkError(f"the Delta table {where} refuses that: {exc}") from exc
+        raise StoreError(f"the Delta table {where} refuses that: {exc}") from exc
     except OSError as exc:
-        raise SinkUnavailableError(f"the lake {lake.path} cannot be reached (stores.lake.path): {exc}") from exc
+        raise StoreUnavailableError(f"the lake {lake.path} cannot be reached (stores.lake.path): {exc}") from exc

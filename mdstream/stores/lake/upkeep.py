@@ -65,8 +65,8 @@ def maintain_lake(lake: LakeSettings, today: date, *, dry_run: bool = False) -> 
 
     Raises:
         MissingDependencyError: deltalake is not installed.
-        SinkError: A table refuses it, e.g. because a write got in between; the next upkeep makes up for it.
-        SinkUnavailableError: The lake cannot be reached.
+        StoreError: A table refuses it, e.g. because a write got in between; the next upkeep makes up for it.
+        StoreUnavailableError: The lake cannot be reached.
     """
     done = []
     for record in LAKE_RECORDS:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import redis
-from redis.backoff import NoBackoff
 from redis.commands.core import Script
-from redis.retry import Retry
 
 from mdstream.clients import PerProcess
 from mdstream.config import RedisSettings
-from mdstream.errors import SinkError, SinkUnavailableError
+from mdstream.errors import InvalidInputError, of_writing
+from mdstream.indicators.records import INDICATOR
 from mdstream.schemas import BAR, PREDICTION, STORED_TICK, Record
 from mdstream.schemas.batches import conform, in_order, last_of_each
 from mdstream.schemas.conditions import CANCEL
 from mdstream.schemas.keys import bar_key, indicators_key, latest_price_key, predictions_key
 from mdstream.schemas.wire import encode_batch
-from mdstream.stores.redis.address import redis_address
+from mdstream.stores.redis.client import open_redis, translated
 
 TICK_ORDER = ("event_time", "sequence|kafka_offset", "kafka_partition", "kafka_offset")
 """Of two ticks of a symbol, the greater by these is the newer, as in a bar's close: of `a|b` the first there is."""
@@ -75,115 +73,89 @@ return 1
 
 
 @dataclass(frozen=True)
-class RedisLatestPriceSink:
-    """Keeps the newest tick of each symbol as wire JSON under `latest_price:{symbol}`, for a time.
-
-    A key never goes back to an older tick while it lives.
+class _Place:
+    """Where records of a kind are kept.
 
     Attributes:
-        settings: The server and `latest_price_ttl_seconds`.
+        key: Returns the key of a row, given what its columns `of` hold.
+        of: The columns that are the key's.
+        field: The column whose text is the field of a hash; None if the key itself holds the record.
+        order: Of two rows of a key and field, the greater by these is the newer.
+        ttl: Which setting says how long the key lives.
     """
 
-    settings: RedisSettings
+    key: Callable[..., str]
+    of: tuple[str, ...]
+    field: str | None
+    order: tuple[str, ...]
+    ttl: str
 
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Store the newest trade of each symbol of a batch of `STORED_TICK`; see `mdstream.stores.Sink`.
 
-        What has the condition `CANCEL` is no trade, and no price.
+_PLACES = {
+    STORED_TICK.name: _Place(latest_price_key, ("symbol",), None, TICK_ORDER, "latest_price_ttl_seconds"),
+    BAR.name: _Place(bar_key, ("symbol", "window"), None, BAR_ORDER, "aggregated_ttl_seconds"),
+    INDICATOR: _Place(indicators_key, ("symbol",), "window", BAR_ORDER, "indicators_ttl_seconds"),
+    PREDICTION.name: _Place(
+        predictions_key, ("symbol",), "horizon_minutes", PREDICTION_ORDER, "predictions_ttl_seconds"
+    ),
+}
 
-        Raises:
-            SinkUnavailableError: Redis cannot be reached, or did not answer within `timeout_seconds`.
-            SinkError: The batch is refused.
-        """
-        rows = _without_cancels(conform(batch, STORED_TICK))
-        newest = _newest(rows, ("symbol",), TICK_ORDER)
-        keys = [latest_price_key(symbol) for symbol in newest.column("symbol").to_pylist()]
-        _set_unless_older(self.settings, keys, newest, self.settings.latest_price_ttl_seconds, TICK_ORDER)
+
+def holds(record: Record) -> bool:
+    """Say whether Redis has a place for the newest of a kind of record.
+
+    Example:
+        >>> from mdstream.schemas import ANOMALY
+        >>> holds(BAR), holds(ANOMALY)
+        (True, False)
+    """
+    return record.name in _PLACES
 
 
 @dataclass(frozen=True)
-class RedisBarSink:
-    """Keeps the newest bar of each symbol and window as wire JSON under `aggregated:{symbol}:{window}`, for a time.
+class RedisSink:
+    """Keeps the newest record of each symbol as wire JSON, for a time.
 
-    A key never goes back to an older bar, nor to an older revision of the same bar, while it lives.
+    - ticks under `latest_price:{symbol}`; what has the condition `CANCEL` is no trade, and no price
+    - bars under `aggregated:{symbol}:{window}`
+    - indicators in the hash `indicators:{symbol}`, in a field a window
+    - forecasts in the hash `predictions:{symbol}`, in a field a horizon, in minutes
 
-    Attributes:
-        settings: The server and `aggregated_ttl_seconds`.
-    """
-
-    settings: RedisSettings
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Store the newest bar of each symbol and window of a batch of `BAR`; see `mdstream.stores.Sink`.
-
-        Raises:
-            SinkUnavailableError: Redis cannot be reached, or did not answer within `timeout_seconds`.
-            SinkError: The batch is refused.
-        """
-        rows = conform(batch, BAR)
-        newest = _newest(rows, ("symbol", "window"), BAR_ORDER)
-        names = zip(newest.column("symbol").to_pylist(), newest.column("window").to_pylist(), strict=True)
-        keys = [bar_key(symbol, window) for symbol, window in names]
-        _set_unless_older(self.settings, keys, newest, self.settings.aggregated_ttl_seconds, BAR_ORDER)
-
-
-@dataclass(frozen=True)
-class RedisIndicatorSink:
-    """Keeps the newest indicators of each symbol in the hash `indicators:{symbol}`, for a time.
-
-    The hash has a field a window with the wire JSON of its newest row. A field never goes back to an older bar's
-    indicators, nor to those of an older revision, while the hash lives: until `indicators_ttl_seconds` after the
-    last that was newer.
+    A key, or field, never goes back to an older record, nor to an older revision of the same, while it lives: until
+    the time that `settings` says after the last that was newer.
 
     Attributes:
-        settings: The server and `indicators_ttl_seconds`.
-        record: `settings.indicator_record`: its columns depend on the configuration.
+        settings: The server, and how long keys live.
+        record: What is written: a stored tick, a bar, `settings.indicator_record` or a forecast.
+
+    Raises:
+        InvalidInputError: Redis has no place for such a record.
     """
 
     settings: RedisSettings
     record: Record
 
+    def __post_init__(self) -> None:
+        if not holds(self.record):
+            raise InvalidInputError(f"a {self.record.name} is not kept in Redis; expected one of {', '.join(_PLACES)}")
+
     def write(self, batch: pa.RecordBatch) -> None:
-        """Store the newest indicators of each symbol and window; see `mdstream.stores.Sink`.
+        """Store the newest row of each key and field; see `mdstream.stores.Sink`.
 
         Raises:
             SinkUnavailableError: Redis cannot be reached, or did not answer within `timeout_seconds`.
             SinkError: The batch is refused.
         """
+        place = _PLACES[self.record.name]
         rows = conform(batch, self.record)
-        newest = _newest(rows, ("symbol", "window"), BAR_ORDER)
-        keys = [indicators_key(symbol) for symbol in newest.column("symbol").to_pylist()]
-        windows = newest.column("window").to_pylist()
-        _set_unless_older(self.settings, keys, newest, self.settings.indicators_ttl_seconds, BAR_ORDER, windows)
-
-
-@dataclass(frozen=True)
-class RedisPredictionSink:
-    """Keeps the newest forecasts of each symbol in the hash `predictions:{symbol}`, for a time.
-
-    The hash has a field a horizon, in minutes, with the wire JSON of its newest forecast. A field never goes back to
-    an earlier target, nor to a forecast of the same target that was made earlier, while the hash lives: until
-    `predictions_ttl_seconds` after the last that was newer.
-
-    Attributes:
-        settings: The server and `predictions_ttl_seconds`.
-    """
-
-    settings: RedisSettings
-
-    def write(self, batch: pa.RecordBatch) -> None:
-        """Store the newest forecast of each symbol and horizon of a batch of `PREDICTION`; see `mdstream.stores.Sink`.
-
-        Raises:
-            SinkUnavailableError: Redis cannot be reached, or did not answer within `timeout_seconds`.
-            SinkError: The batch is refused.
-        """
-        rows = conform(batch, PREDICTION)
-        newest = _newest(rows, ("symbol", "horizon_minutes"), PREDICTION_ORDER)
-        keys = [predictions_key(symbol) for symbol in newest.column("symbol").to_pylist()]
-        horizons = map(str, newest.column("horizon_minutes").to_pylist())
-        ttl = self.settings.predictions_ttl_seconds
-        _set_unless_older(self.settings, keys, newest, ttl, PREDICTION_ORDER, horizons)
+        if "conditions" in rows.schema.names:
+            rows = _without_cancels(rows)
+        newest = _newest(rows, (*place.of, place.field) if place.field else place.of, place.order)
+        keys = [
+            place.key(*names) for names in zip(*(newest.column(name).to_pylist() for name in place.of), strict=True)
+        ]
+        fields = map(str, newest.column(place.field).to_pylist()) if place.field else repeat("")
+        _set_unless_older(self.settings, keys, newest, getattr(self.settings, place.ttl), place.order, fields)
 
 
 def _newest(rows: pa.RecordBatch, key: Sequence[str], order: Sequence[str]) -> pa.RecordBatch:
@@ -202,14 +174,7 @@ class _Client:
 
 
 def _open_client(settings: RedisSettings) -> _Client:
-    client = redis.Redis(
-        **redis_address(settings),
-        socket_timeout=settings.timeout_seconds,
-        socket_connect_timeout=settings.timeout_seconds,
-        # The second attempt opens a connection in place of one that was lost while idle.
-        retry=Retry(NoBackoff(), retries=1),
-        client_name="mdstream",
-    )
+    client = open_redis(settings, settings.timeout_seconds, "mdstream")
     return _Client(client, client.register_script(_SET_UNLESS_OLDER))
 
 
@@ -222,12 +187,12 @@ def _set_unless_older(
     rows: pa.RecordBatch,
     ttl_seconds: int,
     order: Sequence[str],
-    fields: Iterable[str] = repeat(""),
+    fields: Iterable[str],
 ) -> None:
     """Write each row to its key, or to its field of a hash, unless a newer one is there."""
     if not keys:
         return
-    with _translated(settings):
+    with of_writing(), translated(settings):
         client = _CLIENTS.get(settings)
         with client.redis.pipeline(transaction=False) as pipeline:
             for key, value, field in zip(keys, encode_batch(rows), fields, strict=False):
@@ -243,24 +208,3 @@ def _without_cancels(rows: pa.RecordBatch) -> pa.RecordBatch:
         return rows
     places = pa.array(range(rows.num_rows), cancelled.type)
     return rows.filter(pc.invert(pc.is_in(places, cancelled)))
-
-
-@contextmanager
-def _translated(settings: RedisSettings) -> Iterator[None]:
-    where = f"Redis at {settings.host}:{settings.port}, database {settings.database}"
-    try:
-        yield
-    except (redis.AuthenticationError, redis.exceptions.AuthorizationError) as exc:
-        raise SinkError(f"{where} refused the log-in: {exc}; check stores.redis") from exc
-    except (
-        redis.ConnectionError,
-        redis.TimeoutError,
-        redis.ReadOnlyError,
-        redis.OutOfMemoryError,
-        redis.exceptions.ClusterDownError,
-        redis.exceptions.TryAgainError,
-        redis.exceptions.NoScriptError,  # the server was restarted or flushed between two commands
-    ) as exc:
-        raise SinkUnavailableError(f"{where} cannot be used now: {exc}; check stores.redis") from exc
-    except redis.RedisError as exc:
-        raise SinkError(f"{where} refused the batch: {exc}") from exc

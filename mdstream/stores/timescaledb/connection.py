@@ -6,9 +6,9 @@ import os
 import select
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import cast
+from typing import Any, cast
 
 import psycopg2
 import sqlalchemy as sa
@@ -17,7 +17,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from mdstream.clients import PerProcess
 from mdstream.config import TimescaleSettings
-from mdstream.errors import SinkError, SinkUnavailableError
+from mdstream.errors import StoreError, StoreUnavailableError
 from mdstream.stores.timescaledb.database_url import database_url
 
 _CONNECT_SECONDS = 10
@@ -107,9 +107,24 @@ def time_limit(connection: sa.Connection, seconds: float) -> Iterator[None]:
         own.close()
 
 
+def query_rows(settings: TimescaleSettings, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+    """Return what a query of the database gives.
+
+    Raises:
+        StoreUnavailableError: The database cannot be reached.
+        StoreError: It lacks a table, or refuses the query.
+    """
+    with (
+        translated(settings),
+        engine_of(settings).connect() as connection,
+        time_limit(connection, settings.timeout_seconds),
+    ):
+        return connection.execute(query).all()
+
+
 @contextmanager
 def translated(settings: TimescaleSettings) -> Iterator[None]:
-    """Raise the errors of psycopg2 and SQLAlchemy as SinkUnavailableError or SinkError."""
+    """Raise the errors of psycopg2 and SQLAlchemy as StoreUnavailableError or StoreError."""
     try:
         yield
     except sa.exc.DBAPIError as exc:
@@ -118,16 +133,16 @@ def translated(settings: TimescaleSettings) -> Iterator[None]:
         raise _explained(settings, exc) from exc
 
 
-def _explained(settings: TimescaleSettings, error: Exception) -> SinkError:
+def _explained(settings: TimescaleSettings, error: Exception) -> StoreError:
     where = f"PostgreSQL at {settings.host}:{settings.port}, database '{settings.database}'"
     message = _message(error)
     state = error.pgcode if isinstance(error, psycopg2.Error) else None
     if state in _SCHEMA_STATES or _no_partition(error):
-        return SinkError(f"{where} has no table that fits: {message}; run `mdstream maintain`")
+        return StoreError(f"{where} has no table that fits: {message}; run `mdstream maintain`")
     passing = isinstance(error, _PASSING)
     if passing or state == errorcodes.READ_ONLY_SQL_TRANSACTION:  # a replica, until it is promoted
-        return SinkUnavailableError(f"{where} cannot be used now: {message}; check stores.timescaledb")
-    return SinkError(f"{where} refused: {message}")
+        return StoreUnavailableError(f"{where} cannot be used now: {message}; check stores.timescaledb")
+    return StoreError(f"{where} refused: {message}")
 
 
 def _no_partition(error: Exception) -> bool:

@@ -30,8 +30,8 @@ def missing_trades(database: TimescaleSettings, ticks: Sequence[dict[str, Any]])
         ticks: Usable ticks of one symbol and source that have an id, in any order.
 
     Raises:
-        SinkUnavailableError: The database cannot be reached.
-        SinkError: The table is missing.
+        StoreUnavailableError: The database cannot be reached.
+        StoreError: The table is missing.
     """
     if not ticks:
         return []

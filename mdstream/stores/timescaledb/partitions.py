@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 import sqlalchemy as sa
 
 from mdstream.config import TimescaleSettings
-from mdstream.errors import SinkError
+from mdstream.errors import StoreError
 from mdstream.schemas import Record
 from mdstream.stores.timescaledb.days import cutoff_of, midnight, span
 from mdstream.stores.timescaledb.definitions import table_of
@@ -169,7 +169,7 @@ def _create(table: str, day: date) -> sa.Executable:
 def _partition(name: str, bounds: str) -> Partition:
     match = _BOUNDS.fullmatch(bounds)
     if match is None:
-        raise SinkError(f"partition {name} has the bounds '{bounds}'; expected FOR VALUES FROM … TO …")
+        raise StoreError(f"partition {name} has the bounds '{bounds}'; expected FOR VALUES FROM … TO …")
     return Partition(name, _instant(match[1]), _instant(match[2]))
 
 

@@ -29,8 +29,8 @@ def create_schema(settings: TimescaleSettings, records: Iterable[Record]) -> lis
         What was done; empty if everything was there.
 
     Raises:
-        SinkUnavailableError: The database cannot be reached.
-        SinkError: A table is there that cannot take the records; the message says how to change it.
+        StoreUnavailableError: The database cannot be reached.
+        StoreError: A table is there that cannot take the records; the message says how to change it.
     """
     with upkeep(settings) as connection:
         return _make_tables(connection, records, dry_run=False)
@@ -54,8 +54,8 @@ def maintain(
         What was done, or would be; empty if there was nothing to do.
 
     Raises:
-        SinkUnavailableError: The database cannot be reached, or other work locks a table for too long.
-        SinkError: A table is there that cannot take the records; the message says how to change it.
+        StoreUnavailableError: The database cannot be reached, or other work locks a table for too long.
+        StoreError: A table is there that cannot take the records; the message says how to change it.
     """
     with upkeep(settings) as connection:
         steps = _make_tables(connection, records, dry_run=dry_run)

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
 from mdstream.config import TimescaleSettings
-from mdstream.errors import InvalidInputError
+from mdstream.errors import InvalidInputError, of_writing
 from mdstream.schemas import Record
 from mdstream.schemas.batches import conform, newest_revisions
 from mdstream.stores.timescaledb.connection import driver_connection, engine_of, time_limit, translated
@@ -63,6 +63,7 @@ class TimescaleSink:
             return
         ordered = newest_revisions(rows, self.record)
         with (
+            of_writing(),
             translated(self.settings),
             engine_of(self.settings).connect() as connection,
             time_limit(connection, self.settings.timeout_seconds),

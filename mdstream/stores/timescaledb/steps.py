@@ -45,7 +45,7 @@ def upkeep(settings: TimescaleSettings) -> Iterator[sa.Connection]:
     """Yield a connection of its own, in UTC, while no other upkeep works on the same database.
 
     Raises:
-        SinkUnavailableError: The database cannot be reached, or other work holds it for longer than `timeout_seconds`.
+        StoreUnavailableError: The database cannot be reached, or other work holds it for longer than `timeout_seconds`.
     """
     with translated(settings), engine_of(settings).connect() as connection:
         connection.detach()  # closed at the end, and with it go the lock and the settings

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable, SetColumnComment
 
-from mdstream.errors import SinkError
+from mdstream.errors import StoreError
 from mdstream.schemas import Record
 from mdstream.stores.timescaledb import hypertables, partitions
 from mdstream.stores.timescaledb.definitions import table_of
@@ -33,7 +33,7 @@ def layout_of(connection: sa.Connection, record: Record) -> Layout:
     """Return how the record's table is split, or would be split if it is not there yet.
 
     Raises:
-        SinkError: The table is there but not split by the record's time.
+        StoreError: The table is there but not split by the record's time.
     """
     table = table_of(record).name
     timescale = hypertables.is_installed(connection)
@@ -47,7 +47,7 @@ def layout_of(connection: sa.Connection, record: Record) -> Layout:
         return Layout.HYPERTABLE if timescale else Layout.PARTITIONED
     if split[1] == f"RANGE ({record.time_column})":
         return Layout.PARTITIONED
-    raise SinkError(
+    raise StoreError(
         f"{table} is there but not split by {record.time_column}; expected a hypertable or RANGE partitions. "
         f"Rename it to {table}_old, run `mdstream maintain`, and copy its rows into the new {table}"
     )
@@ -57,7 +57,7 @@ def plan_table(connection: sa.Connection, record: Record) -> list[Step]:
     """Return what makes the record's table, or brings it up to date.
 
     Raises:
-        SinkError: The table differs from the record in a way that only its owner can decide on.
+        StoreError: The table differs from the record in a way that only its owner can decide on.
     """
     layout = layout_of(connection, record)
     inspector = sa.inspect(connection)
@@ -92,7 +92,7 @@ def _update(record: Record, found: Mapping[str, Column], key: list[str]) -> list
     table = table_of(record)
     problems = list(_differences(table, found, key))
     if problems:
-        raise SinkError(
+        raise StoreError(
             f"table {table.name} differs from what this release of mdstream writes; "
             f"change it as follows, then run `mdstream maintain` again:\n  " + "\n  ".join(problems)
         )

@@ -11,7 +11,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from mdstream.config import KafkaSettings, Settings
 from mdstream.embedded import LocalKafka
 from mdstream.embedded.server import free_port
-from mdstream.errors import ConfigError, SinkUnavailableError
+from mdstream.errors import ConfigError, StoreUnavailableError
 from mdstream.kafka.topics import TopicPlan, create_topics, describe_topics, plan_topics
 from tests.servers.feeds.consuming import settings_of
 
@@ -80,7 +80,7 @@ def test_what_kafka_refuses_is_said_with_its_reason(kafka_server: LocalKafka, pl
 )
 def test_a_broker_that_is_not_there_is_said_with_its_address(form: str) -> None:
     address = form.format(port=free_port())
-    with pytest.raises(SinkUnavailableError) as raised:
+    with pytest.raises(StoreUnavailableError) as raised:
         create_topics(KafkaSettings(bootstrap_servers=address), [TopicPlan("any", 1, 1)])
     assert all(part.strip() in str(raised.value) for part in address.split(","))
 

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from mdstream.config import RedisSettings, Settings, StoreSettings, TimescaleSettings, WindowConfiguration
 from mdstream.embedded import LocalKafka
-from mdstream.errors import ConfigError, InvalidInputError, SinkError
+from mdstream.errors import ConfigError, InvalidInputError, StoreError
 from mdstream.feeds.massive import BackfillProgress, MassiveRest, Span
 from mdstream.feeds.websocket.massive_trades import tick_of_record
 from mdstream.kafka.topics import describe_topics
@@ -164,7 +164,7 @@ def test_a_store_that_refuses_is_written_to_again(
 ) -> None:
     settings = Settings(stores=StoreSettings(timescaledb=fresh_database))
     server.bars["AAPL"] = [minute_bar(SECONDS * 1000)]
-    with pytest.raises(SinkError, match="run `mdstream maintain`"):
+    with pytest.raises(StoreError, match="run `mdstream maintain`"):
         fetched(settings, server, tmp_path, FIVE_MINUTES, "AAPL")
     create_schema(fresh_database, [BAR])
     assert fetched(settings, server, tmp_path, FIVE_MINUTES, "AAPL") == (1, 0)

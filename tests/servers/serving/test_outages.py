@@ -14,9 +14,11 @@ from httpx import AsyncClient, Response
 
 from mdstream.config import RedisSettings, ServingSettings, Settings, StoreSettings, TimescaleSettings
 from mdstream.embedded import LocalPostgres, LocalRedis
-from mdstream.serving.rest import create_app, database, newest
+from mdstream.serving.rest import create_app
 from mdstream.serving.rest.errors import ApiError
+from mdstream.stores.redis import newest
 from mdstream.stores.timescaledb import create_schema
+from mdstream.stores.timescaledb import reading as database
 from tests.servers.serving.direct import asking, direct_engine
 from tests.servers.serving.rows import RECORDS, remember_latest, store_ticks, tick
 

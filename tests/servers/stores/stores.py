@@ -25,10 +25,7 @@ from mdstream.stores import (
     InfluxSink,
     KafkaSink,
     MemorySink,
-    RedisBarSink,
-    RedisIndicatorSink,
-    RedisLatestPriceSink,
-    RedisPredictionSink,
+    RedisSink,
     Sink,
     TimescaleSink,
 )
@@ -125,10 +122,10 @@ class RedisStore(Store):
         self.server = server
         self.record = record
         sinks: dict[str, tuple[Sink, str]] = {
-            BAR.name: (RedisBarSink(settings), "aggregated:*"),
-            INDICATOR.name: (RedisIndicatorSink(settings, record), "indicators:*"),
-            PREDICTION.name: (RedisPredictionSink(settings), "predictions:*"),
-            STORED_TICK.name: (RedisLatestPriceSink(settings), "latest_price:*"),
+            BAR.name: (RedisSink(settings, BAR), "aggregated:*"),
+            INDICATOR.name: (RedisSink(settings, record), "indicators:*"),
+            PREDICTION.name: (RedisSink(settings, PREDICTION), "predictions:*"),
+            STORED_TICK.name: (RedisSink(settings, STORED_TICK), "latest_price:*"),
         }
         self.sink, self._pattern = sinks[record.name]
 

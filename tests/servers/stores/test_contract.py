@@ -22,10 +22,7 @@ from mdstream.schemas import ANOMALY, BAR, PREDICTION, STORED_TICK, Record
 from mdstream.stores import (
     InfluxSink,
     KafkaSink,
-    RedisBarSink,
-    RedisIndicatorSink,
-    RedisLatestPriceSink,
-    RedisPredictionSink,
+    RedisSink,
     Sink,
     TimescaleSink,
 )
@@ -201,10 +198,10 @@ def test_a_server_that_never_answers_is_unavailable(kind: str) -> None:
         kafka = KafkaSettings(bootstrap_servers=f"127.0.0.1:{port}", delivery_timeout_seconds=1)
         sinks: dict[str, tuple[Sink, Record]] = {
             "PostgreSQL": (TimescaleSink(TimescaleSettings(port=port, timeout_seconds=1), BAR), BAR),
-            "Redis bars": (RedisBarSink(redis), BAR),
-            "Redis indicators": (RedisIndicatorSink(redis, INDICATOR), INDICATOR),
-            "Redis predictions": (RedisPredictionSink(redis), PREDICTION),
-            "Redis prices": (RedisLatestPriceSink(redis), STORED_TICK),
+            "Redis bars": (RedisSink(redis, BAR), BAR),
+            "Redis indicators": (RedisSink(redis, INDICATOR), INDICATOR),
+            "Redis predictions": (RedisSink(redis, PREDICTION), PREDICTION),
+            "Redis prices": (RedisSink(redis, STORED_TICK), STORED_TICK),
             "Kafka": (KafkaSink(kafka, BAR), BAR),
             "InfluxDB": (InfluxSink(InfluxSettings(url=f"http://127.0.0.1:{port}", timeout_seconds=1), BAR), BAR),
         }

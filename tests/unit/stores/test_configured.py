@@ -11,16 +11,16 @@ from mdstream.config import (
     StoreSettings,
     TimescaleSettings,
 )
+from mdstream.errors import InvalidInputError
 from mdstream.schemas import ANOMALY, BAR, KAFKA_METRIC, LATENCY_METRIC, PREDICTION, STORED_TICK, Record
 from mdstream.stores import (
     InfluxSink,
     KafkaSink,
-    RedisBarSink,
-    RedisIndicatorSink,
-    RedisLatestPriceSink,
-    RedisPredictionSink,
+    RedisSink,
     TimescaleSink,
     configured_sinks,
+    lasting_sinks,
+    stored_sinks,
 )
 
 INDICATOR = Settings().indicator_record
@@ -47,14 +47,14 @@ DATABASE, REDIS, INFLUXDB = EVERYTHING.stores.timescaledb, EVERYTHING.stores.red
     [
         (
             STORED_TICK,
-            [TimescaleSink(DATABASE, STORED_TICK), RedisLatestPriceSink(REDIS), InfluxSink(INFLUXDB, STORED_TICK)],
+            [TimescaleSink(DATABASE, STORED_TICK), RedisSink(REDIS, STORED_TICK), InfluxSink(INFLUXDB, STORED_TICK)],
         ),
-        (BAR, [TimescaleSink(DATABASE, BAR), RedisBarSink(REDIS), InfluxSink(INFLUXDB, BAR)]),
+        (BAR, [TimescaleSink(DATABASE, BAR), RedisSink(REDIS, BAR), InfluxSink(INFLUXDB, BAR)]),
         (
             INDICATOR,
             [
                 TimescaleSink(DATABASE, INDICATOR),
-                RedisIndicatorSink(REDIS, INDICATOR),
+                RedisSink(REDIS, INDICATOR),
                 InfluxSink(INFLUXDB, INDICATOR),
                 KafkaSink(EVERYTHING.kafka, INDICATOR),
             ],
@@ -65,7 +65,11 @@ DATABASE, REDIS, INFLUXDB = EVERYTHING.stores.timescaledb, EVERYTHING.stores.red
         ),
         (
             PREDICTION,
-            [TimescaleSink(DATABASE, PREDICTION), RedisPredictionSink(REDIS), KafkaSink(EVERYTHING.kafka, PREDICTION)],
+            [
+                TimescaleSink(DATABASE, PREDICTION),
+                RedisSink(REDIS, PREDICTION),
+                KafkaSink(EVERYTHING.kafka, PREDICTION),
+            ],
         ),
         (LATENCY_METRIC, [InfluxSink(INFLUXDB, LATENCY_METRIC)]),
         (KAFKA_METRIC, [InfluxSink(INFLUXDB, KAFKA_METRIC)]),
@@ -80,7 +84,7 @@ def test_every_record_goes_to_all_stores_that_take_it(record: Record, expected: 
     ("switch", "kind"),
     [
         ("database", "TimescaleSink"),
-        ("redis", "RedisIndicatorSink"),
+        ("redis", "RedisSink"),
         ("influxdb", "InfluxSink"),
         ("kafka", "KafkaSink"),
     ],
@@ -89,6 +93,19 @@ def test_each_store_can_be_switched_off(switch: str, kind: str) -> None:
     kinds = [type(sink).__name__ for sink in configured_sinks(settings(**{switch: False}), INDICATOR)]
     assert kind not in kinds
     assert len(kinds) == 3
+
+
+def test_what_is_in_its_topic_is_not_sent_there_again() -> None:
+    assert stored_sinks(EVERYTHING, ANOMALY) == (TimescaleSink(DATABASE, ANOMALY), InfluxSink(INFLUXDB, ANOMALY))
+
+
+def test_the_past_goes_where_it_is_kept() -> None:
+    assert lasting_sinks(EVERYTHING, BAR) == (TimescaleSink(DATABASE, BAR), InfluxSink(INFLUXDB, BAR))
+
+
+def test_redis_says_what_it_cannot_hold() -> None:
+    with pytest.raises(InvalidInputError, match="anomaly is not kept in Redis"):
+        RedisSink(REDIS, ANOMALY)
 
 
 def test_with_nothing_switched_on_there_is_nothing() -> None:

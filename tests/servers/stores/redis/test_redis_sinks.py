@@ -12,7 +12,8 @@ import redis
 
 from mdstream.config import RedisSettings
 from mdstream.errors import SinkError, SinkUnavailableError
-from mdstream.stores import RedisBarSink, RedisIndicatorSink, RedisLatestPriceSink
+from mdstream.schemas import BAR, STORED_TICK
+from mdstream.stores import RedisSink
 from tests.unit.stores.rows import INDICATOR, START, bar, bars, batch_of, indicator, tick, ticks
 
 pytestmark = pytest.mark.servers
@@ -32,7 +33,7 @@ def price_of(client: redis.Redis, symbol: str = "AAPL") -> float:
 
 
 def test_the_value_is_the_ticks_json_with_its_coordinate(fresh_redis: RedisSettings, client: redis.Redis) -> None:
-    RedisLatestPriceSink(fresh_redis).write(ticks(tick(partition=1, offset=7, conditions=["@", 'say "x"'])))
+    RedisSink(fresh_redis, STORED_TICK).write(ticks(tick(partition=1, offset=7, conditions=["@", 'say "x"'])))
     assert client.keys() == ["latest_price:AAPL"]
     assert json.loads(str(client.get("latest_price:AAPL"))) == {
         "symbol": "AAPL",
@@ -46,7 +47,7 @@ def test_the_value_is_the_ticks_json_with_its_coordinate(fresh_redis: RedisSetti
 
 
 def test_every_window_has_its_key(fresh_redis: RedisSettings, client: redis.Redis) -> None:
-    RedisBarSink(fresh_redis).write(bars(bar(window="1min"), bar(window="5min"), bar("BRK.B")))
+    RedisSink(fresh_redis, BAR).write(bars(bar(window="1min"), bar(window="5min"), bar("BRK.B")))
     assert sorted(client.keys()) == ["aggregated:AAPL:1min", "aggregated:AAPL:5min", "aggregated:BRK.B:1min"]
     value = json.loads(str(client.get("aggregated:AAPL:5min")))
     assert (value["window"], value["window_start"], value["close"]) == ("5min", START_MICROS, 10.0)
@@ -54,15 +55,15 @@ def test_every_window_has_its_key(fresh_redis: RedisSettings, client: redis.Redi
 
 def test_keys_live_as_long_as_configured(fresh_redis: RedisSettings, client: redis.Redis) -> None:
     settings = fresh_redis.model_copy(update={"latest_price_ttl_seconds": 1000, "aggregated_ttl_seconds": 2000})
-    RedisLatestPriceSink(settings).write(ticks(tick()))
-    RedisBarSink(settings).write(bars(bar()))
+    RedisSink(settings, STORED_TICK).write(ticks(tick()))
+    RedisSink(settings, BAR).write(bars(bar()))
     assert 900 < client.ttl("latest_price:AAPL") <= 1000
     assert 1900 < client.ttl("aggregated:AAPL:1min") <= 2000
 
 
 def test_an_older_row_does_not_prolong_a_keys_life(fresh_redis: RedisSettings, client: redis.Redis) -> None:
-    RedisBarSink(fresh_redis.model_copy(update={"aggregated_ttl_seconds": 100})).write(bars(bar(trade_count=2)))
-    RedisBarSink(fresh_redis.model_copy(update={"aggregated_ttl_seconds": 9000})).write(bars(bar(trade_count=1)))
+    RedisSink(fresh_redis.model_copy(update={"aggregated_ttl_seconds": 100}), BAR).write(bars(bar(trade_count=2)))
+    RedisSink(fresh_redis.model_copy(update={"aggregated_ttl_seconds": 9000}), BAR).write(bars(bar(trade_count=1)))
     assert client.ttl("aggregated:AAPL:1min") <= 100
 
 
@@ -97,7 +98,7 @@ def later(microseconds: int = 1) -> dict[str, Any]:
 def test_of_two_ticks_the_newer_stays_whatever_their_order(
     fresh_redis: RedisSettings, client: redis.Redis, older: dict[str, Any], newer: dict[str, Any]
 ) -> None:
-    sink = RedisLatestPriceSink(fresh_redis)
+    sink = RedisSink(fresh_redis, STORED_TICK)
     first, second = tick(**older, price=1.0), tick(**newer, price=2.0)
     for batches in ([[first], [second]], [[second], [first]], [[first, second]], [[second, first]]):
         client.flushdb()
@@ -107,7 +108,7 @@ def test_of_two_ticks_the_newer_stays_whatever_their_order(
 
 
 def test_what_was_cancelled_is_no_price(fresh_redis: RedisSettings, client: redis.Redis) -> None:
-    sink = RedisLatestPriceSink(fresh_redis)
+    sink = RedisSink(fresh_redis, STORED_TICK)
     cancel = tick(**later(), price=99.0, conditions=["37", "correction:8", "cancel"])
     sink.write(ticks(tick(), cancel, tick("MSFT", conditions=["cancel"])))
     assert price_of(client) == 10.0
@@ -118,7 +119,7 @@ def test_what_was_cancelled_is_no_price(fresh_redis: RedisSettings, client: redi
 
 def test_a_text_that_looks_like_a_field_does_not_deceive(fresh_redis: RedisSettings, client: redis.Redis) -> None:
     liar = '"event_time":9999999999999999999,"sequence":9'
-    sink = RedisLatestPriceSink(fresh_redis)
+    sink = RedisSink(fresh_redis, STORED_TICK)
     sink.write(ticks(tick(price=1.0, source=liar, conditions=[liar])))
     sink.write(ticks(tick(price=2.0, **later())))
     sink.write(ticks(tick(price=3.0, source=liar, conditions=[liar])))
@@ -126,7 +127,7 @@ def test_a_text_that_looks_like_a_field_does_not_deceive(fresh_redis: RedisSetti
 
 
 def test_a_newer_bar_with_fewer_trades_takes_over(fresh_redis: RedisSettings, client: redis.Redis) -> None:
-    sink = RedisBarSink(fresh_redis)
+    sink = RedisSink(fresh_redis, BAR)
     sink.write(bars(bar(minute=0, trade_count=100)))
     sink.write(bars(bar(minute=1, trade_count=1)))
     sink.write(bars(bar(minute=0, trade_count=101)))
@@ -135,7 +136,7 @@ def test_a_newer_bar_with_fewer_trades_takes_over(fresh_redis: RedisSettings, cl
 
 
 def test_the_script_is_loaded_again_when_the_server_forgot_it(fresh_redis: RedisSettings, client: redis.Redis) -> None:
-    sink = RedisLatestPriceSink(fresh_redis)
+    sink = RedisSink(fresh_redis, STORED_TICK)
     sink.write(ticks(tick(price=1.0)))
     client.script_flush()
     sink.write(ticks(tick(price=2.0, **later())))
@@ -145,7 +146,7 @@ def test_the_script_is_loaded_again_when_the_server_forgot_it(fresh_redis: Redis
 def test_a_batch_of_many_rows_sends_one_a_key(fresh_redis: RedisSettings, client: redis.Redis) -> None:
     client.config_resetstat()
     rows = [tick(symbol, offset=number, **later(number)) for number in range(500) for symbol in ("A", "B")]
-    RedisLatestPriceSink(fresh_redis).write(ticks(*rows))
+    RedisSink(fresh_redis, STORED_TICK).write(ticks(*rows))
     calls = client.info("commandstats")
     assert calls["cmdstat_evalsha"]["calls"] == 2
 
@@ -153,7 +154,7 @@ def test_a_batch_of_many_rows_sends_one_a_key(fresh_redis: RedisSettings, client
 def test_a_key_of_another_kind_is_an_error(fresh_redis: RedisSettings, client: redis.Redis) -> None:
     client.rpush("latest_price:AAPL", "not ours")
     with pytest.raises(SinkError, match="WRONGTYPE") as caught:
-        RedisLatestPriceSink(fresh_redis).write(ticks(tick()))
+        RedisSink(fresh_redis, STORED_TICK).write(ticks(tick()))
     assert not isinstance(caught.value, SinkUnavailableError)
 
 
@@ -161,7 +162,7 @@ def test_a_wrong_password_is_an_error(fresh_redis: RedisSettings, client: redis.
     client.config_set("requirepass", "right")
     try:
         with pytest.raises(SinkError, match="refused the log-in") as caught:
-            RedisBarSink(RedisSettings.model_validate({"port": fresh_redis.port, "password": "wrong-one"})).write(
+            RedisSink(RedisSettings.model_validate({"port": fresh_redis.port, "password": "wrong-one"}), BAR).write(
                 bars(bar())
             )
     finally:
@@ -171,7 +172,7 @@ def test_a_wrong_password_is_an_error(fresh_redis: RedisSettings, client: redis.
 
 
 def test_a_replica_is_unavailable_until_it_is_promoted(fresh_redis: RedisSettings, client: redis.Redis) -> None:
-    sink = RedisBarSink(fresh_redis)
+    sink = RedisSink(fresh_redis, BAR)
     client.replicaof("127.0.0.1", "1")
     try:
         with pytest.raises(SinkUnavailableError):
@@ -183,7 +184,7 @@ def test_a_replica_is_unavailable_until_it_is_promoted(fresh_redis: RedisSetting
 
 
 def test_a_full_store_is_unavailable_until_there_is_room(fresh_redis: RedisSettings, client: redis.Redis) -> None:
-    sink = RedisBarSink(fresh_redis)
+    sink = RedisSink(fresh_redis, BAR)
     client.config_set("maxmemory", "1")
     try:
         with pytest.raises(SinkUnavailableError, match="maxmemory"):
@@ -197,7 +198,7 @@ def test_a_full_store_is_unavailable_until_there_is_room(fresh_redis: RedisSetti
 def test_a_symbol_has_one_hash_with_the_newest_indicators_of_each_window(
     fresh_redis: RedisSettings, client: redis.Redis
 ) -> None:
-    sink = RedisIndicatorSink(fresh_redis.model_copy(update={"indicators_ttl_seconds": 1000}), INDICATOR)
+    sink = RedisSink(fresh_redis.model_copy(update={"indicators_ttl_seconds": 1000}), INDICATOR)
     rows = [indicator(minute=5, rsi=55.0), indicator(minute=4, rsi=44.0), indicator(window="5min"), indicator("BRK.B")]
     sink.write(batch_of(INDICATOR, rows))
     assert sorted(client.keys()) == ["indicators:AAPL", "indicators:BRK.B"]
@@ -217,8 +218,8 @@ def test_a_symbol_has_one_hash_with_the_newest_indicators_of_each_window(
 def test_an_older_row_neither_replaces_indicators_nor_prolongs_their_life(
     fresh_redis: RedisSettings, client: redis.Redis
 ) -> None:
-    def sink(ttl_seconds: int) -> RedisIndicatorSink:
-        return RedisIndicatorSink(fresh_redis.model_copy(update={"indicators_ttl_seconds": ttl_seconds}), INDICATOR)
+    def sink(ttl_seconds: int) -> RedisSink:
+        return RedisSink(fresh_redis.model_copy(update={"indicators_ttl_seconds": ttl_seconds}), INDICATOR)
 
     sink(100).write(batch_of(INDICATOR, [indicator(minute=5, trade_count=3, rsi=55.0)]))
     for older in (indicator(minute=4, trade_count=9, rsi=1.0), indicator(minute=5, trade_count=2, rsi=2.0)):

@@ -12,9 +12,9 @@ from sqlalchemy.schema import CreateTable
 
 from mdstream.config import Settings, TimescaleSettings
 from mdstream.schemas import ANOMALY, BAR, STORED_TICK, Record
-from mdstream.serving.rest.queries import Series, newest_tick, stored_symbols
 from mdstream.stores.timescaledb import maintain
 from mdstream.stores.timescaledb.connection import engine_of
+from mdstream.stores.timescaledb.series import Series, newest_tick, stored_symbols
 from mdstream.stores.timescaledb.sink import _incoming, _upsert
 from tests.servers.timescaledb import LocalTimescaleDB, missing_tools
 from tests.unit.stores.rows import INDICATOR, anomaly, bar, indicator, tick

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mdstream.config import Settings, TimescaleSettings
-from mdstream.errors import SinkError, SinkUnavailableError
+from mdstream.errors import StoreError, StoreUnavailableError
 from mdstream.schemas import BAR, STORED_TICK
 from mdstream.stores import TimescaleSink
 from mdstream.stores.timescaledb import create_schema, maintain
@@ -193,7 +193,7 @@ def test_a_lock_held_by_another_is_not_waited_for_endlessly(fresh_database: Time
     write_ticks(fresh_database, at(TODAY))
     with session(fresh_database) as cursor:
         cursor.execute("LOCK TABLE tick_data IN ROW EXCLUSIVE MODE")
-        with pytest.raises(SinkUnavailableError, match="lock timeout"):
+        with pytest.raises(StoreUnavailableError, match="lock timeout"):
             maintain(fresh_database.model_copy(update={"timeout_seconds": 1}), RECORDS, TODAY)
     maintain(fresh_database, RECORDS, TODAY)
     assert rows_by_partition(fresh_database) == {"tick_data_p20240510": 1}
@@ -246,14 +246,14 @@ class TestMigration:
         create_schema(fresh_database, RECORDS)
         with session(fresh_database) as cursor:
             cursor.execute(f"ALTER TABLE tick_data {change}")
-        with pytest.raises(SinkError, match=fix):
+        with pytest.raises(StoreError, match=fix):
             maintain(fresh_database, RECORDS, TODAY)
 
     def test_the_fix_it_names_works(self, fresh_database: TimescaleSettings) -> None:
         create_schema(fresh_database, RECORDS)
         with session(fresh_database) as cursor:
             cursor.execute("ALTER TABLE aggregated_data ALTER COLUMN trade_count TYPE integer")
-        with pytest.raises(SinkError) as caught:
+        with pytest.raises(StoreError) as caught:
             create_schema(fresh_database, RECORDS)
         statement = str(caught.value).rpartition(": ")[2]
         with session(fresh_database) as cursor:
@@ -263,7 +263,7 @@ class TestMigration:
     def test_a_table_that_is_not_partitioned_is_refused(self, fresh_database: TimescaleSettings) -> None:
         with session(fresh_database) as cursor:
             cursor.execute("CREATE TABLE tick_data (symbol text)")
-        with pytest.raises(SinkError, match="tick_data is there but not split by event_time"):
+        with pytest.raises(StoreError, match="tick_data is there but not split by event_time"):
             create_schema(fresh_database, RECORDS)
 
 

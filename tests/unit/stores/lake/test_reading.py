@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pytest
 
 from mdstream.config import LakeSettings
-from mdstream.errors import MissingDependencyError, SinkError
+from mdstream.errors import MissingDependencyError, StoreError
 from mdstream.monitoring.doctor import check_lake
 from mdstream.schemas import BAR, STORED_TICK
 from mdstream.stores.lake import maintain_lake, open_table, read_rows, stored_days
@@ -60,7 +60,7 @@ def test_as_it_was_by_version_and_by_time(lake: LakeSettings) -> None:
     assert stored(lake, BAR, ["trade_count"], as_of=1) == [(1,)]
     assert stored(lake, BAR, ["trade_count"], as_of=between) == [(1,)]
     assert stored(lake, BAR, ["trade_count"], as_of=0) == []
-    with pytest.raises(SinkError, match="refuses that"):
+    with pytest.raises(StoreError, match="refuses that"):
         open_table(lake, BAR, as_of=9)
 
 

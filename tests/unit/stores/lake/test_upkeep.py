@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mdstream.config import LakeSettings
-from mdstream.errors import SinkError
+from mdstream.errors import StoreError
 from mdstream.schemas import BAR, STORED_TICK
 from mdstream.stores.lake import maintain_lake, open_table, table_url
 from tests.unit.stores.lake.appending import TODAY, append, stored
@@ -53,7 +53,7 @@ def test_only_planned_nothing_is_done(tmp_path: Path) -> None:
     planned = [(step.table, step.action) for step in maintain_lake(lake, TODAY, dry_run=True)]
     assert planned == [("tick_data", "create Delta table"), ("aggregated_data", "create Delta table")]
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(SinkError, match="`mdstream maintain` makes it"):
+    with pytest.raises(StoreError, match="`mdstream maintain` makes it"):
         open_table(lake, BAR)
 
 

@@ -1,4 +1,4 @@
-"""TimescaleDB or PostgreSQL as the API reads it: pooled, read-only, and never waited for without end."""
+"""The database as a server reads it for many: pooled, read-only, and never waited for without end."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import psycopg2.errors
 import sqlalchemy as sa
 
 from mdstream.config import TimescaleSettings
+from mdstream.errors import StoreError
 from mdstream.schemas import Record
-from mdstream.serving.rest.errors import ApiError
-from mdstream.serving.rest.queries import missing_tables
 from mdstream.stores.timescaledb.database_url import database_url
+from mdstream.stores.timescaledb.series import missing_tables
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -36,6 +36,21 @@ _PROBE_SECONDS = 2
 _GRACE_SECONDS = 1
 
 T = TypeVar("T")
+
+Connection = sa.Connection
+
+
+class ReadingError(StoreError):
+    """The database cannot answer now.
+
+    Attributes:
+        code: Stable name of the reason: `database_busy`, `database_too_slow`, `tables_missing`, `database_unavailable`
+            or `database_refused`.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Database:
@@ -57,14 +72,14 @@ class Database:
         """Return what `work` makes of a connection.
 
         Raises:
-            ApiError: The database cannot answer now (503).
+            ReadingError: The database cannot answer now.
         """
         try:
             async with asyncio.timeout(_QUEUE_SECONDS):
                 await self._free.acquire()
         except TimeoutError as exc:
             message = f"all {self._connections} connections to the database are busy; try again later"
-            raise ApiError(503, "database_busy", message) from exc
+            raise ReadingError("database_busy", message) from exc
         try:
             return await self._answer(_Call(self._pool, work), STATEMENT_SECONDS)
         finally:
@@ -74,7 +89,7 @@ class Database:
         """Return what `work` makes of a connection of its own, on which a query may take a minute.
 
         Raises:
-            ApiError: The database cannot answer now (503).
+            ReadingError: The database cannot answer now.
         """
         return await self._answer(_Call(self._single, work), SCAN_SECONDS)
 
@@ -113,7 +128,7 @@ class Database:
     async def _find_problem(self) -> str | None:
         try:
             missing = await self._answer(_Call(self._single, self._missing_tables), _PROBE_SECONDS)
-        except ApiError as exc:
+        except ReadingError as exc:
             return _reason(exc.__cause__) or f"{self._address} closed the connection"
         if missing:
             return f"{self._address} has no table {', '.join(missing)}; create them with: mdstream maintain"
@@ -196,13 +211,13 @@ def _reason(error: BaseException | None) -> str:
     return " ".join(str(getattr(error, "orig", error)).split())
 
 
-def _explain(error: sa.exc.DBAPIError, seconds: float) -> ApiError:
+def _explain(error: sa.exc.DBAPIError, seconds: float) -> ReadingError:
     if isinstance(error.orig, psycopg2.errors.QueryCanceled):
         message = f"the database took more than {seconds:g} s to answer; try again later"
-        return ApiError(503, "database_too_slow", message)
+        return ReadingError("database_too_slow", message)
     if isinstance(error.orig, psycopg2.errors.UndefinedTable | psycopg2.errors.UndefinedColumn):
         message = "the database lacks tables or columns of the configuration; create them with: mdstream maintain"
-        return ApiError(503, "tables_missing", message)
+        return ReadingError("tables_missing", message)
     if isinstance(error, sa.exc.OperationalError | sa.exc.InterfaceError):
-        return ApiError(503, "database_unavailable", "the database cannot be reached; try again later")
-    return ApiError(503, "database_refused", "the database refused the query; the API's log says why")
+        return ReadingError("database_unavailable", "the database cannot be reached; try again later")
+    return ReadingError("database_refused", "the database refused the query; the API's log says why")

@@ -8,8 +8,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from mdstream.config import TimescaleSettings
-from mdstream.forecasting.stored import query_rows
 from mdstream.schemas import BAR, PREDICTION, BarWindow
+from mdstream.stores.timescaledb.connection import query_rows
 from mdstream.stores.timescaledb.definitions import table_of
 
 
@@ -53,8 +53,8 @@ def realised_scores(
         end: Last target.
 
     Raises:
-        SinkUnavailableError: The database cannot be reached.
-        SinkError: It lacks a table.
+        StoreUnavailableError: The database cannot be reached.
+        StoreError: It lacks a table.
     """
     made, bar = table_of(PREDICTION), table_of(BAR)
     error = sa.func.abs(made.c.predicted_price - bar.c.close)

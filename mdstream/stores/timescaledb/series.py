@@ -1,4 +1,4 @@
-"""What is asked of the database."""
+"""Series of rows, and the newest of a symbol, read over one connection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import sqlalchemy as sa
 
 from mdstream.schemas import BAR, PREDICTION, STORED_TICK, Record
 from mdstream.schemas.conditions import CANCEL
-from mdstream.serving.rest.cursors import Position, decode_cursor, encode_cursor
 from mdstream.stores.timescaledb.definitions import table_of
 
 _WITH_SYMBOLS = (STORED_TICK, BAR)
@@ -23,6 +22,9 @@ _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 Row = dict[str, Any]
 """A row by the names of its columns."""
+
+Position = tuple[datetime, *tuple[int | str, ...]]
+"""The place of a row in its series: its time, then what orders rows of equal time."""
 
 Condition = str | int | tuple[str, ...]
 """What a column is equal to, or one of."""
@@ -43,7 +45,8 @@ class Series:
     order: Literal["asc", "desc"] = "desc"
 
     @property
-    def _identity(self) -> tuple[str, ...]:
+    def identity(self) -> tuple[str, ...]:
+        """What tells this series from others."""
         return (self.record.name, *(f"{name}={value}" for name, value in self.where.items()), self.order)
 
     @property
@@ -52,18 +55,14 @@ class Series:
         fixed = {name for name, value in self.where.items() if not isinstance(value, tuple)}
         return (time, *(name for name in self.record.key if name != time and name not in fixed))
 
-    def position_of(self, cursor: str) -> Position:
-        """Return where the page behind `cursor` begins.
+    @property
+    def position_kinds(self) -> list[type[int] | type[str]]:
+        """What follows the time in a position of this series."""
+        return [_kind_of(self.record, name) for name in self._position_columns[1:]]
 
-        Raises:
-            ValueError: It is no cursor of this series.
-        """
-        kinds = [_kind_of(self.record, name) for name in self._position_columns[1:]]
-        return decode_cursor(self._identity, cursor, kinds)
-
-    def cursor_behind(self, row: Row) -> str:
-        """Return the cursor that stands behind `row`."""
-        return encode_cursor(self._identity, cast("Position", tuple(row[name] for name in self._position_columns)))
+    def position_of(self, row: Row) -> Position:
+        """Return the place of `row`."""
+        return cast("Position", tuple(row[name] for name in self._position_columns))
 
     def fetch(
         self,
