@@ -121,7 +121,7 @@ def test_indicators_and_anomalies_survive_kills_outages_and_lost_checkpoints(sta
         stage.await_indicators(2 * len(early), job)
         stage.servers.postgres.kill()
         send(stage.bootstrap_servers, late)
-        until(lambda: "trying again" in stage.logged(), _SECONDS)
+        until(lambda: "waiting for it" in stage.logged(), _SECONDS)
         stage.servers.postgres.start()
         stage.await_indicators(2 * len(bars[:-_LATE_BARS]), job)
         finish(job)
