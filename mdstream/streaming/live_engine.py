@@ -32,7 +32,7 @@ from mdstream.schemas.limits import (
 )
 from mdstream.schemas.rules import Rule
 from mdstream.schemas.windows import check_lengths
-from mdstream.streaming.histories import stored_histories
+from mdstream.streaming.histories import first_histories
 from mdstream.streaming.kafka import (
     RECORD_COLUMNS,
     load_topics,
@@ -112,7 +112,7 @@ def start_live_bars(
     windows = sorted(settings.windows, key=lambda window: window.seconds)
     analysis = Analysis.of(settings, rules, newest_ingest_time(settings, topic_of(BAR)))
     name = f"live_bars_{_STATE}_{'_'.join(str(window.seconds) for window in windows)}"
-    before = stored_histories(spark, settings, name)
+    before = first_histories(spark, settings, name, topic_of(BAR))
     lateness = taken.allowed_lateness_seconds
     bars = to_bar_records(ticks, windows, conditions, lateness, is_usable, analysis, before)
     again = partial(start_live_bars, spark, settings, conditions, rules, trigger)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -52,7 +51,7 @@ def published_chunks(spark: SparkSession, settings: Settings, topic: str) -> Dat
         .where(F.col("place") <= settings.history_bars)
         .withColumns(times)
         .groupBy("symbol", "window")
-        .applyInPandas(partial(_chunks, seconds=seconds), from_arrow_schema(CHUNKS))
+        .applyInPandas(lambda bars: _chunks(bars, seconds), from_arrow_schema(CHUNKS))
     )
 
 

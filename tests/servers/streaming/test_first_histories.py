@@ -15,7 +15,7 @@ from mdstream.config import KafkaSettings, Settings, SparkSettings
 from mdstream.embedded import LocalKafka
 from mdstream.kafka.topics import TopicPlan, create_topics
 from mdstream.schemas.wire import encode
-from mdstream.streaming.histories import stored_histories
+from mdstream.streaming.histories import first_histories
 from mdstream.streaming.history_chunks import BAR_IN_STATE
 
 pytestmark = pytest.mark.servers
@@ -69,7 +69,7 @@ def test_the_newest_revisions_of_the_last_bars_are_there(spark: SparkSession, se
     revisions = [bar(symbol, minute, count) for minute in range(70) for symbol in "AB" for count in (1, 3, 2)]
     send(settings, topic, *revisions, b"no bar", bar("C", 0, 1, window="of nobody"))
 
-    found = stored_histories(spark, settings, "bars", topic)
+    found = first_histories(spark, settings, "bars", topic)
 
     assert found is not None
     rows = sorted(found.collect(), key=lambda row: (row["symbol"], row["number"]))
@@ -88,7 +88,7 @@ def test_the_newest_revisions_of_the_last_bars_are_there(spark: SparkSession, se
 
 
 def test_an_empty_topic_gives_none(spark: SparkSession, settings: Settings, topic: str) -> None:
-    assert stored_histories(spark, settings, "bars", topic) is None
+    assert first_histories(spark, settings, "bars", topic) is None
 
 
 def test_a_query_that_has_started_before_has_its_own(
@@ -97,4 +97,4 @@ def test_a_query_that_has_started_before_has_its_own(
     send(settings, topic, bar("A", 0, 1))
     (tmp_path / "bars" / "commits").mkdir(parents=True)
     (tmp_path / "bars" / "commits" / "0").touch()
-    assert stored_histories(spark, settings, "bars", topic) is None
+    assert first_histories(spark, settings, "bars", topic) is None
