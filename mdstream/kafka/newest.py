@@ -72,7 +72,7 @@ def _last_offsets(
 def _last_records(consumer: Consumer, topic: str) -> list[Message]:
     partitions = consumer.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic].partitions
     found = _last_offsets(consumer, topic, partitions, _RECORDS)
-    left = {partition: end for partition, (_, end) in found.items()}
+    left: dict[int | None, int] = {partition: end for partition, (_, end) in found.items()}
     consumer.assign([TopicPartition(topic, partition, first) for partition, (first, _) in found.items()])
     records = []
     deadline = time.monotonic() + _ANSWER_SECONDS

@@ -60,5 +60,5 @@ def _chunks(bars: pd.DataFrame, seconds: Mapping[str, int]) -> pd.DataFrame:
     laid_out = np.empty(len(ascending), BAR_IN_STATE)
     for name in BAR_IN_STATE.names or ():
         laid_out[name] = ascending[name]
-    symbol, window = ascending["symbol"].iat[0], ascending["window"].iat[0]
+    symbol, window = (str(ascending[name].iat[0]) for name in ("symbol", "window"))
     return pd.DataFrame(list(chunks_of(symbol, seconds[window], laid_out)), columns=CHUNKS.names)
