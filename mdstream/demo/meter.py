@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mdstream.config import Settings
-from mdstream.config.jobs import STORE_QUERY
+from mdstream.config.jobs import STORE_QUERY, STORE_TICKS_QUERY
 from mdstream.kafka.checkpoints import records_behind
 from mdstream.kafka.latency import Latency, LatencySampler, open_consumer, partitions_of
 from mdstream.schemas import BAR, DEAD_LETTER, STORED_TICK, TICK, Record
@@ -69,7 +69,7 @@ class Meter:
             dead_letters=sum(dead_letters.values()),
             stored_ticks=self._rows.about(STORED_TICK),
             stored_bars=self._rows.about(BAR),
-            ticks_behind=records_behind(self._checkpoints / "store_ticks", str(TICK.topic), ticks),
+            ticks_behind=records_behind(self._checkpoints / STORE_TICKS_QUERY, str(TICK.topic), ticks),
             bars_behind=records_behind(self._checkpoints / STORE_QUERY, str(BAR.topic), bars),
             latency=self.latency.of_bars_since(now - _RECENT_SECONDS),
         )

@@ -16,6 +16,7 @@ from types import TracebackType
 import psutil
 
 from mdstream.config import CONFIG_VARIABLE, ServingSettings, Settings
+from mdstream.config.jobs import ANALYTICS_JOB, LIVE_JOB, STORE_JOB
 from mdstream.embedded.server import HOST, free_port, is_free
 from mdstream.embedded.servers import LocalServers
 from mdstream.errors import InvalidInputError, ServerError
@@ -29,7 +30,7 @@ _STOP_SECONDS = 45
 _HURRIED_STOP_SECONDS = 8
 _LOOK_SECONDS = 0.1
 _HISTORY_MINUTES = 240  # enough for an average of 200 minutes
-_JOBS = ("live_bars", "store_ticks", "analytics")
+_JOBS = (LIVE_JOB, STORE_JOB, ANALYTICS_JOB)
 
 
 @dataclass(frozen=True)

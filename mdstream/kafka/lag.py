@@ -14,12 +14,13 @@ from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError
 
 from mdstream.config import KafkaSettings, Settings
+from mdstream.config.jobs import LIVE_JOB
 from mdstream.kafka.checkpoints import reached_offsets
 from mdstream.kafka.latency import ingest_micros, open_consumer
 from mdstream.kafka.topics import TopicState, admin_client, describe_topics
 from mdstream.schemas import ANOMALY, BAR, TICK
 
-LIVE_BARS = "live_bars"
+LIVE_BARS = LIVE_JOB
 """What the lag of live bars is measured for, whatever names their queries have."""
 
 _ALERTS = "alerts"

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterable
 
 from mdstream.config import Settings
-from mdstream.config.jobs import LAKE_JOB, LIVE_JOB, STORING_JOBS
+from mdstream.config.jobs import ANALYTICS_JOB, LAKE_JOB, LIVE_JOB, STORE_JOB, STORING_JOBS
 from mdstream.errors import ConfigError
 from mdstream.indicators import indicator_record
 from mdstream.monitoring.doctor import Check, check_kafka, check_lake, checks_of_stores, findings_of
@@ -17,8 +17,8 @@ from mdstream.streaming.leftovers import written_folders
 _ANALYSED = (BAR, indicator_record(()), ANOMALY)
 _TOPICS = {
     LIVE_JOB: (TICK, *_ANALYSED),
-    "store_ticks": (TICK, DEAD_LETTER),
-    "analytics": (*_ANALYSED, DEAD_LETTER),
+    STORE_JOB: (TICK, DEAD_LETTER),
+    ANALYTICS_JOB: (*_ANALYSED, DEAD_LETTER),
     LAKE_JOB: (TICK, BAR),
 }
 
@@ -59,7 +59,7 @@ def require(findings: Iterable[Finding]) -> None:
 
 def _topics_of(settings: Settings, jobs: set[str]) -> list[str]:
     records = [record for job in sorted(jobs) for record in _TOPICS.get(job, ())]
-    if settings.stores.kafka.enabled and "analytics" in jobs:
+    if settings.stores.kafka.enabled and ANALYTICS_JOB in jobs:
         records.append(PREDICTION)
     return list(dict.fromkeys(str(record.topic) for record in records))
 

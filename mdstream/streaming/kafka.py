@@ -24,6 +24,11 @@ RECORD_COLUMNS = ("value", "topic", "partition", "offset", "timestamp")
 IS_VENDORS = "is_vendors"
 """Column that says whether a bar comes without its indicators: from a vendor, not from the live engine."""
 
+CHECKPOINT_OPTION = "checkpointLocation"
+"""Where Spark is told that a query keeps its progress and state."""
+
+_MOST_OFFSETS = "maxOffsetsPerTrigger"
+
 # A micro-batch knows where it ends, and by default a fetch waits half a second for what comes behind that.
 _LONGEST_FETCH = "kafka.fetch.max.wait.ms"
 _MICRO_BATCH_FETCH_MS = "10"
@@ -48,7 +53,7 @@ def read_topic(
     Returns:
         Columns value (binary), topic, partition, offset and timestamp.
     """
-    limit = {"maxOffsetsPerTrigger": max_offsets_per_trigger}
+    limit = {_MOST_OFFSETS: max_offsets_per_trigger}
     return _read(spark, settings, records, limit).select(*RECORD_COLUMNS)
 
 
@@ -62,8 +67,8 @@ def read_bars(spark: SparkSession, settings: Settings) -> DataFrame:
 def _read(
     spark: SparkSession, settings: Settings, records: Sequence[Record], options: Mapping[str, object]
 ) -> DataFrame:
-    limit = options.get("maxOffsetsPerTrigger") or settings.spark.max_offsets_per_trigger
-    usual = {"maxOffsetsPerTrigger": limit, _LONGEST_FETCH: _MICRO_BATCH_FETCH_MS}
+    limit = options.get(_MOST_OFFSETS) or settings.spark.max_offsets_per_trigger
+    usual = {_MOST_OFFSETS: limit, _LONGEST_FETCH: _MICRO_BATCH_FETCH_MS}
     return load_topics(spark, settings, records, "kafka", {**options, **usual})
 
 
@@ -145,7 +150,7 @@ def write_records(
         .option("kafka.compression.type", settings.spark.live_compression)
         .option("kafka.linger.ms", str(settings.spark.live_wait_ms))
         .option("kafka.batch.size", str(kafka.batch_size))
-        .option("checkpointLocation", checkpoint)
+        .option(CHECKPOINT_OPTION, checkpoint)
     )
     remove_unfinished(checkpoint)
     return RunningQuery(trigger.apply(writer).start(), trigger.real_time, again, checkpoint=checkpoint)

@@ -16,6 +16,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from mdstream.config import Settings
+from mdstream.config.jobs import live_query
 from mdstream.errors import MissingDependencyError
 from mdstream.indicators import indicator_record
 from mdstream.kafka.newest import newest_ingest_time
@@ -111,7 +112,7 @@ def start_live_bars(
     is_usable = F.col(IS_USABLE) & is_from_primary_source(taken.primary_sources)
     windows = sorted(settings.windows, key=lambda window: window.seconds)
     analysis = Analysis.of(settings, rules, newest_ingest_time(settings, topic_of(BAR)))
-    name = f"live_bars_{_STATE}_{'_'.join(str(window.seconds) for window in windows)}"
+    name = live_query(_STATE, [window.seconds for window in windows])
     before = first_histories(spark, settings, name, topic_of(BAR))
     lateness = taken.allowed_lateness_seconds
     bars = to_bar_records(ticks, windows, conditions, lateness, is_usable, analysis, before)
