@@ -21,7 +21,7 @@ from mdstream.errors import InvalidInputError
 from mdstream.feeds.files import ROW_NUMBER, FileForm, read_ticks
 from mdstream.feeds.rejects import Reject
 from mdstream.feeds.remedies import remedy_of
-from mdstream.schemas import BAR, STORED_TICK, BarWindow, nest_windows
+from mdstream.schemas import BAR, STORED_TICK, BarWindow, group_windows
 from mdstream.schemas.limits import kind_of
 from mdstream.schemas.sources import PrimarySources
 from mdstream.transforms import ConditionTable, from_primary_source, to_bars
@@ -80,7 +80,7 @@ def staged_ticks(
         source: What `mdstream.feeds.files.read_ticks` reads.
         form: What the file does not say itself.
         ticks: How far ahead times may be, and whether prices may be zero or less.
-        on_progress: Told the share of the input read so far, 0 to 1.
+        on_progress: Called with the share of the input read so far, 0 to 1.
 
     Raises:
         InvalidInputError: The input cannot be read, or nothing in it is usable: the message says why.
@@ -143,9 +143,9 @@ def bars_of_ticks(
         InvalidInputError: No tick is of its symbol's source, or the kind of output is not known.
     """
     check_target(target)
-    nests = nest_windows(windows)
+    groups = group_windows(windows)
     stored = spark.read.parquet(str(staged.path)).transform(from_primary_source, sources)
-    bars = reduce(DataFrame.unionByName, (stored.transform(to_bars, nest, conditions) for nest in nests))
+    bars = reduce(DataFrame.unionByName, (stored.transform(to_bars, group, conditions) for group in groups))
     table = bars.sort(*_ORDER).toArrow().cast(BAR.schema)
     if not table.num_rows:
         raise InvalidInputError(
@@ -173,7 +173,7 @@ def bars_of_file(
         target: A `.parquet` or `.csv` file; it appears when it is complete.
         windows: Any windows.
         conditions: Which trades may shape a bar.
-        on_progress: Told the share of the input read so far, 0 to 1.
+        on_progress: Called with the share of the input read so far, 0 to 1.
         sources: Whose ticks make the bars of each symbol.
 
     Returns:

@@ -74,28 +74,28 @@ def check_lengths(windows: Sequence[BarWindow]) -> None:
         raise InvalidInputError(f"window {longest.name} is longer than {MAX_WINDOW_SECONDS // 86_400} days")
 
 
-def nest_windows(windows: Iterable[BarWindow]) -> list[tuple[BarWindow, ...]]:
-    """Split windows into as few nests as it takes, the longest last in each.
+def group_windows(windows: Iterable[BarWindow]) -> list[tuple[BarWindow, ...]]:
+    """Split windows into as few groups as it takes, the longest last in each.
 
-    A nest is a set of windows that all divide its longest one, so that each lies wholly within one window
-    of that length. One streaming query builds all bars of a nest.
+    A group is a set of windows that all divide its longest one, so that each lies wholly within one window
+    of that length. One streaming query builds all bars of a group.
 
     Raises:
         InvalidInputError: There is no window, or two have the same name.
 
     Example:
-        >>> [[w.name for w in nest] for nest in nest_windows(map(BarWindow.parse, ["1min", "5min", "7min"]))]
+        >>> [[w.name for w in group] for group in group_windows(map(BarWindow.parse, ["1min", "5min", "7min"]))]
         [['1min', '7min'], ['5min']]
     """
     ordered = sorted(windows, key=lambda window: window.seconds, reverse=True)
     names = [window.name for window in ordered]
     if not names or len(set(names)) < len(names):
         raise InvalidInputError(f"expected windows with different names, found: {', '.join(names) or 'none'}")
-    nests: list[list[BarWindow]] = []
+    groups: list[list[BarWindow]] = []
     for window in ordered:
-        home = next((nest for nest in nests if nest[0].seconds % window.seconds == 0), None)
+        home = next((group for group in groups if group[0].seconds % window.seconds == 0), None)
         if home is None:
-            nests.append([window])
+            groups.append([window])
         else:
             home.append(window)
-    return [tuple(reversed(nest)) for nest in nests]
+    return [tuple(reversed(group)) for group in groups]

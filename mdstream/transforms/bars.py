@@ -29,12 +29,12 @@ def to_bars(
     windows: Sequence[BarWindow | str],
     conditions: ConditionTable = _EVERY_TRADE,
 ) -> DataFrame:
-    """Aggregate ticks to bars of one nest of windows.
+    """Aggregate ticks to bars of one group of windows.
 
     Open and close are the first and last eligible trade by (event_time, sequence, kafka_offset), high and low are
     over eligible trades, VWAP = sum(price x size) / sum(size) over the trades that may set high and low and count
     for volume; volume is over all that count for it. Where a window has no eligible trade, all its trades serve.
-    A tick with the condition `CANCEL` is no trade: a window is what it would be without it.
+    A tick with the condition `CANCEL` is not a trade: a window is what it would be without it.
 
     Only built-in columns are used, because real-time mode runs no Python, and only aggregates whose state is of
     fixed length, because it keeps ten times as many of those in memory. The windows are rows of one aggregation: one
@@ -49,7 +49,7 @@ def to_bars(
             unusable trades are dropped by `filter_usable_trades`, or by `to_ticks` of Kafka's records. Trades of one
             microsecond that neither sequence nor offset puts in order count from the lowest price to the highest.
             A stream needs a watermark on event_time, which says how far behind a tick may be and still revise its bar.
-        windows: Windows that all divide the longest (see `mdstream.schemas.nest_windows`), or their names.
+        windows: Windows that all divide the longest (see `mdstream.schemas.group_windows`), or their names.
         conditions: Which trades may shape a bar.
 
     Returns:
@@ -57,36 +57,36 @@ def to_bars(
         give the same bar to the last bit, whatever their order and however often the stream was restarted.
 
     Raises:
-        InvalidInputError: A column is missing or of another type, the windows do not nest, two are of the same length,
-            or one is too long.
+        InvalidInputError: A column is missing or of another type, the windows do not divide the longest, two are
+            of the same length, or one is too long.
 
     Example:
         >>> bars = ticks.transform(to_bars, ["1min", "5min"])  # doctest: +SKIP
     """
     named = [BarWindow.parse(window) if isinstance(window, str) else window for window in windows]
-    nest = sorted(named, key=lambda window: window.seconds)
-    _check_nest(nest)
-    longest = nest[-1].seconds
+    group = sorted(named, key=lambda window: window.seconds)
+    _check_group(group)
+    longest = group[-1].seconds
     # The longest window carries the watermark. It also drops what has no time, which stored trades are refused for.
     watermarked = [F.window("event_time", f"{longest} seconds")] if ticks.isStreaming else []
     return (
         as_trades(ticks)
         .transform(_with_trade_terms, conditions, _trade_rank(ticks.columns, longest))
-        .transform(_with_window, nest)
+        .transform(_with_window, group)
         .groupBy("symbol", "window_seconds", "window_start", *watermarked)
         .agg(*_bar_aggregates())
-        .transform(_to_bar_columns, nest)
+        .transform(_to_bar_columns, group)
     )
 
 
-def _check_nest(windows: Sequence[BarWindow]) -> None:
+def _check_group(windows: Sequence[BarWindow]) -> None:
     if not windows:
         raise InvalidInputError("expected at least one window")
     longest = windows[-1]
-    strangers = [window.name for window in windows if longest.seconds % window.seconds]
-    if strangers:
+    others = [window.name for window in windows if longest.seconds % window.seconds]
+    if others:
         raise InvalidInputError(
-            f"{', '.join(strangers)} does not divide {longest.name}: give each nest a call of its own"
+            f"{', '.join(others)} does not divide {longest.name}: give each group a call of its own"
         )
     check_lengths(windows)
 
