@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := local,influxdb,slack,dashboard,forecasting,notebook,delta
+EXTRAS := local,influxdb,slack,dashboard,forecasting,notebook,delta,calendars
 INSTALL := python -m pip install --quiet --constraint
 ARGS ?=
 # Which services of docker-compose.yml `make start` starts besides the servers: ingest, jobs, serving, alerts,

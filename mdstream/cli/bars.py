@@ -13,8 +13,7 @@ from mdstream.cli.console import errors
 from mdstream.cli.spark import batch_session, reading
 from mdstream.cli.tick_files import Columns, Format, SymbolOfFile, UnitOfTimes, file_form, print_rejects
 from mdstream.config import load_settings
-from mdstream.schemas import BarWindow, parse_window
-from mdstream.schemas.windows import check_lengths
+from mdstream.schemas.windows import BarWindow, check_lengths
 
 
 def bars(
@@ -29,9 +28,7 @@ def bars(
     target: Annotated[Path, typer.Option("--output", help="Bars: .parquet or .csv.", show_default=False)],
     window: Annotated[
         list[str] | None,
-        typer.Option(
-            help="Window, e.g. 1min, 1h, 30min@XNYS, 1d@XNYS; may be given several times. Else those configured."
-        ),
+        typer.Option(help="Window, e.g. 1min, 30min@XNYS, 1d@XNYS; may be given several times. Else those configured."),
     ] = None,
     conditions: Annotated[
         Path | None,
@@ -59,13 +56,14 @@ def bars(
         mdstream bars --input BTCUSDT-trades-2026-01-05.zip --format binance --window 1h --output bars.csv
     """
     settings = load_settings(config)
-    windows = [parse_window(name) for name in window] if window else list(settings.windows)
 
     # Imported here so that `mdstream --help` stays quick.
     from mdstream.batch import bars_of_ticks, staged_ticks
     from mdstream.batch.files import check_target
+    from mdstream.schemas.session_windows import parse_window
     from mdstream.streaming import load_conditions
 
+    windows = [parse_window(name) for name in window] if window else list(settings.windows)
     table = load_conditions(conditions or settings.ticks.conditions_table)
     check_target(target)
     check_lengths([each for each in windows if isinstance(each, BarWindow)])

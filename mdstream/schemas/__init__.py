@@ -1,6 +1,5 @@
 """Records, declared once; `schemas.spark` and `schemas.tables` derive Spark types and tables from them."""
 
-from mdstream.schemas.calendars import Calendar
 from mdstream.schemas.records import (
     ANOMALY,
     BAR,
@@ -14,7 +13,6 @@ from mdstream.schemas.records import (
     Record,
 )
 from mdstream.schemas.rules import Rule
-from mdstream.schemas.session_windows import SessionWindow, parse_window
 from mdstream.schemas.windows import BarWindow, nest_windows
 
 __all__ = [
@@ -28,10 +26,7 @@ __all__ = [
     "STORED_TICK",
     "TICK",
     "BarWindow",
-    "Calendar",
     "Record",
     "Rule",
-    "SessionWindow",
     "nest_windows",
-    "parse_window",
 ]

@@ -61,8 +61,8 @@ class Calendar:
         if wrong.any():
             at = datetime.fromtimestamp(int(self.opens[int(np.argmax(wrong))]), UTC)
             raise InvalidInputError(
-                f"calendar {self.name}: the session that opens at {at.isoformat()} closes before that, or begins before "
-                "the one before has closed"
+                f"calendar {self.name}: the session that opens at {at.isoformat()} closes before that, or begins "
+                "before the one before has closed"
             )
 
     @classmethod

@@ -51,7 +51,8 @@ class SessionWindow:
     def __post_init__(self) -> None:
         if self.seconds is not None and not 1 <= self.seconds < _DAY_SECONDS:
             raise InvalidInputError(
-                f"window '{self.name}' has {self.seconds} seconds; expected 1 to {_DAY_SECONDS - 1}, or 1d for a session"
+                f"window '{self.name}' has {self.seconds} seconds; expected 1 to {_DAY_SECONDS - 1}, "
+                "or 1d for a session"
             )
 
 

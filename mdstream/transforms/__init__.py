@@ -1,7 +1,9 @@
 """Transformations of market data: DataFrame to DataFrame, alike in batch and stream, without session or action."""
 
 from mdstream.errors import brought_by
-from mdstream.schemas.windows import MAX_WINDOW_SECONDS
+from mdstream.schemas.calendars import Calendar
+from mdstream.schemas.session_windows import Period, SessionWindow, Window, parse_window
+from mdstream.schemas.windows import MAX_WINDOW_SECONDS, BarWindow
 
 with brought_by("spark"):
     from mdstream.transforms.adjusted_prices import Adjustment, to_adjustment_factors, with_adjusted_prices
@@ -22,13 +24,19 @@ __all__ = [
     "DEAD_LETTER_COLUMN",
     "MAX_WINDOW_SECONDS",
     "Adjustment",
+    "BarWindow",
+    "Calendar",
     "ConditionTable",
     "Eligibility",
     "Fill",
+    "Period",
+    "SessionWindow",
+    "Window",
     "filter_usable_trades",
     "findings_to_anomalies",
     "from_primary_source",
     "is_first_partial",
+    "parse_window",
     "to_adjustment_factors",
     "to_anomalies",
     "to_bar_revisions",

@@ -55,7 +55,7 @@ def with_adjusted_prices(
     change = F.struct(at, _checked("price_factor", F.col("price_factor").cast("double")), _checked("size_factor", size))
     changes = factors.groupBy("symbol").agg(F.array_sort(F.collect_list(change)).alias("changes"))
     joined = bars.join(F.broadcast(changes), "symbol", "left")
-    wanted = {name: "price_factor" for name in _PRICES} | {"volume": "size_factor"}
+    wanted = dict.fromkeys(_PRICES, "price_factor") | {"volume": "size_factor"}
     adjusted = {name: F.col(name) * _product(wanted[name], direction) for name in wanted if name in bars.columns}
     kept = [name for name in bars.columns if name != KEPT_SUMS]
     return joined.where(_is_on_one_side()).withColumns(adjusted).select(*kept)

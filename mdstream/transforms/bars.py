@@ -67,7 +67,7 @@ def to_bars(
             them is of a calendar; or their names.
         conditions: Which trades may shape a bar.
         extended: Whether windows of a calendar also have bars of what is traded outside of its sessions. They are
-            bars of their own, from the close or from the midnight before the open on, and the column `extended` is true.
+            bars of their own, from the close or from the midnight before the open on; the column `extended` says so.
         keep_sums: Whether to keep what `to_larger_bars` needs to be exact, in a column `sums`.
 
     Returns:

@@ -155,7 +155,7 @@ def _session_gaps(after: Column, before: Column, window: SessionWindow) -> Colum
     table = session_table(window.calendar, window.period)
     slot_micros, origin = table.slot_seconds * MICROSECONDS, table.origin * MICROSECONDS
     slots = [F.call_function("div", time - origin, F.lit(slot_micros)).cast("int") for time in (after, before)]
-    patterns, spans = numbers(table.patterns.tolist()), F.split(F.lit(";".join(_spans(table, window))), ";")
+    patterns, spans = numbers(table.patterns.tolist()), F.split(F.lit(";".join(_spans(table))), ";")
 
     def of_slot(slot: Column) -> Column:
         span = F.split(F.get(spans, F.get(patterns, slot)), ",")
@@ -173,7 +173,7 @@ def _session_gaps(after: Column, before: Column, window: SessionWindow) -> Colum
 _GAPS = "array<struct<start:bigint,end:bigint>>"
 
 
-def _spans(table: SessionTable, window: SessionWindow) -> list[str]:
+def _spans(table: SessionTable) -> list[str]:
     """Return what begins in a slot of each pattern, as texts: begin and end in seconds from the slot's begin."""
     texts = []
     for row in zip(table.starts, table.ends, table.in_session, strict=True):

@@ -26,9 +26,9 @@ def to_larger_bars(
 
     Open is the first bar's, close the last one's; highs, lows, volumes and numbers of trades are exact whatever the
     bars' order. Of bars made with `to_bars(..., keep_sums=True)` all of a larger bar is what `to_bars` makes of the
-    ticks, to the last bit: which trades were eligible and the sums behind VWAP are in their column `sums`. Of other bars,
-    e.g. a vendor's, VWAP is that of the bars by their volume, right to about 15 digits; volumes are exact where a double
-    holds them so; and a bar without eligible trades counts like any other.
+    ticks, to the last bit: their column `sums` has which trades were eligible and the sums behind VWAP. Of other bars,
+    e.g. a vendor's, VWAP is that of the bars by their volume, right to about 15 digits; volumes are exact where a
+    double holds them so; and a bar without eligible trades counts like any other.
 
     Args:
         bars: Columns of BAR, those that may be null only if they are there; bars of other windows are left out, and
