@@ -2,7 +2,7 @@
 
 from mdstream.errors import brought_by
 from mdstream.schemas.calendars import Calendar
-from mdstream.schemas.session_windows import Period, SessionWindow, Window, parse_window
+from mdstream.schemas.session_windows import Period, SessionWindow, parse_window
 from mdstream.schemas.windows import MAX_WINDOW_SECONDS, BarWindow
 
 with brought_by("spark"):
@@ -31,7 +31,6 @@ __all__ = [
     "Fill",
     "Period",
     "SessionWindow",
-    "Window",
     "filter_usable_trades",
     "findings_to_anomalies",
     "from_primary_source",

@@ -134,9 +134,14 @@ def _gaps(after: Column, before: Column, windows: Sequence[Window], kind: int) -
     none = F.array().cast("array<struct<start:bigint,end:bigint,kind:int>>")
     found = F.lit(None)
     for window in windows:
-        starts = _session_gaps(after, before, window) if isinstance(window, SessionWindow) else _plain_gaps(
-            after, before, window.seconds * MICROSECONDS)  # fmt: skip
-        marked = F.transform(starts, lambda gap: F.struct(gap["start"], gap["end"], F.lit(kind).alias("kind")))
+        if isinstance(window, SessionWindow):
+            starts = _session_gaps(after, before, window)
+        else:
+            starts = _plain_gaps(after, before, window.seconds * MICROSECONDS)
+        marked = F.transform(
+            starts,
+            lambda gap: F.struct(gap["start"].alias("start"), gap["end"].alias("end"), F.lit(kind).alias("kind")),
+        )
         mine = (F.col("window") == window.name) & F.col("is_regular") & (before > after)
         found = F.when(mine, marked).otherwise(found)
     return F.coalesce(found, none)

@@ -88,7 +88,9 @@ def _check_multiples(small: Window, large: Sequence[Window]) -> None:
 def _with_terms(bars: DataFrame) -> DataFrame:
     """Give bars the columns that trades are aggregated to."""
     named = {
-        "last_ingest_time": F.col("last_ingest_time") if "last_ingest_time" in bars.columns else F.lit(None),
+        "last_ingest_time": F.col("last_ingest_time")
+        if "last_ingest_time" in bars.columns
+        else F.lit(None).cast("timestamp_ltz"),
         "start": F.unix_micros("window_start"),
         "bar_end": F.unix_micros("window_end"),
     }

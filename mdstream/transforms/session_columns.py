@@ -56,12 +56,13 @@ def _slot(calendar: Calendar, period: Period | None) -> Column:
     table = session_table(calendar, period)
     second = F.col("placed_second")
     first, last = (datetime.fromtimestamp(time, UTC).isoformat() for time in (calendar.first, calendar.last))
-    utc = F.concat(F.timestamp_seconds(second).cast("string"), F.lit(" in the session's time zone"))
     refusal = F.concat(
-        F.lit("found a time that is not within the calendar "),
-        F.lit(f"{calendar.name}: "),
-        utc,
-        F.lit(f"; it goes from {first} to {last}. Calendar.of_exchange and others take first and last"),
+        F.lit("found the time "),
+        second.cast("string"),
+        F.lit(
+            f" (seconds since 1970), which is not within the calendar {calendar.name}: it goes from {first} to {last}; "
+            "Calendar.of_exchange and Calendar.of_zone take a first and a last day"
+        ),
     )
     slot = F.call_function("div", second - F.lit(table.origin), F.lit(table.slot_seconds))
     return F.when(second.isNull() | second.between(calendar.first, calendar.last - 1), slot).otherwise(
