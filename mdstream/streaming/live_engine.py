@@ -47,7 +47,7 @@ from mdstream.streaming.live_analysis import Analysis, plan_analysis
 from mdstream.streaming.running_query import RunningQuery
 from mdstream.streaming.triggers import Trigger
 from mdstream.transforms import ConditionTable
-from mdstream.transforms.bars import is_trade
+from mdstream.transforms.bar_terms import is_trade
 from mdstream.transforms.eligibility import is_eligible
 from mdstream.transforms.sources import is_from_primary_source
 from mdstream.transforms.ticks import IS_USABLE, TICK_JSON, with_usability
