@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := local,influxdb,slack,dashboard,forecasting,notebook,delta
+EXTRAS := local,influxdb,slack,dashboard,forecasting,notebook,delta,calendars
 INSTALL := python -m pip install --quiet --constraint
 ARGS ?=
 # Which services of docker-compose.yml `make start` starts besides the servers: ingest, jobs, serving, alerts,
@@ -20,7 +20,7 @@ SPARK ?= $(lastword $(SPARKS))
 SPARK_VENV = .venv-spark-$(SPARK)
 # Where a session is connected to; empty for none. local[2] is a server of its own, which Spark Connect is tested with.
 REMOTE ?=
-SPARK_TESTS := $(addprefix tests/unit/transforms/test_,$(addsuffix .py,any_session trade_columns usable_trades indicators anomalies))
+SPARK_TESTS := $(addprefix tests/unit/transforms/test_,$(addsuffix .py,any_session trade_columns usable_trades indicators anomalies session_bars larger_bars))
 
 .PHONY: help setup setup-dev setup-lake setup-spark demo start stop producer consumer api websocket dashboard anomaly metrics train-ml
 .PHONY: test test-lake test-main test-spark test-sparks check sbom bench clean clean-data

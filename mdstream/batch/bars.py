@@ -23,6 +23,7 @@ from mdstream.feeds.rejects import Reject
 from mdstream.feeds.remedies import remedy_of
 from mdstream.schemas import BAR, STORED_TICK, BarWindow, group_windows
 from mdstream.schemas.limits import kind_of
+from mdstream.schemas.session_windows import SessionWindow, Window
 from mdstream.schemas.sources import PrimarySources
 from mdstream.transforms import ConditionTable, from_primary_source, to_bars
 
@@ -120,7 +121,7 @@ def bars_of_ticks(
     spark: SparkSession,
     staged: StagedTicks,
     target: Path,
-    windows: Sequence[BarWindow],
+    windows: Sequence[Window],
     conditions: ConditionTable,
     sources: PrimarySources = _EVERY_SOURCE,
 ) -> BarsReport:
@@ -143,9 +144,9 @@ def bars_of_ticks(
         InvalidInputError: No tick is of its symbol's source, or the kind of output is not known.
     """
     check_target(target)
-    groups = group_windows(windows)
+    calls = _calls(windows)
     stored = spark.read.parquet(str(staged.path)).transform(from_primary_source, sources)
-    bars = reduce(DataFrame.unionByName, (stored.transform(to_bars, group, conditions) for group in groups))
+    bars = reduce(DataFrame.unionByName, (stored.transform(to_bars, call, conditions) for call in calls))
     table = bars.sort(*_ORDER).toArrow().cast(BAR.schema)
     if not table.num_rows:
         raise InvalidInputError(
@@ -156,11 +157,19 @@ def bars_of_ticks(
     return BarsReport(staged.ticks, staged.rejects, table.num_rows)
 
 
+def _calls(windows: Sequence[Window]) -> list[Sequence[Window]]:
+    """Split windows into those that one aggregation serves."""
+    of_calendars = [window for window in windows if isinstance(window, SessionWindow)]
+    plain = [window for window in windows if isinstance(window, BarWindow)]
+    groups: list[Sequence[Window]] = list(group_windows(plain)) if plain or not of_calendars else []
+    return [*groups, of_calendars] if of_calendars else groups
+
+
 def bars_of_file(
     spark: SparkSession,
     source: Path,
     target: Path,
-    windows: Sequence[BarWindow],
+    windows: Sequence[Window],
     conditions: ConditionTable,
     on_progress: Callable[[float], None] = lambda _: None,
     sources: PrimarySources = _EVERY_SOURCE,

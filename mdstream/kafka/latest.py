@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import orjson
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -29,24 +31,49 @@ def latest_ingest_time(settings: Settings, topic: str) -> int:
     Raises:
         QueryFailedError: The broker does not answer.
     """
+    with _consumer(settings) as consumer:
+        return max((_ingest_time(record) for record in _last_records(consumer, topic)), default=0)
+
+
+def last_offsets(settings: Settings, topic: str, records: int) -> dict[int, tuple[int, int]]:
+    """Return where the newest records of a topic are: the first offset and the one behind the last, by partition.
+
+    Args:
+        settings: The broker.
+        topic: The topic.
+        records: How many records at most, the same number of each partition. Partitions without records are left out.
+
+    Raises:
+        QueryFailedError: The broker does not answer.
+    """
+    with _consumer(settings) as consumer:
+        partitions = consumer.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic].partitions
+        return _last_offsets(consumer, topic, list(partitions), -(-records // max(1, len(partitions))))
+
+
+@contextmanager
+def _consumer(settings: Settings) -> Iterator[Consumer]:
     consumer = Consumer(client_login(settings.kafka) | {"group.id": "mdstream-newest", "enable.auto.commit": False})
     try:
-        return max((_ingest_time(record) for record in _last_records(consumer, topic)), default=0)
+        yield consumer
     except KafkaException as exc:
         raise QueryFailedError(f"Kafka at {settings.kafka.bootstrap_servers} does not answer: {exc}") from exc
     finally:
         consumer.close()
 
 
+def _last_offsets(
+    consumer: Consumer, topic: str, partitions: Iterable[int], records: int
+) -> dict[int, tuple[int, int]]:
+    bounds = {partition: _bounds(consumer, TopicPartition(topic, partition)) for partition in partitions}
+    return {partition: (max(first, end - records), end) for partition, (first, end) in bounds.items() if first < end}
+
+
 def _last_records(consumer: Consumer, topic: str) -> list[Message]:
-    found = consumer.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic]
-    begin, left = [], {}
-    for partition in found.partitions:
-        first, end = _bounds(consumer, TopicPartition(topic, partition))
-        if first < end:
-            begin.append(TopicPartition(topic, partition, max(first, end - _RECORDS)))
-            left[partition] = end
-    consumer.assign(begin)
+    partitions = consumer.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic].partitions
+    found = _last_offsets(consumer, topic, partitions, _RECORDS)
+    left: dict[int | None, int] = {partition: end for partition, (_, end) in found.items()}
+    consumer.assign([TopicPartition(topic, partition, first) for partition, (first, _) in found.items()])
     records = []
     deadline = time.monotonic() + _ANSWER_SECONDS
     while left:

@@ -28,6 +28,11 @@ class BarWindow:
     seconds: int
 
     def __post_init__(self) -> None:
+        if "@" in self.name:
+            raise InvalidInputError(
+                f"window '{self.name}' is one of a calendar, and expected are windows of a length here, e.g. 30min: "
+                "windows of calendars are for to_bars and mdstream bars, not for live bars"
+            )
         if self.seconds < 1:
             raise InvalidInputError(f"window '{self.name}' has {self.seconds} seconds; expected at least 1")
         said = _seconds_said(self.name)
@@ -48,9 +53,9 @@ class BarWindow:
             BarWindow(name='5min', seconds=300)
         """
         seconds = _seconds_said(name)
-        if seconds is None:
+        if seconds is None and "@" not in name:
             raise InvalidInputError(f"window '{name}' is not a number and a unit (s, min, h, d), e.g. 1min or 4h")
-        return cls(name, seconds)
+        return cls(name, seconds or 0)
 
 
 def _seconds_said(name: str) -> int | None:
@@ -67,6 +72,8 @@ def check_lengths(windows: Sequence[BarWindow]) -> None:
     Raises:
         InvalidInputError: Two are equally long, or one is longer than `MAX_WINDOW_SECONDS`.
     """
+    if not windows:
+        return
     if len({window.seconds for window in windows}) < len(windows):
         raise InvalidInputError(f"two of the windows {', '.join(window.name for window in windows)} are equally long")
     longest = max(windows, key=lambda window: window.seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 
 from pyspark.sql import DataFrame, SparkSession
@@ -82,6 +83,34 @@ def load_topics(
         .option("startingOffsets", "earliest")
         .options(**{name: str(value) for name, value in options.items()})
         .load()
+    )
+
+
+def load_offsets(
+    spark: SparkSession, settings: Settings, topic: str, offsets: Mapping[int, tuple[int, int]]
+) -> DataFrame:
+    """Read a part of a topic in batch.
+
+    Args:
+        spark: The session.
+        settings: The broker.
+        topic: The topic.
+        offsets: The first offset and the one behind the last, by partition.
+
+    Returns:
+        Columns value (binary), topic, partition, offset and timestamp.
+    """
+    begin, end = (
+        json.dumps({topic: {str(number): bounds[side] for number, bounds in offsets.items()}}) for side in (0, 1)
+    )
+    reader = spark.read.format("kafka").options(**spark_login(settings.kafka))
+    assigned = json.dumps({topic: sorted(offsets)})
+    return (
+        reader.option("assign", assigned)
+        .option("startingOffsets", begin)
+        .option("endingOffsets", end)
+        .load()
+        .select(*RECORD_COLUMNS)
     )
 
 

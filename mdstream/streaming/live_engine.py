@@ -34,7 +34,7 @@ from mdstream.schemas.limits import (
 )
 from mdstream.schemas.rules import Rule
 from mdstream.schemas.windows import check_lengths
-from mdstream.streaming.histories import stored_histories
+from mdstream.streaming.histories import first_histories
 from mdstream.streaming.kafka import (
     RECORD_COLUMNS,
     load_topics,
@@ -47,7 +47,7 @@ from mdstream.streaming.live_analysis import Analysis, plan_analysis
 from mdstream.streaming.running_query import RunningQuery
 from mdstream.streaming.triggers import Trigger
 from mdstream.transforms import ConditionTable
-from mdstream.transforms.bars import is_trade
+from mdstream.transforms.bar_terms import is_trade
 from mdstream.transforms.eligibility import is_eligible
 from mdstream.transforms.sources import is_from_primary_source
 from mdstream.transforms.ticks import IS_USABLE, TICK_JSON, with_usability
@@ -119,7 +119,7 @@ def start_live_bars(
     analysis, before = None, None
     if runs_in_engine(settings.indicators):
         analysis = Analysis.of(settings, rules, latest_ingest_time(settings, topic_of(BAR)))
-        before = stored_histories(spark, settings, name)
+        before = first_histories(spark, settings, name, topic_of(BAR))
     else:
         name = f"{name}_alone"
         logger.warning("an indicator is not TA-Lib's: indicators and anomalies come from the job analytics, in seconds")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from pydantic import BaseModel
 
@@ -37,22 +38,23 @@ class LatestRecords:
     async def tick(self, symbol: str) -> BaseModel | None:
         """Return the newest tick of `symbol`."""
         key = latest_price_key(symbol)
-        return self._tick.read(key, await self._values.value(key))
+        return self._tick.read(key, await self._values.value(key), symbol=symbol)
 
     async def bar(self, symbol: str, window: str) -> BaseModel | None:
         """Return the newest bar of `symbol` and `window`."""
         key = bar_key(symbol, window)
-        return self._bar.read(key, await self._values.value(key))
+        return self._bar.read(key, await self._values.value(key), symbol=symbol, window=window)
 
     async def indicators(self, symbol: str, window: str) -> BaseModel | None:
         """Return the indicators of the newest bar of `symbol` and `window`."""
         key = indicators_key(symbol)
-        return self._indicators.read(key, await self._values.field(key, window))
+        value = await self._values.field(key, window)
+        return self._indicators.read(key, value, symbol=symbol, window=window)
 
     async def predictions(self, symbol: str) -> list[BaseModel]:
         """Return the newest forecast of `symbol` for each horizon, the nearest first."""
         key = predictions_key(symbol)
-        found = (self._prediction.read(key, value) for value in await self._values.fields(key))
+        found = (self._prediction.read(key, value, symbol=symbol) for value in await self._values.fields(key))
         return sorted(filter(None, found), key=lambda prediction: prediction.model_dump()["horizon_minutes"])
 
     async def problem(self) -> str | None:
@@ -73,11 +75,19 @@ class _Reading:
         self._check = RecordCheck(record)
         self._refused = RefusedRecords(logger)
 
-    def read(self, key: str, value: bytes | None) -> BaseModel | None:
+    def read(self, key: str, value: bytes | None, **asked: str) -> BaseModel | None:
         if value is None:
             return None
         try:
-            return self._model.model_validate(with_datetimes(self._record, self._check.read(value)))
+            found = self._check.read(value)
+            _require(found, asked)
+            return self._model.model_validate(with_datetimes(self._record, found))
         except (MalformedRecordError, ValueError) as exc:
             self._refused.note(f"{key} in Redis is not a {self._record.name}: {exc}", "Redis")
             return None
+
+
+def _require(found: Mapping[str, object], asked: Mapping[str, str]) -> None:
+    for name, expected in asked.items():
+        if found[name] != expected:
+            raise MalformedRecordError(f"{name} is {found[name]!r}, expected {expected!r}")
