@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from mdstream.streaming import load_conditions
+from mdstream.config.conditions import load_conditions
 from mdstream.transforms import to_bars, to_larger_bars
 from tests.real_trades import BARS_FILE, test_data, write_conditions_table, write_ticks
 
