@@ -66,7 +66,7 @@ TABLES = {
         ["not reachable", "database"],
     ),
     "demo": (tick_numbers(), ["123,456,789", "123,456 updates behind"]),
-    "train": (train_table(), [SYMBOL, "1,234,567 bars", "not better"]),
+    "train": (train_table(), [SYMBOL, "1,234,567", "not better"]),
     "topics": (topics_table(), ["technical_indicators", "49,382,688"]),
 }  # fmt: skip
 
