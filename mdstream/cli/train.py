@@ -35,6 +35,7 @@ Source = Annotated[
 ]
 WindowName = Annotated[str | None, typer.Option("--window", help="Window of the bars; else the shortest configured.")]
 
+
 def train(
     symbols: Symbols = None,
     minutes: Minutes = None,

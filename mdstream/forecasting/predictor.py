@@ -177,7 +177,9 @@ class PricePredictor:
         if bars is None or not len(bars):
             where = f"{self._source}" if self._source else "the database"
             expected = "`mdstream bars` writes" if self._source else "the job analytics has stored"
-            others = "" if self._of_file is None else f"; there are those of: {', '.join([*self._of_file][:20]) or 'none'}"
+            others = (
+                "" if self._of_file is None else f"; there are those of: {', '.join([*self._of_file][:20]) or 'none'}"
+            )
             raise InvalidInputError(
                 f"there is no closed bar of {symbol}, window {self._window.name}, in {where}; "
                 f"expected bars that {expected}{others}"
