@@ -23,11 +23,12 @@ class ToldTask:
 
     def __init__(self, records: DataFrame) -> None:
         spark = records.sparkSession
-        self._jvm: Java = spark._jvm
-        self._spark: Java = self._jvm.org.apache.spark
-        self._no_values = spark.sparkContext._gateway.new_array(self._jvm.java.lang.Object, 0)  # type: ignore[union-attr]
-        self._converters = self._jvm.scala.jdk.javaapi.CollectionConverters
-        self._nothing = getattr(getattr(self._jvm.scala, "None$"), "MODULE$")
+        jvm: Java = spark._jvm
+        self._jvm: Java = jvm
+        self._spark: Java = jvm.org.apache.spark
+        self._no_values = spark.sparkContext._gateway.new_array(jvm.java.lang.Object, 0)  # type: ignore[union-attr]
+        self._converters = jvm.scala.jdk.javaapi.CollectionConverters
+        self._nothing = getattr(getattr(jvm.scala, "None$"), "MODULE$")
         streaming = self._spark.sql.streaming
         self._modes = streaming.OutputMode.Update(), getattr(streaming.TimeMode, "None")()
         plan: Java = records._jdf.queryExecution().analyzed()
