@@ -14,7 +14,7 @@ from mdstream.cli.command_line import LogFormat, end_on_signals, full_disk, with
 from mdstream.cli.commands import Commands
 from mdstream.cli.console import errors
 from mdstream.errors import MdstreamError, brought_by
-from mdstream.monitoring.logs import set_up_logging
+from mdstream.telemetry.logs import set_up_logging
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 
-from mdstream.monitoring.logs import JSON_FORMAT, TEXT_FORMAT
+from mdstream.telemetry.logs import JSON_FORMAT, TEXT_FORMAT
 
 
 class LogFormat(StrEnum):

@@ -10,7 +10,7 @@ from rich.table import Table
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import output, table_of
 from mdstream.config import Settings, load_settings
-from mdstream.operations.topics import TopicState, create_topics, describe_topics, plan_topics
+from mdstream.kafka.topics import TopicState, create_topics, describe_topics, plan_topics
 
 app = typer.Typer(help="Create and list the Kafka topics.", no_args_is_help=True)
 

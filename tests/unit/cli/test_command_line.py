@@ -16,7 +16,7 @@ from mdstream.cli import app as cli_app
 from mdstream.cli.app import app
 from mdstream.cli.command_line import with_log_options_first
 from mdstream.errors import InvalidInputError
-from mdstream.monitoring.logs import JsonLines
+from mdstream.telemetry.logs import JsonLines
 
 
 @pytest.mark.parametrize(

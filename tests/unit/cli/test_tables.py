@@ -13,12 +13,12 @@ from rich.console import Console, RenderableType
 
 from mdstream.cli import demo, doctor, evaluate, rules, topics, train
 from mdstream.cli.console import grid_of
+from mdstream.demo.meter import Snapshot
 from mdstream.forecasting.scores import Scores
 from mdstream.forecasting.statistics import Accuracy, Test
 from mdstream.forecasting.store import ModelMetadata
-from mdstream.local.demo.meter import Snapshot
-from mdstream.operations.findings import Finding
-from mdstream.operations.topics import TopicState
+from mdstream.kafka.topics import TopicState
+from mdstream.monitoring.findings import Finding
 from mdstream.schemas.rules import Rule
 
 SYMBOL = "SPXW  240506C05100000"

@@ -71,7 +71,7 @@ def test_of_a_full_disk_the_folder_is_named(tmp_path: Path) -> None:
     assert unnamed.passes
     # Of a server's disk it is not this machine's that is named.
     database = "PostgreSQL at db:5432, database 'm' has a full disk: could not extend file \"base/1/2\": No space left"
-    told = explain_failure(f"{_TASK}mdstream.errors.SinkUnavailableError: {database} on device; free some", ["/proc"])
+    told = explain_failure(f"{_TASK}mdstream.errors.StoreUnavailableError: {database} on device; free some", ["/proc"])
     assert told.reason == f"{database} on device; free some"
     assert told.passes
 
