@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 
-import orjson
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from mdstream.config import Settings
 from mdstream.config.kafka_login import client_login
 from mdstream.errors import QueryFailedError
+from mdstream.schemas import BAR
+from mdstream.schemas.checking import MalformedRecordError, RecordCheck
 
 _RECORDS = 200
 """How many records of a partition are looked at: bars of several symbols are not written in the order of time."""
 
 _ANSWER_SECONDS = 30
+_BAR = RecordCheck(BAR)
 
 
 def newest_ingest_time(settings: Settings, topic: str) -> int:
@@ -31,7 +33,7 @@ def newest_ingest_time(settings: Settings, topic: str) -> int:
     """
     consumer = Consumer(client_login(settings.kafka) | {"group.id": "mdstream-newest", "enable.auto.commit": False})
     try:
-        return max((_ingest_time(record) for record in _last_records(consumer, topic)), default=0)
+        return max((_ingest_time(record.value()) for record in _last_records(consumer, topic)), default=0)
     except KafkaException as exc:
         raise QueryFailedError(f"Kafka at {settings.kafka.bootstrap_servers} does not answer: {exc}") from exc
     finally:
@@ -71,11 +73,10 @@ def _bounds(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
         raise
 
 
-def _ingest_time(record: Message) -> int:
-    """Return the bar's newest ingest time; 0 of what is no bar with one."""
+def _ingest_time(value: bytes | None) -> int:
+    """Return the bar's newest ingest time; 0 of what is no bar with one. Nothing has arrived later than now."""
     try:
-        bar = orjson.loads(record.value() or b"null")
-    except orjson.JSONDecodeError:
+        bar = _BAR.read(value)
+    except MalformedRecordError:
         return 0
-    time = bar.get("last_ingest_time") if isinstance(bar, dict) else None
-    return time if isinstance(time, int) else 0
+    return min(bar.get("last_ingest_time") or 0, time.time_ns() // 1_000)
