@@ -117,6 +117,8 @@ def _on_this_machine(settings: SparkSettings) -> dict[str, str]:
         conf = {
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
+            # Other users of this machine reach its ports: Spark makes a secret for the run.
+            "spark.authenticate": "true",
             "spark.executorEnv.PYTHONPATH": str(PYTHON_WORKERS),
         }
     # Without a scheme a cluster may have a file system of its own in mind.

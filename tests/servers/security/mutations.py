@@ -55,11 +55,9 @@ def frame(random: Random) -> bytes:
     """Return a WebSocket frame of any kind around it: of data, of control, and of what the protocol does not know."""
     payload = message(random) if random.random() < 0.8 else random.randbytes(random.randint(0, 130))
     opcode = random.choice([1, 1, 1, 1, 2, 0, 9, 10, 8, random.randint(0, 15)])
-    first = (
-        opcode
-        | (0x80 if random.random() < 0.95 else 0)
-        | (random.choice([0x10, 0x20, 0x40]) * (random.random() < 0.02))
-    )
+    is_last = 0x80 if random.random() < 0.95 else 0
+    reserved = random.choice([0x10, 0x20, 0x40]) if random.random() < 0.02 else 0
+    first = opcode | is_last | reserved
     length = len(payload) if random.random() < 0.98 else random.randint(0, 2**16 - 1)
     if length < 126:
         head = bytes([first, 0x80 | length])

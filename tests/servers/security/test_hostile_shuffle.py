@@ -1,4 +1,4 @@
-"""What is sent to the ports of Spark while live bars are built by several tasks: they go on, and nobody else is let in."""
+"""What others send to Spark while several tasks build live bars: these go on, and let nobody in."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ final class SecretWriter<K, V> extends StreamingShuffleWriter<K, V> {
     SparkConf conf = SparkEnv.get().conf();
     String name = "streaming-shuffle-writer-" + shuffleId + "-" + context.partitionId();
     TransportServer own =
-        new TransportContext(SparkTransportConf.fromSparkConf(conf, name, 1, Option.empty(), Option.empty()), door)
+        new TransportContext(SparkTransportConf.fromSparkConf(conf, name, 0, Option.empty(), Option.empty()), door)
             .createServer(InetAddress.getLoopbackAddress().getHostAddress(), 0, List.of());
     TaskCompletionListener close =
         ended -> {
