@@ -1,6 +1,6 @@
 """Schemathesis makes requests of every kind from the OpenAPI document of the running API, and holds answers to it.
 
-`MDSTREAM_EXAMPLES=600 pytest -s tests/servers/serving/test_openapi.py` makes more than 10,000 by hand, and says how many.
+`MDSTREAM_EXAMPLES=600 pytest -s tests/servers/serving/test_openapi.py` makes thousands by hand, and says how many.
 """
 
 from __future__ import annotations
