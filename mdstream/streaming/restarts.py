@@ -54,8 +54,8 @@ class Restarts:
     one machine a batch of 32 tasks in the same application, of a notebook say, takes all slots of `local[32]` for a
     moment.
 
-    With more than one of `spark.live_partitions` tasks hand rows to each other on one machine, too: a connection between
-    them that breaks fails the query, and the next ones are well.
+    With more than one of `spark.live_partitions` tasks hand rows to each other on one machine, too: a connection that
+    breaks between them fails the query, and the next ones are well.
 
     It is tried again with growing pauses until `spark.restart_seconds` have passed since it last worked.
 
