@@ -79,4 +79,5 @@ def _ingest_time(value: bytes | None) -> int:
         bar = _BAR.read(value)
     except MalformedRecordError:
         return 0
-    return min(bar.get("last_ingest_time") or 0, time.time_ns() // 1_000)
+    found: int = bar.get("last_ingest_time") or 0
+    return min(found, time.time_ns() // 1_000)

@@ -68,7 +68,8 @@ class Attacked:
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Let a client have trades, and ask the servers how they are, until the end of the block."""
-        over, failures = threading.Event(), []
+        over = threading.Event()
+        failures: list[Exception] = []
 
         def watch() -> None:
             exchange = Exchange(self.servers.kafka.bootstrap_servers)

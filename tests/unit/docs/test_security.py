@@ -16,7 +16,7 @@ def test_limits_are_the_defaults() -> None:
     said = re.findall(r"`(serving\.[a-z_.]+)` \(([\d,]+)( KiB)?\)", GUIDE)
     assert len(said) > 12
     for name, number, unit in said:
-        value = reduce(getattr, name.split("."), Settings())
+        value: object = reduce(getattr, name.split("."), Settings())
         assert value == int(number.replace(",", "")) * (1024 if unit else 1), name
 
 

@@ -75,7 +75,7 @@ final class Door extends StreamingShuffleServerHandler {
   public void exceptionCaught(Throwable cause, TransportClient client) {
     if (isKnown(client)) {
       super.exceptionCaught(cause, client);
-    } else {
+    } else if (stranger(client) != null) {
       stranger(client).refuse("sent what is no message");
     }
   }
