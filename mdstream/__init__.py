@@ -1,7 +1,7 @@
 """Market data analysed in real time with Spark Structured Streaming.
 
 The library is in the subpackages: `mdstream.transforms` (DataFrame to DataFrame), `mdstream.streaming`
-(queries), `mdstream.sinks`, `mdstream.feeds`, `mdstream.serving`, `mdstream.schemas`, `mdstream.config`.
+(queries), `mdstream.stores`, `mdstream.feeds`, `mdstream.serving`, `mdstream.schemas`, `mdstream.config`.
 """
 
 __version__ = "0.1.0"

@@ -23,8 +23,10 @@ from mdstream.config import (
     StoreSettings,
     TimescaleSettings,
 )
-from mdstream.local import LocalKafka, LocalPostgres, LocalRedis, server, use_java
-from mdstream.local.engine import live_jars
+from mdstream.embedded import LocalKafka, LocalPostgres, LocalRedis, server
+from mdstream.runtime import use_java
+from mdstream.runtime.engine import live_jars
+from tests import real_trades  # noqa: F401 - for what it does to the environment
 from tests.servers.influxd import LocalInfluxDB, influxd, reason_without
 
 if TYPE_CHECKING:

@@ -21,12 +21,12 @@ from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from mdstream.config import KafkaSettings, Settings, SparkSettings
-from mdstream.operations.latency import open_consumer
-from mdstream.operations.topics import TopicPlan, create_topics
+from mdstream.kafka.latency import open_consumer
+from mdstream.kafka.topics import TopicPlan, create_topics
 from mdstream.schemas import BAR, TICK
 from mdstream.streaming import live_engine, start_live_bars, trigger_for
 from mdstream.transforms import ConditionTable
-from tests.servers.local.processes import open_to_others
+from tests.servers.demo.processes import open_to_others
 from tests.waiting import until
 from tests.wrong_records import good
 

@@ -25,9 +25,9 @@ import pytest
 from confluent_kafka import Producer
 
 from mdstream.config import Settings
-from mdstream.local import LocalServers
+from mdstream.embedded import LocalServers
+from mdstream.kafka.topics import create_topics, plan_topics
 from mdstream.operations.maintain import maintain_stores
-from mdstream.operations.topics import create_topics, plan_topics
 from tests.servers.security import mutations
 from tests.servers.security.mutations import COUNT, IS_LONG
 from tests.servers.serving.websocket.running import Exchange, Running, ready

@@ -17,10 +17,10 @@ from confluent_kafka import OFFSET_END, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from mdstream.config import Settings
-from mdstream.config.database_url import database_url
-from mdstream.local import LocalServers
+from mdstream.embedded import LocalServers
 from mdstream.schemas import BAR
-from mdstream.sinks.postgres import create_schema
+from mdstream.stores.timescaledb import create_schema
+from mdstream.stores.timescaledb.database_url import database_url
 from tests.servers.streaming.real_bars import (
     Row,
     assert_stored_indicators_are_talibs,
@@ -118,10 +118,11 @@ def test_indicators_and_anomalies_survive_kills_outages_and_lost_checkpoints(sta
         send(stage.bootstrap_servers, middle)
         job.send_signal(signal.SIGKILL)
     with stage.job() as job:
+        until(lambda: stage.logged().count("starting Spark") == 2, _SECONDS)
         stage.await_indicators(2 * len(early), job)
         stage.servers.postgres.kill()
         send(stage.bootstrap_servers, late)
-        until(lambda: "trying again" in stage.logged(), _SECONDS)
+        until(lambda: "waiting for it" in stage.logged(), _SECONDS)
         stage.servers.postgres.start()
         stage.await_indicators(2 * len(bars[:-_LATE_BARS]), job)
         finish(job)
