@@ -26,7 +26,7 @@ from mdstream.kafka.topics import TopicPlan, create_topics
 from mdstream.schemas import BAR, TICK
 from mdstream.streaming import live_engine, start_live_bars, trigger_for
 from mdstream.transforms import ConditionTable
-from tests.servers.demo.processes import open_to_others
+from tests.servers.embedded.processes import open_to_others
 from tests.waiting import until
 from tests.wrong_records import good
 
