@@ -54,7 +54,6 @@ from mdstream.stores.timescaledb import create_schema
 from mdstream.stores.timescaledb.database_url import database_url
 from mdstream.streaming import analyse_stream, build_session, read_topic, store_results
 from mdstream.streaming.foreach_batch import Result
-from mdstream.streaming.kafka import topic_of
 from mdstream.transforms import findings_to_anomalies, with_bar_fields, with_findings
 
 _MINUTE = 60_000_000
@@ -99,7 +98,7 @@ class Market:
 def send(settings: Settings, bars: pa.RecordBatch) -> None:
     producer = Producer({"bootstrap.servers": settings.kafka.bootstrap_servers, "linger.ms": 50})
     for symbol, value in zip(bars["symbol"].to_pylist(), encode_batch(bars), strict=True):
-        producer.produce(topic_of(BAR), value, symbol)
+        producer.produce(BAR.topic_name, value, symbol)
     assert producer.flush(60) == 0
 
 
@@ -236,7 +235,7 @@ def measure_latency(servers: LocalServers, symbols: int, rates: Sequence[float],
         stage.load("--rate", "2000", "--seconds", str(_WARM_UP_SECONDS), *of_symbols)
         stage.wait_until_idle(results)
         for rate in rates:
-            ingested = TopicWatch(stage.servers, topic_of(BAR), lambda row, _: row["last_ingest_time"])
+            ingested = TopicWatch(stage.servers, BAR.topic_name, lambda row, _: row["last_ingest_time"])
             watches: dict[str, TopicWatch | TableWatch] = {
                 "Kafka": TopicWatch(stage.servers, results, lambda _, now: now),
                 "database": TableWatch(database_url(database)),

@@ -103,7 +103,7 @@ def main() -> None:
     spawn = multiprocessing.get_context("spawn")
     with LocalKafka() as kafka:
         settings = KafkaSettings(bootstrap_servers=kafka.bootstrap_servers)
-        create_topics(settings, str(TICK.topic), str(DEAD_LETTER.topic))
+        create_topics(settings, TICK.topic_name, DEAD_LETTER.topic_name)
         print(f"{arguments.rate:,.0f} ticks/s for {arguments.seconds:g} s; the first fifth is warm-up\n")
         print("| feed | p50 ms | p95 ms | p99 ms | max ms | cores |\n| --- | --- | --- | --- | --- | --- |")
 

@@ -173,7 +173,7 @@ def main() -> None:
     spawn = multiprocessing.get_context("spawn")
     with LocalKafka() as kafka:
         settings = KafkaSettings(bootstrap_servers=kafka.bootstrap_servers)
-        create_topics(settings, str(TICK.topic), str(DEAD_LETTER.topic), _PLAIN_TOPIC)
+        create_topics(settings, TICK.topic_name, DEAD_LETTER.topic_name, _PLAIN_TOPIC)
         print("| feed | ticks/s | cores | plain, ticks/s | cores | ratio |\n| --- | --- | --- | --- | --- | --- |")
         for name, (vendor, _, _) in VENDORS.items():
             ours, theirs = spawn.Pipe()

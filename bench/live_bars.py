@@ -32,7 +32,6 @@ from bench.watch import LatencyWatch, end_of, percentiles
 from mdstream.config import load_settings
 from mdstream.embedded import LocalServers
 from mdstream.schemas import BAR, TICK, BarWindow
-from mdstream.streaming.kafka import topic_of
 
 _DAY_OF_TICKS = ("--count", "144000", "--span", "86400")
 """A tick a minute for each symbol: the state of a day, which is how late a tick may be."""
@@ -58,9 +57,9 @@ class Stage:
 
     def contestants(self) -> list[tuple[str, tuple[str, ...], str]]:
         """Return name, command and output topic of each process that is measured."""
-        plain = ("bench.plain_loop", self.servers, topic_of(TICK), _PLAIN_TOPIC, *self.lengths)
+        plain = ("bench.plain_loop", self.servers, TICK.topic_name, _PLAIN_TOPIC, *self.lengths)
         return [
-            ("mdstream live_bars", ("mdstream", "run", "live_bars"), topic_of(BAR)),
+            ("mdstream live_bars", ("mdstream", "run", "live_bars"), BAR.topic_name),
             ("plain loop", plain, _PLAIN_TOPIC),
         ]
 
@@ -89,7 +88,7 @@ class Stage:
             time.sleep(2)
 
     def load(self, *options: str) -> None:
-        subprocess.run([sys.executable, "-m", "bench.ticks", self.servers, topic_of(TICK), *options], check=True)
+        subprocess.run([sys.executable, "-m", "bench.ticks", self.servers, TICK.topic_name, *options], check=True)
 
 
 def cpu_seconds(process: psutil.Process) -> float:

@@ -33,10 +33,10 @@ class Market:
 
     def trade(self, number: int, now: int) -> None:
         tick = tick_of(number, now, _SYMBOLS)
-        send(self._producer, str(TICK.topic), tick)
+        send(self._producer, TICK.topic_name, tick)
         for window in self._windows:
             bar = revise(self._bars, tick, window.seconds) | {"window": window.name}
-            send(self._producer, str(BAR.topic), bar)
+            send(self._producer, BAR.topic_name, bar)
 
 
 def main() -> None:

@@ -26,7 +26,6 @@ from mdstream.config import TimescaleSettings
 from mdstream.embedded import LocalServers
 from mdstream.schemas import STORED_TICK, TICK
 from mdstream.stores.timescaledb.copying import copy_text
-from mdstream.streaming.kafka import topic_of
 
 _PLAIN_TABLE = "plain_ticks"
 _CHUNK = 10_000
@@ -56,7 +55,7 @@ def plain_loop(servers: str, database: Connection, ticks: int) -> float:
     with database.cursor() as cursor:
         cursor.execute(f"CREATE UNLOGGED TABLE {_PLAIN_TABLE} (LIKE {STORED_TICK.table})")
     consumer = Consumer({"bootstrap.servers": servers, "group.id": "plain-store", "auto.offset.reset": "earliest"})
-    consumer.subscribe([topic_of(TICK)])
+    consumer.subscribe([TICK.topic_name])
     stored, started = 0, None
     while stored < ticks:
         messages = consumer.consume(_CHUNK, 1)
@@ -102,7 +101,7 @@ def main() -> None:
         for command in (("topics", "create"), ("maintain",)):
             subprocess.run([sys.executable, "-m", "mdstream", *command], env=environment, check=True)
         broker = servers.kafka.bootstrap_servers
-        load = ["bench.ticks", broker, topic_of(TICK), "--count", str(ticks)]
+        load = ["bench.ticks", broker, TICK.topic_name, "--count", str(ticks)]
         subprocess.run([sys.executable, "-m", *load], check=True)
         database = connect(servers.postgres.settings)
         run = subprocess.Popen([sys.executable, "-m", "mdstream", "run", "store_ticks"], env=environment)

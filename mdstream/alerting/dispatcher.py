@@ -51,7 +51,7 @@ class Dispatcher:
             alert = parse_alert(value)
         except MalformedRecordError as exc:
             self._counts.malformed += 1
-            self._refused.note(str(exc), str(ANOMALY.topic), place)
+            self._refused.note(str(exc), ANOMALY.topic_name, place)
             done()
             return
         if not self._is_queued(alert, done):

@@ -42,7 +42,7 @@ class AlertService:
         counts: What became of anomalies and alerts.
     """
 
-    def __init__(self, settings: Settings, channel: Channel, topic: str = str(ANOMALY.topic)) -> None:
+    def __init__(self, settings: Settings, channel: Channel, topic: str = ANOMALY.topic_name) -> None:
         self.counts = AlertCounts()
         self._kafka = settings.kafka
         self._group = settings.alerts.consumer_group

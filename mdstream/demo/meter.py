@@ -69,8 +69,8 @@ class Meter:
             dead_letters=sum(dead_letters.values()),
             stored_ticks=self._rows.about(STORED_TICK),
             stored_bars=self._rows.about(BAR),
-            ticks_behind=records_behind(self._checkpoints / STORE_TICKS_QUERY, str(TICK.topic), ticks),
-            bars_behind=records_behind(self._checkpoints / STORE_QUERY, str(BAR.topic), bars),
+            ticks_behind=records_behind(self._checkpoints / STORE_TICKS_QUERY, TICK.topic_name, ticks),
+            bars_behind=records_behind(self._checkpoints / STORE_QUERY, BAR.topic_name, bars),
             latency=self.latency.of_bars_since(now - _RECENT_SECONDS),
         )
 

@@ -67,9 +67,9 @@ class TickProducer:
         settings: KafkaSettings,
         source: str,
         *,
-        tick_topic: str = str(TICK.topic),
-        bar_topic: str = str(BAR.topic),
-        dead_letter_topic: str = str(DEAD_LETTER.topic),
+        tick_topic: str = TICK.topic_name,
+        bar_topic: str = BAR.topic_name,
+        dead_letter_topic: str = DEAD_LETTER.topic_name,
         client: Client | None = None,
     ) -> None:
         self.counts = Counts()

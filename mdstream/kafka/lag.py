@@ -76,7 +76,7 @@ def describe_records(settings: Settings) -> dict[str, TopicState]:
     Raises:
         StoreUnavailableError: Kafka cannot be reached.
     """
-    names = [str(record.topic) for record in settings.topic_records]
+    names = [record.topic_name for record in settings.topic_records]
     return {topic.name: topic for topic in describe_topics(settings.kafka, names)}
 
 
@@ -121,7 +121,7 @@ def _lag(query: str, topic: TopicState, reached: Mapping[int, int]) -> ReaderLag
 def _of_live_bars(
     settings: KafkaSettings, admin: KafkaAdminClient, topics: Mapping[str, TopicState]
 ) -> Iterator[ReaderLag]:
-    ticks, bars = topics.get(str(TICK.topic)), topics.get(str(BAR.topic))
+    ticks, bars = topics.get(TICK.topic_name), topics.get(BAR.topic_name)
     if ticks is None or bars is None:
         return
     if not any(end for _, end in bars.offsets.values()):
@@ -164,5 +164,5 @@ def _of_alerts(admin: KafkaAdminClient, group: str, topics: Mapping[str, TopicSt
         logger.info("Kafka cannot say now how far the group %s is: %s", group, exc)
         return
     reached = {place.partition: found.offset for place, found in committed.items() if place.topic == ANOMALY.topic}
-    if reached and str(ANOMALY.topic) in topics:
-        yield _lag(_ALERTS, topics[str(ANOMALY.topic)], reached)
+    if reached and ANOMALY.topic_name in topics:
+        yield _lag(_ALERTS, topics[ANOMALY.topic_name], reached)

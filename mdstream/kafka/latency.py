@@ -136,7 +136,7 @@ def ingest_micros(value: bytes) -> int | None:
     try:
         ingested: int | None = _CHECK.read(value).get("last_ingest_time")
     except MalformedRecordError as exc:
-        _REFUSED.note(str(exc), str(BAR.topic))
+        _REFUSED.note(str(exc), BAR.topic_name)
         return None
     return ingested
 
@@ -160,7 +160,7 @@ def partitions_of(consumer: Consumer, record: Record) -> list[TopicPartition]:
     Raises:
         StoreUnavailableError: Kafka does not answer, or has no such topic.
     """
-    name = str(record.topic)
+    name = record.topic_name
     try:
         topic = consumer.list_topics(name, timeout=_ANSWER_SECONDS).topics[name]
     except KafkaException as exc:

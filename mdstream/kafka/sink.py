@@ -72,7 +72,7 @@ class KafkaSink:
         if rows.num_rows == 0:
             return
         producer = _PRODUCERS.get(self.settings)
-        delivery = _Delivery(producer, str(self.record.topic), self.settings.delivery_timeout_seconds)
+        delivery = _Delivery(producer, self.record.topic_name, self.settings.delivery_timeout_seconds)
         delivery.send(_keys(rows), encode_batch(rows))
         errors = delivery.wait()
         if errors:

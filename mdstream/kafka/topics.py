@@ -74,7 +74,7 @@ def plan_topics(settings: Settings) -> tuple[TopicPlan, ...]:
         configs = {"cleanup.policy": "delete", "retention.ms": str(kafka.retention_hours * 3_600_000)}
         if record is DEAD_LETTER:
             configs["max.message.bytes"] = str(MAX_DEAD_LETTER_BYTES)
-        plans.append(TopicPlan(str(record.topic), kafka.partitions, kafka.replication_factor, configs))
+        plans.append(TopicPlan(record.topic_name, kafka.partitions, kafka.replication_factor, configs))
     return tuple(plans)
 
 

@@ -37,6 +37,17 @@ class Record:
     time_column: str | None = None
     revision_column: str | None = None
 
+    @property
+    def topic_name(self) -> str:
+        """The topic that carries the record.
+
+        Raises:
+            ValueError: No topic does.
+        """
+        if self.topic is None:
+            raise ValueError(f"no topic carries a {self.name}")
+        return self.topic
+
     def empty(self) -> pa.Table:
         """Return a table with this record's schema and no rows."""
         return self.schema.empty_table()

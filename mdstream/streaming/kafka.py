@@ -79,7 +79,7 @@ def load_topics(
     """Stream the topics of `records` by a source that has the options of Spark's own; see `read_topic`."""
     reader = spark.readStream.format(source).options(**spark_login(settings.kafka))
     return (
-        reader.option("subscribe", ",".join(map(topic_of, records)))
+        reader.option("subscribe", ",".join(record.topic_name for record in records))
         .option("startingOffsets", "earliest")
         .options(**{name: str(value) for name, value in options.items()})
         .load()
@@ -155,17 +155,6 @@ def write_records(
     )
     remove_unfinished(checkpoint)
     return RunningQuery(trigger.apply(writer).start(), trigger.real_time, again, checkpoint=checkpoint)
-
-
-def topic_of(record: Record) -> str:
-    """Return the topic that carries `record`.
-
-    Raises:
-        ValueError: No topic does.
-    """
-    if record.topic is None:
-        raise ValueError(f"no topic carries a {record.name}")
-    return record.topic
 
 
 def checkpoint_of(settings: Settings, query: str) -> str:

@@ -40,7 +40,6 @@ from mdstream.streaming.kafka import (
     load_topics,
     read_topic,
     require_topic,
-    topic_of,
     write_records,
 )
 from mdstream.streaming.live_analysis import Analysis, plan_analysis
@@ -118,8 +117,8 @@ def start_live_bars(
     name = live_query(_STATE, [window.seconds for window in windows])
     analysis, before = None, None
     if runs_in_engine(settings.indicators):
-        analysis = Analysis.of(settings, rules, latest_ingest_time(settings, topic_of(BAR)))
-        before = first_histories(spark, settings, name, topic_of(BAR))
+        analysis = Analysis.of(settings, rules, latest_ingest_time(settings, BAR.topic_name))
+        before = first_histories(spark, settings, name, BAR.topic_name)
     else:
         name = f"{name}_alone"
         logger.warning("an indicator is not TA-Lib's: indicators and anomalies come from the job analytics, in seconds")
@@ -139,7 +138,7 @@ def read_ticks(spark: SparkSession, settings: Settings, trigger: Trigger) -> Dat
     shuffle either.
     """
     skew, nonpositive = settings.ticks.max_future_skew_seconds, settings.ticks.nonpositive_prices
-    require_topic(settings, topic_of(TICK))
+    require_topic(settings, TICK.topic_name)
     if not trigger.real_time:
         return read_topic(spark, settings, TICK).transform(with_usability, skew, nonpositive_prices=nonpositive)
     engine_of(spark)
@@ -193,7 +192,7 @@ def to_bar_records(
         _may(conditions, F.lit(True) if is_usable is None else is_usable).alias("may"),
     )
     planned = None if analysis is None else plan_analysis(spark, engine, analysis)
-    topics = engine.Topics(topic_of(BAR), topic_of(indicator_record(())), topic_of(ANOMALY))
+    topics = engine.Topics(BAR.topic_name, indicator_record(()).topic_name, ANOMALY.topic_name)
     plan = None if planned is None else planned.plan
     before = None if histories is None else histories.coalesce(1)._jdf  # noqa: SLF001
     frame = engine.LiveBars.apply(columns._jdf, lengths, lateness_seconds, late, topics, plan, before)  # noqa: SLF001

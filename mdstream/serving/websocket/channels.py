@@ -53,7 +53,7 @@ class Channel:
         key = tuple(column for column in record.key if column not in _NOT_IN_KEY)
         return cls(
             name=name,
-            topic=str(record.topic),
+            topic=record.topic_name,
             check=RecordCheck(record),
             windowed="window" in columns,
             time_column=str(record.time_column),

@@ -24,8 +24,8 @@ pytestmark = pytest.mark.servers
 def anomalies(kafka_server: LocalKafka) -> Topic:
     """The topic that the command reads."""
     settings = settings_of(kafka_server)
-    create(settings, str(ANOMALY.topic))
-    return Topic(settings, str(ANOMALY.topic))
+    create(settings, ANOMALY.topic_name)
+    return Topic(settings, ANOMALY.topic_name)
 
 
 @pytest.fixture

@@ -139,7 +139,7 @@ class Stage:
 
     def put(self, rows: Sequence[Row]) -> None:
         for row in rows:
-            self._producer.produce(str(TICK.topic), encode(row), row["symbol"])
+            self._producer.produce(TICK.topic_name, encode(row), row["symbol"])
         assert self._producer.flush(60) == 0
 
     def await_stored(self, count: int, jobs: subprocess.Popen[bytes]) -> None:
@@ -158,9 +158,9 @@ class Stage:
         """Send a tick and wait for its bar, from a batch of live bars that has only just begun."""
         ended = self._ended_batches()
         until(lambda: self._ended_batches() > ended, _SECONDS)
-        sent = record_count(self._kafka, str(BAR.topic))
+        sent = record_count(self._kafka, BAR.topic_name)
         self.put([row])
-        until(lambda: record_count(self._kafka, str(BAR.topic)) > sent, _SECONDS)
+        until(lambda: record_count(self._kafka, BAR.topic_name) > sent, _SECONDS)
 
     def _ended_batches(self) -> int:
         return len(list(self._checkpoints.glob("live_bars*/commits/[0-9]*")))

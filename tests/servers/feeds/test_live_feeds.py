@@ -188,7 +188,7 @@ def test_minute_aggregates_are_revisions_of_bars_in_kafka(broker: LocalKafka, tm
             MDSTREAM_FEEDS__MASSIVE__API_KEY=KEY,
         )
         try:
-            until(lambda: [state.records for state in describe_topics(kafka, [str(BAR.topic)])] == [4], seconds=60)
+            until(lambda: [state.records for state in describe_topics(kafka, [BAR.topic_name])] == [4], seconds=60)
             metrics = httpx.get(f"http://127.0.0.1:{port}/metrics").text
         finally:
             process.send_signal(signal.SIGTERM)
@@ -196,7 +196,7 @@ def test_minute_aggregates_are_revisions_of_bars_in_kafka(broker: LocalKafka, tm
     assert code == 0, errors
     assert "4 bars sent, 4 acknowledged by Kafka, 2 dead letters" in output
     assert server.asked == [("subscribe", ["AAPL", "MSFT"])] * 2
-    sent = messages(kafka, str(BAR.topic))
+    sent = messages(kafka, BAR.topic_name)
     bars = [decode(BAR, message.value() or b"") for message in sent]
     assert [message.key() for message in sent] == [str(bar["symbol"]).encode() for bar in bars]
     found = [(bar["volume"], bar["close"], bar["trade_count"]) for bar in bars if bar["symbol"] == "AAPL"]

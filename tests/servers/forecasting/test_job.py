@@ -65,11 +65,11 @@ def test_a_bar_that_closes_is_forecast_in_the_database_in_redis_and_in_kafka(
         queries = analytics.start(spark, settings)
         try:
             # Kafka is the last of the stores.
-            until(lambda: read_topic(kafka.bootstrap_servers, str(PREDICTION.topic)), 180)
+            until(lambda: read_topic(kafka.bootstrap_servers, PREDICTION.topic_name), 180)
         finally:
             for running in queries:
                 running.query.stop()
-        [topic] = read_topic(kafka.bootstrap_servers, str(PREDICTION.topic))
+        [topic] = read_topic(kafka.bootstrap_servers, PREDICTION.topic_name)
     with engine_of(fresh_database).connect() as connection:
         [row] = [dict(found) for found in connection.execute(sa.text("SELECT * FROM predictions")).mappings()]
     assert row["target_time"] == now + timedelta(minutes=30)

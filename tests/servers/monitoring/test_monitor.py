@@ -60,15 +60,15 @@ def test_lag_and_latency_over_an_outage(broker: LocalKafka, tmp_path: Path, fres
     create_topics(settings.kafka, plan_topics(settings))
     monitor = Monitor(settings, registry)
 
-    def lag(query: str, topic: str = str(TICK.topic)) -> float | None:
+    def lag(query: str, topic: str = TICK.topic_name) -> float | None:
         return registry.get_sample_value("kafka_consumer_lag", {"query": query, "topic": topic})
 
     def measured(count: int) -> bool:
         found = registry.get_sample_value("processing_latency_seconds_count", {"point": "bar"})
         return found == count
 
-    send(settings, str(TICK.topic), *({"n": number} for number in range(10)))
-    checkpoint(tmp_path, "store_ticks", str(TICK.topic), 4)
+    send(settings, TICK.topic_name, *({"n": number} for number in range(10)))
+    checkpoint(tmp_path, "store_ticks", TICK.topic_name, 4)
     monitor.measure_kafka()
     assert lag("store_ticks") == 6
     assert lag("live_bars") == 10, "there is no bar yet"
@@ -76,11 +76,11 @@ def test_lag_and_latency_over_an_outage(broker: LocalKafka, tmp_path: Path, fres
 
     # The newest bar has a tick that came after all these; then three more come.
     now = time.time_ns() // 1000 + 2000
-    send(settings, str(BAR.topic), bar_of(now))
+    send(settings, BAR.topic_name, bar_of(now))
     until(lambda: measured(1))
     until(lambda: time.time_ns() // 1000 > now + 2000)
-    send(settings, str(TICK.topic), *({"n": number} for number in range(3)))
-    checkpoint(tmp_path, "store_ticks", str(TICK.topic), 12)
+    send(settings, TICK.topic_name, *({"n": number} for number in range(3)))
+    checkpoint(tmp_path, "store_ticks", TICK.topic_name, 12)
     monitor.measure_kafka()
     assert lag("live_bars") == 3
     assert lag("store_ticks") == 1
@@ -89,9 +89,9 @@ def test_lag_and_latency_over_an_outage(broker: LocalKafka, tmp_path: Path, fres
     # What is not a bar stops nothing.
     producer = Producer({"bootstrap.servers": settings.kafka.bootstrap_servers})
     for value in (b"\xff", b"[1]", *(json.dumps(bar).encode() for _, bar in wrong(BAR) if len(str(bar)) < 60_000)):
-        producer.produce(str(BAR.topic), value, partition=0)
+        producer.produce(BAR.topic_name, value, partition=0)
     assert producer.flush(60) == 0
-    send(settings, str(BAR.topic), bar_of(time.time_ns() // 1000))
+    send(settings, BAR.topic_name, bar_of(time.time_ns() // 1000))
     until(lambda: measured(2))
 
     broker.stop()

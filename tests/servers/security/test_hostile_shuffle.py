@@ -119,12 +119,12 @@ def live(spark: SparkSession, kafka: KafkaSettings, tmp_path: Path, monkeypatch:
     if not trigger.real_time:
         pytest.skip("only real-time mode has ports for this")
     ticks, bars = (replace(record, topic=f"{record.topic}-{uuid.uuid4().hex[:8]}") for record in (TICK, BAR))
-    create_topics(kafka, [TopicPlan(str(record.topic), _TASKS, 1) for record in (ticks, bars)])
+    create_topics(kafka, [TopicPlan(record.topic_name, _TASKS, 1) for record in (ticks, bars)])
     monkeypatch.setattr(live_engine, "TICK", ticks)
     monkeypatch.setattr(live_engine, "BAR", bars)
     running = start_live_bars(spark, settings, ConditionTable(), (), trigger)
     try:
-        yield Live(running.query, kafka, str(ticks.topic), str(bars.topic))
+        yield Live(running.query, kafka, ticks.topic_name, bars.topic_name)
     finally:
         running.query.stop()
 

@@ -54,9 +54,9 @@ def test_every_wrong_record_in_every_topic(kafka: KafkaSettings, websocket: Runn
             for value in values:
                 # Of those of 3 MB no more than the broker's smallest limit.
                 if len(value) < 900_000:
-                    producer.produce(str(record.topic), value)
+                    producer.produce(record.topic_name, value)
                     sent += 1
-            producer.produce(str(record.topic), orjson.dumps(good(record, symbol="LAST")))
+            producer.produce(record.topic_name, orjson.dumps(good(record, symbol="LAST")))
             assert producer.flush(60) == 0
         until(lambda: unreadable(websocket) == before + sent)
         heard: set[str] = set()

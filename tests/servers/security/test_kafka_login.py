@@ -73,11 +73,11 @@ def test_ticks_become_bars(
 ) -> None:
     kafka = login(broker, certificates)
     ticks, bars = (replace(record, topic=f"{record.topic}-{login.__name__}") for record in (TICK, BAR))
-    create_topics(kafka, [TopicPlan(str(record.topic), 1, 1) for record in (ticks, bars, indicator_record(()))])
+    create_topics(kafka, [TopicPlan(record.topic_name, 1, 1) for record in (ticks, bars, indicator_record(()))])
     at = datetime(2026, 1, 2, 14, 30, tzinfo=UTC)
     row = {"symbol": "AAPL", "price": 10.5, "size": 2.0, "event_time": at, "ingest_time": at, "source": "test"}
     KafkaSink(kafka, ticks).write(pa.RecordBatch.from_pylist([row], TICK.schema))
-    assert [topic.records for topic in describe_topics(kafka, [str(ticks.topic)])] == [1]
+    assert [topic.records for topic in describe_topics(kafka, [ticks.topic_name])] == [1]
 
     settings = Settings(kafka=kafka, spark=SparkSettings(checkpoint_location=str(tmp_path)))
     monkeypatch.setattr(live_engine, "TICK", ticks)
@@ -85,7 +85,7 @@ def test_ticks_become_bars(
     query = start_live_bars(spark, settings, ConditionTable(), (), trigger_for(spark, settings.spark)).query
     consumer = open_consumer(kafka)
     try:
-        consumer.assign([TopicPartition(str(bars.topic), 0, 0)])
+        consumer.assign([TopicPartition(bars.topic_name, 0, 0)])
         message = consumer.poll(60)
         assert message is not None, query.exception()
         assert query.exception() is None

@@ -154,11 +154,11 @@ def test_records_in_every_topic(attacked: Attacked) -> None:
         listening.hear_until("subscribed")
         for number in range(COUNT):
             for kind in RECORDS:
-                producer.produce(str(kind.topic), mutations.record(kind, random))
+                producer.produce(kind.topic_name, mutations.record(kind, random))
             if number % 100 == 99:
                 assert producer.flush(60) == 0
         for kind in RECORDS:
-            producer.produce(str(kind.topic), orjson.dumps(good(kind, symbol="LAST")))
+            producer.produce(kind.topic_name, orjson.dumps(good(kind, symbol="LAST")))
         assert producer.flush(60) == 0
         heard: set[str] = set()
 

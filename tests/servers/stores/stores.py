@@ -155,7 +155,7 @@ class TopicStore(Store):
     def rows(self) -> list[Row]:
         newest: dict[tuple[Any, ...], Row] = {}
         revision = str(self.record.revision_column)
-        for message in read_topic(self._servers, str(self.record.topic)):
+        for message in read_topic(self._servers, self.record.topic_name):
             row = decode(self.record, message.value)
             key = tuple(row[name] for name in self.record.key)
             if key not in newest or row[revision] >= newest[key][revision]:
@@ -163,7 +163,7 @@ class TopicStore(Store):
         return _sorted(list(newest.values()))
 
     def count(self) -> int:
-        return len(read_topic(self._servers, str(self.record.topic)))
+        return len(read_topic(self._servers, self.record.topic_name))
 
 
 class InfluxStore(Store):

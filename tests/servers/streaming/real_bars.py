@@ -51,7 +51,7 @@ def forming(bar: Row) -> Row:
     return {**bar, **opened, "volume": 1.0, "trade_count": 1, "last_event_time": bar["window_start"]}
 
 
-def send(servers: str, bars: Iterable[Row], *, topic: str = str(BAR.topic), partitions: int = 2) -> None:
+def send(servers: str, bars: Iterable[Row], *, topic: str = BAR.topic_name, partitions: int = 2) -> None:
     """Put each bar into a topic as two revisions, as a vendor's, a symbol always into the same partition."""
     producer = Producer({"bootstrap.servers": servers})
     for bar in bars:

@@ -93,7 +93,7 @@ class Stage:
 
     def empty_topic(self) -> None:
         admin = AdminClient({"bootstrap.servers": self.bootstrap_servers})
-        ends = [TopicPartition(str(BAR.topic), partition, OFFSET_END) for partition in range(2)]
+        ends = [TopicPartition(BAR.topic_name, partition, OFFSET_END) for partition in range(2)]
         for future in admin.delete_records(ends).values():
             future.result(60)
 

@@ -30,7 +30,6 @@ from mdstream.kafka.topics import TopicPlan, create_topics
 from mdstream.schemas import ANOMALY, BAR, TICK
 from mdstream.schemas.wire import to_micros
 from mdstream.streaming import RunningQuery, kafka, live_engine, run_jobs, trigger_for
-from mdstream.streaming.kafka import topic_of
 from mdstream.transforms import to_bars
 from tests.servers.streaming.topics import Row, TestTopics, trades
 from tests.unit.transforms.frames import at, tick, ticks_frame
@@ -49,7 +48,7 @@ def topics(kafka_server: LocalKafka, monkeypatch: pytest.MonkeyPatch) -> Iterato
     suffix = uuid.uuid4().hex[:8]
     names = [f"{topic}-{suffix}" for topic in ("tick_data", "aggregated_data", "technical_indicators")]
     anomalies = replace(ANOMALY, topic=f"anomalies-{suffix}")
-    create_topics(settings, [TopicPlan(name, 2, 1) for name in (*names, str(anomalies.topic))])
+    create_topics(settings, [TopicPlan(name, 2, 1) for name in (*names, anomalies.topic_name)])
     ticks, bars, indicators_topic = names
     topics = TestTopics(settings, ticks, bars, indicators_topic)
     indicators = replace(indicator_record(()), topic=topics.indicators)
@@ -298,7 +297,7 @@ def test_a_missing_topic_is_named(topics: TestTopics, tmp_path: Path) -> None:
     with pytest.raises(
         QueryFailedError, match=rf"topic {missing.topic} cannot be read: .*; 'mdstream topics create' makes it"
     ):
-        kafka.require_topic(settings_of(topics, tmp_path, "5 seconds"), topic_of(missing))
+        kafka.require_topic(settings_of(topics, tmp_path, "5 seconds"), missing.topic_name)
 
 
 def test_a_broker_that_does_not_answer_is_named(

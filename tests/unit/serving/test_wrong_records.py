@@ -36,7 +36,7 @@ CHANNELS = {
 
 @by_name
 def test_in_the_hub(record: Record, caplog: pytest.LogCaptureFixture) -> None:
-    registry, topic = CollectorRegistry(), str(record.topic)
+    registry, topic = CollectorRegistry(), record.topic_name
     hub, peer = Hub(Settings(), Counters(registry)), Peer()
     client = client_of(peer)
     hub.add(client)
@@ -75,7 +75,7 @@ def shown(view: MarketView) -> dict[str, Any]:
 
 @by_name
 def test_on_the_dashboard(record: Record) -> None:
-    channel = CHANNELS[str(record.topic)]
+    channel = CHANNELS[record.topic_name]
     before = REFUSED.labels("dashboard", "record")._value.get()
     frames: list[tuple[str, object]] = [(channel, fields) for _, fields in wrong(record)]
     nothing: tuple[object, ...] = (None, [], 3, "x", {})

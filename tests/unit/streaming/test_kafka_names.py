@@ -6,13 +6,13 @@ import pytest
 
 from mdstream.config import Settings, SparkSettings
 from mdstream.schemas import BAR, STORED_TICK, TICK
-from mdstream.streaming.kafka import checkpoint_of, topic_of
+from mdstream.streaming.kafka import checkpoint_of
 
 
 def test_a_record_knows_its_topic() -> None:
-    assert (topic_of(TICK), topic_of(BAR)) == ("tick_data", "aggregated_data")
+    assert (TICK.topic_name, BAR.topic_name) == ("tick_data", "aggregated_data")
     with pytest.raises(ValueError, match="no topic carries a stored tick"):
-        topic_of(STORED_TICK)
+        _ = STORED_TICK.topic_name
 
 
 @pytest.mark.parametrize(

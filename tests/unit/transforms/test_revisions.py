@@ -156,7 +156,7 @@ def test_of_records_with_a_wrong_field_stores_get_what_they_can_hold(spark: Spar
     for kind in kinds:
         cases = [fields for _, fields in wrong(kind)]
         values = [*NO_RECORDS, *(json.dumps(fields).encode() for fields in cases)]
-        frames.append(records_frame(spark, values, topic=str(kind.topic)))
+        frames.append(records_frame(spark, values, topic=kind.topic_name))
     records = reduce(DataFrame.unionAll, frames)
     rows = records.transform(with_records, kinds).transform(with_dead_letter).toArrow().to_pylist()
 
