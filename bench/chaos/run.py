@@ -1,0 +1,176 @@
+"""One run: faults and ticks, then quiet, then the comparison."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import takewhile
+
+import sqlalchemy as sa
+from confluent_kafka import Consumer, KafkaException
+
+from bench.chaos.outcome import Tables, end_of
+from bench.chaos.plants import Plant, plant
+from bench.chaos.schedule import JOBS, Fault, Kind, schedule
+from bench.chaos.sender import Sender
+from bench.chaos.slack import Slack
+from bench.chaos.stage import Stage
+from bench.chaos.ticks import Tape
+from bench.chaos.verdict import judge
+from bench.chaos.violations import Violation, summary
+from bench.chaos.watch import Watch
+from mdstream.local import LocalServers
+from mdstream.schemas import BAR, STORED_TICK
+
+_LOOK_SECONDS = 0.3
+_UP_SECONDS = 300.0
+_QUIET_SECONDS = 400.0
+_STILL_SECONDS = 12.0
+_LENGTHS = (5, 10, 20, 30, 60)
+_MOST_BARS = 400
+"""Fewer than the 600 that the engine keeps, with those that late ticks add: longer runs have longer bars."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is.
+
+    Attributes:
+        seed: Decides ticks and faults.
+        minutes: How long there are faults.
+        kills: So many SIGKILLs of the jobs there are at least, however long that takes.
+        rate: Ticks a second.
+        symbols: How many.
+        planted: A fault of the product that has to be found.
+    """
+
+    seed: int
+    minutes: float
+    kills: int = 0
+    rate: float = 200.0
+    symbols: int = 20
+    planted: Plant | None = None
+
+
+def windows_for(minutes: float) -> dict[str, int]:
+    """Return two windows that have enough bars for their indicators, and not too many for their history."""
+    seconds = next((each for each in _LENGTHS if minutes * 60 / each <= _MOST_BARS), _LENGTHS[-1])
+    return {f"{each}s": each for each in (seconds, 3 * seconds)}
+
+
+def run(options: Options, say: Callable[[str], None]) -> list[Violation]:
+    """Run it and return what was violated; the last thing it says is the summary."""
+    windows = windows_for(options.minutes)
+    tape = Tape(options.seed, options.symbols)
+    with LocalServers() as servers, Slack() as slack:
+        stage = Stage(servers, windows, slack.url, options.seed)
+        sender = Sender(servers.kafka.bootstrap_servers, tape, options.rate)
+        with stage.running():
+            watch = _watch(stage, tape, list(windows))
+            with watch.watching():
+                sender.start()
+                try:
+                    _do_harm(stage, options, say)
+                finally:
+                    sender.stop()
+                say("no more faults and ticks")
+                time.sleep(max(windows.values()))
+                sender.close_bars()
+                tables = Tables(stage.settings)
+                if options.planted:
+                    plant(options.planted, servers.kafka.bootstrap_servers, sender, tables)
+                say(f"still after {_wait_until_still(stage, sender, tables):.0f} s")
+            violations = judge(stage, sender, slack.posts, windows, tables, say) + watch.back
+        for name, memory in watch.memories.items():
+            say(f"{name}: looked {memory.looks} times")
+            if not memory.looks:
+                violations.append(Violation("wrong", f"{name} has never answered"))
+        violations += [Violation("lost", text) for text in sender.failed]
+    for (kind, target, expected), count in sorted(
+        Counter((event.kind, event.target, event.expected) for event in stage.events).items()
+    ):
+        say(f"{count} x {target}: {kind}{'' if expected else ' (not by this schedule)'}")
+    for violation in violations[:50]:
+        say(f"{violation.kind}: {violation.what}")
+    faults = sum(event.expected for event in stage.events)
+    say(summary(faults, len(sender.values), violations))
+    return violations
+
+
+def _watch(stage: Stage, tape: Tape, windows: list[str]) -> Watch:
+    rest, websocket = f"http://127.0.0.1:{stage.rest_port}", f"ws://127.0.0.1:{stage.websocket_port}"
+    return Watch(stage.settings, rest, websocket, tape.symbols, windows)
+
+
+def _do_harm(stage: Stage, options: Options, say: Callable[[str], None]) -> None:
+    began = time.monotonic()
+    kills = 0
+
+    def goes_on(_: Fault) -> bool:
+        return kills < options.kills or time.monotonic() - began < options.minutes * 60
+
+    alive = Pulse(stage)
+    alive.wait()
+    began = time.monotonic()
+    for fault in takewhile(goes_on, schedule(options.seed)):
+        if fault.when_up:
+            waited = alive.wait()
+            say(f"the live engine wrote {waited:.0f} s after its start")
+        time.sleep(fault.after_seconds)
+        length = f" for {fault.lasts_seconds:.0f} s" if fault.lasts_seconds else ""
+        say(f"{time.monotonic() - began:5.0f} s: {fault.target}: {fault.kind}{length}")
+        stage.apply(fault)
+        kills += fault.kind is Kind.KILL and fault.target == JOBS
+
+
+class Pulse:
+    """Says whether the live engine writes."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._consumer = Consumer(
+            {"bootstrap.servers": stage.settings.kafka.bootstrap_servers, "group.id": "pulse", "log_level": 0}
+        )
+
+    def wait(self) -> float:
+        """Return when a bar was written since the last start of the jobs; how many seconds behind that it is now."""
+        deadline = time.monotonic() + _UP_SECONDS
+        since, before = 0.0, 0
+        while time.monotonic() < deadline:
+            started = self._stage.started(JOBS)
+            with suppress(KafkaException):
+                bars = end_of(self._consumer, str(BAR.topic))
+                if since == started and bars > before:
+                    return time.time() - started
+                since, before = started, bars
+            time.sleep(_LOOK_SECONDS)
+        raise TimeoutError(f"no bar within {_UP_SECONDS:g} s; the log is {self._stage.log_of(JOBS)}")
+
+
+def _wait_until_still(stage: Stage, sender: Sender, tables: Tables) -> float:
+    """Return when nothing changes any more, or when that takes too long: then what is missing is lost."""
+    began = time.monotonic()
+    counts = _counts(stage, tables)
+    before, since = next(counts), time.monotonic()
+    for now in counts:
+        if now != before:
+            before, since = now, time.monotonic()
+        is_complete = now[0] >= len(sender.trades)
+        still = time.monotonic() - since
+        if (is_complete and still > _STILL_SECONDS) or time.monotonic() - began > _QUIET_SECONDS:
+            break
+        time.sleep(1)
+    return time.monotonic() - began
+
+
+def _counts(stage: Stage, tables: Tables) -> Iterator[tuple[int, ...]]:
+    consumer = Consumer({"bootstrap.servers": stage.settings.kafka.bootstrap_servers, "group.id": "pulse"})
+    topics = [str(record.topic) for record in stage.settings.topic_records]
+    stored = (STORED_TICK, BAR, stage.settings.indicator_record)
+    while True:
+        with suppress(KafkaException, sa.exc.SQLAlchemyError):
+            yield (*(tables.count(record) for record in stored), *(end_of(consumer, topic) for topic in topics))
+        time.sleep(1)
