@@ -78,6 +78,8 @@ def _missing(holding: Mapping[BarKey, Severities | None], told: Mapping[FindingK
 def _unfounded(own: ModelSeries, holds: Severities | None, record: Row, start: int) -> list[Violation]:
     """Check that what was told was so at its time, and that it was withdrawn if late trades have undone it."""
     rule, severity = record["rule"], record["severity"]
+    if start not in own.bars or record["trade_count"] > len(own.bars[start].trades):
+        return [Violation("doubled", f"anomalies: of more trades than were sent: {dict(record)}")]
     if not could_be_found(own, start, record["trade_count"], rule, severity):
         return [Violation("wrong", f"anomalies: never so: {dict(record)}")]
     if holds is not None and start in own.closed and rule not in holds and own.is_changed_late(start):
@@ -125,10 +127,20 @@ def check_alerts(
             is_excused = any(begin <= before <= end for begin, end in excused)
             if after - before < cooldown - _SLACK_SECONDS and not is_excused:
                 wrong.append(Violation("doubled", f"alerts: {subject} again after {after - before:.1f} s"))
+    return wrong + _unheard(records, times, cooldown)
+
+
+def _unheard(records: Iterable[Row], times: Mapping[tuple[str, str], list[float]], cooldown: float) -> list[Violation]:
+    """Every severe finding is sent, unless its symbol and rule were quiet when it was told first."""
+    first: dict[FindingKey, Row] = {}
     for record in records:
         if record["severity"] in _SEVERE and not record.get("withdrawn"):
-            found = record["detected_time"] / 1e6
-            subject = record["symbol"], record["rule"]
-            if not any(sent > found - cooldown - _SLACK_SECONDS for sent in times[subject]):
-                wrong.append(Violation("lost", f"alerts: none of {dict(record)}"))
-    return wrong
+            first.setdefault(_key(record), record)
+    return [
+        Violation("lost", f"alerts: none of {dict(record)}")
+        for record in first.values()
+        if not any(
+            sent > record["detected_time"] / 1e6 - cooldown - _SLACK_SECONDS
+            for sent in times.get((record["symbol"], record["rule"]), ())
+        )
+    ]

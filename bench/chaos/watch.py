@@ -34,11 +34,13 @@ class Memory:
     Attributes:
         back: What it saw go back.
         looks: How often it was answered.
+        has_looked_to_the_end: Nothing unforeseen has ended it.
     """
 
     def __init__(self, reader: str) -> None:
         self.back: list[Violation] = []
         self.looks = 0
+        self.has_looked_to_the_end = False
         self._reader = reader
         self._newest: dict[Hashable, tuple[int, ...]] = {}
 
@@ -118,10 +120,18 @@ class Watch:
     def back(self) -> list[Violation]:
         return [violation for memory in self.memories.values() for violation in memory.back]
 
+    @property
+    def silent(self) -> list[Violation]:
+        """Readers that were never answered: what they would have seen is not known."""
+        return [
+            Violation("wrong", f"{name} has never answered") for name, each in self.memories.items() if not each.looks
+        ]
+
     def _repeat(self, look: Callable[[Memory], None], memory: Memory) -> None:
         while not self._stop.wait(_PAUSE_SECONDS):
             with suppress(*_AWAY):
                 look(memory)
+        memory.has_looked_to_the_end = True
 
     def _look_at_database(self, memory: Memory) -> None:
         seen: list[Seen] = []
