@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from pathlib import Path
 
 from bench.chaos.plants import Plant
 from bench.chaos.run import Options, run
@@ -18,8 +19,9 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=200, help="ticks a second")
     parser.add_argument("--symbols", type=int, default=20)
     parser.add_argument("--plant", choices=list(Plant), type=Plant, help="a fault that has to be found")
+    parser.add_argument("--logs", type=Path, help="a folder for what the processes have said")
     given = parser.parse_args()
-    options = Options(given.seed, given.minutes, given.kills, given.rate, given.symbols, given.plant)
+    options = Options(given.seed, given.minutes, given.kills, given.rate, given.symbols, given.plant, given.logs)
     print(options, flush=True)
     return 1 if run(options, lambda text: print(text, flush=True)) else 0
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import takewhile
+from pathlib import Path
 
 import sqlalchemy as sa
 from confluent_kafka import Consumer, KafkaException
@@ -47,6 +49,7 @@ class Options:
         rate: Ticks a second.
         symbols: How many.
         planted: A fault of the product that has to be found.
+        logs: Folder that gets the logs of all processes in the end.
     """
 
     seed: int
@@ -55,6 +58,7 @@ class Options:
     rate: float = 200.0
     symbols: int = 20
     planted: Plant | None = None
+    logs: Path | None = None
 
 
 def windows_for(minutes: float) -> dict[str, int]:
@@ -74,7 +78,7 @@ def run(options: Options, say: Callable[[str], None]) -> list[Violation]:
     with servers, Slack() as slack:
         stage = Stage(servers, windows, slack.url, options.seed)
         sender = Sender(servers.kafka.bootstrap_servers, tape, options.rate)
-        with stage.running():
+        with _kept_logs(servers, options.logs), stage.running():
             watch = _watch(stage, tape, list(windows))
             tables = Tables(stage.settings)
             with watch.watching():
@@ -91,6 +95,17 @@ def run(options: Options, say: Callable[[str], None]) -> list[Violation]:
     _report(stage, watch, violations, say)
     say(summary(sum(event.expected for event in stage.events), len(sender.values), violations))
     return violations
+
+
+@contextmanager
+def _kept_logs(servers: LocalServers, folder: Path | None) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            for log in servers.run.path.glob("*.log"):
+                shutil.copy(log, folder)
 
 
 def _report(stage: Stage, watch: Watch, violations: Sequence[Violation], say: Callable[[str], None]) -> None:
