@@ -170,8 +170,8 @@ def of_findings(*records: Row, trades: list[Trade] | None = None, starts: tuple[
 
 def test_findings_are_those_of_the_shipped_rules() -> None:
     prices = [100.0, 101.0] * 10
-    # 100.5 is the average: 7 % and 11 % away, four times and as much of the usual volume. Of the RSI's 14 bars gains are
-    # (13 x 0.5 + 11) / 14 in the second case, losses 13 x 0.5 / 14: 72.9.
+    # 100.5 is the average: 7 % and 11 % away, four times and as much of the usual volume. Of the RSI's 14 bars gains
+    # are (13 x 0.5 + 11) / 14 in the second case, losses 13 x 0.5 / 14: 72.9.
     assert findings_of([*prices, 107.535], [2.0] * 20 + [8.0]) == {"price_spike": "high", "volume_spike": "low"}
     assert findings_of([*prices, 112.0], [2.0] * 21) == {"price_spike": "critical", "rsi_overbought": "low"}
     assert findings_of([*prices, 102.0], [2.0] * 21) == {}
