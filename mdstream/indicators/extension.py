@@ -157,7 +157,7 @@ def _own_function(name: str) -> Function:
             f"the indicator {name} of the package {package} cannot be used: expected a name of lower-case letters, "
             f"digits and underscores, and inputs that are of {', '.join(BAR_SERIES)}; found {extension.inputs}"
         )
-    lines: tuple[Drawing, ...] = ("line",) * len(extension.outputs)
+    lines: tuple[Drawing, ...] = tuple("line" for _ in extension.outputs)
     return _OwnFunction(
         name=name.upper(),
         prices={},

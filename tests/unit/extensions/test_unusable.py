@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,13 +51,12 @@ def test_an_unknown_name_lists_what_is_installed() -> None:
         ("FEED = 1", "is of type int; expected FeedExtension"),
     ],
 )
-def test_what_fails_to_import_is_said_with_its_package(
-    site: Path, module: str, expected: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_fails_to_import_is_said_with_its_package(site: Path, module: str, expected: str) -> None:
+    # Another module of this name may have been imported before.
+    sys.modules.pop("broken_feed", None)
     install(site, "broken-feed", "[mdstream.feeds]\nbroken = broken_feed:FEED\n", module)
     message = refusal("broken")
     assert message.startswith(f"the feed broken of the package broken-feed cannot be used: broken_feed:FEED {expected}")
-    monkeypatch.delitem(extensions.sys.modules, "broken_feed", raising=False)
 
 
 def test_two_packages_with_one_name(site: Path) -> None:

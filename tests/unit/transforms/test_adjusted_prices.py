@@ -94,6 +94,6 @@ def test_what_cannot_be_adjusted_is_refused(spark: SparkSession) -> None:
         traded.transform(with_adjusted_prices, factors.withColumn("effective_time", F.lit("2004-05-12")))
     with pytest.raises(Exception, match="found a price_factor of A that is not a number above 0"):
         traded.transform(with_adjusted_prices, factors.withColumn("price_factor", F.lit(0.0))).collect()
-    week = traded.withColumn("window_end", F.col("window_end") + timedelta(days=6))
+    week = traded.withColumn("window_end", F.col("window_end") + F.lit(timedelta(days=6)))
     with pytest.raises(Exception, match="a bar of A began before a split or dividend and ended after it"):
         week.transform(with_adjusted_prices, factors).collect()
