@@ -146,7 +146,9 @@ def _explained(settings: TimescaleSettings, error: Exception) -> StoreError:
         )
     passing = isinstance(error, _PASSING)
     if passing or state == errorcodes.READ_ONLY_SQL_TRANSACTION:  # a replica, until it is promoted
-        return StoreUnavailableError(f"{where} cannot be used now: {message}; check stores.timescaledb")
+        return StoreUnavailableError(
+            f"{where} cannot be used now: {message}; check stores.timescaledb, `mdstream doctor` says more"
+        )
     return StoreError(f"{where} refused: {message}")
 
 
