@@ -102,7 +102,7 @@ def check_indicators(
 
 
 def check_dead_letters(refused: Mapping[str, str], found: Iterable[Row]) -> list[Violation]:
-    """Hold the dead letters to what was sent that is no tick: each at least once, with its reason."""
+    """Hold the dead letters to what was sent that is not a tick: each at least once, with its reason."""
     reasons: dict[str, set[str]] = defaultdict(set)
     for row in found:
         reasons[row["payload"]].add(row["reason"].partition(": ")[0])

@@ -27,7 +27,7 @@ def plant(what: Plant, servers: str, sender: Sender, tables: Tables) -> None:
     trade = next(trade for trade in reversed(sender.trades) if trade.counts)
     if what is Plant.DOUBLE:
         producer = Producer({"bootstrap.servers": servers})
-        producer.produce(str(TICK.topic), sender.values[trade.partition, trade.offset], trade.symbol)
+        producer.produce(TICK.topic_name, sender.values[trade.partition, trade.offset], trade.symbol)
         producer.flush(60)
     elif what is Plant.DROP:
         tables.execute(

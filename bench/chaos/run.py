@@ -73,7 +73,7 @@ def run(options: Options, say: Callable[[str], None]) -> list[Violation]:
     tape = Tape(options.seed, options.symbols)
     servers = LocalServers()
     for server in (servers.kafka, servers.postgres, servers.redis):
-        # A machine that has other things to do is no fault of theirs.
+        # A machine that has other things to do is not a fault of theirs.
         server.start_seconds = _START_SECONDS  # type: ignore[misc]
     with servers, Slack() as slack:
         stage = Stage(servers, windows, slack.url, options.seed)
@@ -171,7 +171,7 @@ class Pulse:
             started = self._stage.started(JOBS)
             with suppress(KafkaException):
                 # A broker that has only just come back may know less for a moment.
-                before, self._bars = self._bars, max(self._bars, end_of(self._consumer, str(BAR.topic)))
+                before, self._bars = self._bars, max(self._bars, end_of(self._consumer, BAR.topic_name))
                 if since == started and self._bars > before:
                     return time.time() - started
                 since = started
@@ -197,7 +197,7 @@ def _wait_until_still(stage: Stage, sender: Sender, tables: Tables) -> float:
 
 def _counts(stage: Stage, tables: Tables) -> Iterator[tuple[int, ...]]:
     consumer = Consumer({"bootstrap.servers": stage.settings.kafka.bootstrap_servers, "group.id": "pulse"})
-    topics = [str(record.topic) for record in stage.settings.topic_records]
+    topics = [record.topic_name for record in stage.settings.topic_records]
     stored = (STORED_TICK, BAR, stage.settings.indicator_record)
     while True:
         with suppress(KafkaException, sa.exc.SQLAlchemyError):

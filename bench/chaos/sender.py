@@ -80,7 +80,7 @@ class Sender:
             else:
                 self._note(draft, int(message.partition() or 0), int(message.offset() or 0))
 
-        self._producer.produce(str(TICK.topic), draft.value, draft.key, on_delivery=done)
+        self._producer.produce(TICK.topic_name, draft.value, draft.key, on_delivery=done)
 
     def _note(self, draft: Draft, partition: int, offset: int) -> None:
         self.values[partition, offset] = draft.value

@@ -43,23 +43,23 @@ def judge(
 
     model = model_of(sender.trades, windows)
     say(f"{len(sender.trades)} ticks, {sum(len(series.bars) for series in model.values())} bars in the model")
-    sent = ((message.partition, message.offset, message.value) for message in read_topic(servers, str(TICK.topic)))
+    sent = ((message.partition, message.offset, message.value) for message in read_topic(servers, TICK.topic_name))
     found = check_topic(sender.values, (((partition, offset), value) for partition, offset, value in sent))
     found += check_stored_ticks(sender.trades, tables.ticks())
-    found += check_bars(model, newest(records(str(BAR.topic))).values(), "aggregated_data")
+    found += check_bars(model, newest(records(BAR.topic_name)).values(), "aggregated_data")
     found += check_bars(model, tables.bars(), "table aggregated_data")
-    found += check_revisions(model, records(str(BAR.topic)))
+    found += check_revisions(model, records(BAR.topic_name))
     expected = {(*key, start): own for key, series in model.items() for start, own in indicators_of(series).items()}
     indicators = stage.settings.indicator_record
-    of_topic = newest(records(str(indicators.topic))).values()
+    of_topic = newest(records(indicators.topic_name)).values()
     found += check_indicators(model, expected, of_topic, "technical_indicators")
     found += check_indicators(model, expected, tables.indicators(), "table technical_indicators")
-    anomalies = list(records(str(ANOMALY.topic)))
+    anomalies = list(records(ANOMALY.topic_name))
     starts = [event.ended for event in stage.events if event.target == JOBS and event.kind != Kind.PAUSE]
     found += check_findings(model, holding(model), anomalies, starts)
     found += check_stored_findings(anomalies, {(*bar_key(row), row["rule"]): row for row in tables.anomalies()})
     found += check_alerts(anomalies, posts, COOLDOWN_SECONDS, excused(stage.events))
-    found += check_dead_letters(sender.refused, records(str(DEAD_LETTER.topic)))
+    found += check_dead_letters(sender.refused, records(DEAD_LETTER.topic_name))
     say(f"{len(anomalies)} findings told, {len(posts)} alerts, {len(sender.refused)} dead letters expected")
     return found
 
