@@ -11,7 +11,7 @@ from pathlib import Path
 from mdstream.cli.symbols import listed
 from mdstream.config import FeedSettings, Settings, TickSettings
 from mdstream.errors import InvalidInputError
-from mdstream.feeds import Feed, MarketOptions, ReplayFeed, SyntheticFeed
+from mdstream.feeds import Feed, ReplayFeed, SyntheticFeed
 from mdstream.feeds.alphavantage import AlphaVantageAccount, AlphaVantageFeed
 from mdstream.feeds.form import FileForm
 from mdstream.feeds.massive import MassiveHistory, MassiveRest
@@ -20,6 +20,7 @@ from mdstream.feeds.supervision import Overflow, Supervision
 from mdstream.feeds.synthetic import symbol_names
 from mdstream.feeds.websocket import BinanceVenue, FinageVenue, FmpVenue, MassiveVenue, Venue, WebSocketFeed
 from mdstream.feeds.websocket.massive_bars import MinuteAggregates
+from mdstream.testing import MarketOptions
 
 
 class FeedName(StrEnum):
