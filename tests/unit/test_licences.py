@@ -10,6 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from mdstream.config import SparkSettings
+from mdstream.errors import DISTRIBUTION
 from mdstream.local import engine, jars
 
 SECURITY = (Path(__file__).parents[2] / "docs" / "security.md").read_text(encoding="utf-8")
@@ -68,9 +69,9 @@ def is_permissive(licence: str) -> bool:
 
 
 def test_licences_are_those_that_are_allowed() -> None:
-    extras = frozenset(importlib.metadata.metadata("mdstream").get_all("Provides-Extra") or ()) - NOT_OURS
+    extras = frozenset(importlib.metadata.metadata(DISTRIBUTION).get_all("Provides-Extra") or ()) - NOT_OURS
     found: dict[str, frozenset[str]] = {}
-    brought("mdstream", extras, found)
+    brought(DISTRIBUTION, extras, found)
     assert len(found) > 60
 
     others = {name: licence_of(name) for name in found if not is_permissive(licence_of(name))}

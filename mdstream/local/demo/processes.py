@@ -101,8 +101,8 @@ class DemoProcesses:
         return self._feed is not None and self._feed.exit_code == 0
 
     def is_reading(self) -> bool:
-        """Say whether Spark's query for live bars has begun: then it has noted its identity in its checkpoint."""
-        return any(_checkpoints(self._run).glob(f"{_JOBS[0]}*/metadata"))
+        """Say whether Spark's query for live bars waits for ticks: then its task has opened its state."""
+        return any(_checkpoints(self._run).glob(f"{_JOBS[0]}*/state/*/*"))
 
     def start_feed(self) -> None:
         """Let ticks come."""

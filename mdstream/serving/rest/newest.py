@@ -57,23 +57,24 @@ class NewestRecords:
     async def tick(self, symbol: str) -> BaseModel | None:
         """Return the newest tick of `symbol`."""
         key = latest_price_key(symbol)
-        return self._tick.read(key, await self._ask(lambda: self._client.get(key)))
+        return self._tick.read(key, await self._ask(lambda: self._client.get(key)), symbol=symbol)
 
     async def bar(self, symbol: str, window: str) -> BaseModel | None:
         """Return the newest bar of `symbol` and `window`."""
         key = bar_key(symbol, window)
-        return self._bar.read(key, await self._ask(lambda: self._client.get(key)))
+        return self._bar.read(key, await self._ask(lambda: self._client.get(key)), symbol=symbol, window=window)
 
     async def indicators(self, symbol: str, window: str) -> BaseModel | None:
         """Return the indicators of the newest bar of `symbol` and `window`."""
         key = indicators_key(symbol)
-        return self._indicators.read(key, await self._ask(lambda: self._client.hget(key, window)))
+        value = await self._ask(lambda: self._client.hget(key, window))
+        return self._indicators.read(key, value, symbol=symbol, window=window)
 
     async def predictions(self, symbol: str) -> list[BaseModel]:
         """Return the newest forecast of `symbol` for each horizon, the nearest first."""
         key = predictions_key(symbol)
         values: Iterable[bytes] = await self._ask(lambda: self._client.hvals(key)) or ()
-        found = (self._prediction.read(key, value) for value in values)
+        found = (self._prediction.read(key, value, symbol=symbol) for value in values)
         return sorted(filter(None, found), key=lambda prediction: prediction.model_dump()["horizon_minutes"])
 
     async def _ask(self, ask: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - what redis-py declares holds for decoded answers too
@@ -112,11 +113,15 @@ class _Reading:
         self._check = RecordCheck(record)
         self._refused = RefusedRecords(_LOGGER)
 
-    def read(self, key: str, value: bytes | None) -> BaseModel | None:
+    def read(self, key: str, value: bytes | None, **asked: str) -> BaseModel | None:
         if value is None:
             return None
         try:
-            return self._model.model_validate(with_datetimes(self._record, self._check.read(value)))
+            found = self._check.read(value)
+            for name, expected in asked.items():
+                if found[name] != expected:
+                    raise MalformedRecordError(f"{name} is {found[name]!r}, expected {expected!r}")
+            return self._model.model_validate(with_datetimes(self._record, found))
         except (MalformedRecordError, ValueError) as exc:
             self._refused.note(f"{key} in Redis is not a {self._record.name}: {exc}", "Redis")
             return None

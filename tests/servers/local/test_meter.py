@@ -67,7 +67,7 @@ def test_latency_is_the_age_of_the_newest_tick_when_its_bar_comes(settings: Sett
         assert meter.snapshot().latency is None
         begin = time.monotonic()
         now = time.time_ns() // 1_000
-        _send(settings, BAR, {"symbol": "AAPL"}, *({"symbol": "AAPL", "last_ingest_time": now - age} for age in _AGES))
+        _send(settings, BAR, {"symbol": "AAPL"}, *({**_BAR, "last_ingest_time": now - age} for age in _AGES))
         until(lambda: (found := meter.latency.of_bars_since(begin)) and found.bars == len(_AGES))
         latency = meter.latency.of_bars_since(begin)
         assert latency
@@ -79,5 +79,15 @@ def test_latency_is_the_age_of_the_newest_tick_when_its_bar_comes(settings: Sett
         meter.close()
 
 
+_BAR = {
+    "symbol": "AAPL",
+    "window": "1min",
+    "window_start": 1_714_996_800_000_000,
+    "window_end": 1_714_996_860_000_000,
+    **dict.fromkeys(("open", "high", "low", "close"), 10.0),
+    "volume": 1.0,
+    "trade_count": 1,
+    "last_event_time": 1_714_996_800_000_000,
+}
 _AGES = [age * 1_000_000_000 for age in (1, 2, 3, 1, 2, 3, 2)]
 """Microseconds; whoever measures adds less than a thousand seconds to them."""

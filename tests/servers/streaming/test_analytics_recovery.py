@@ -118,10 +118,11 @@ def test_indicators_and_anomalies_survive_kills_outages_and_lost_checkpoints(sta
         send(stage.bootstrap_servers, middle)
         job.send_signal(signal.SIGKILL)
     with stage.job() as job:
+        until(lambda: stage.logged().count("starting Spark") == 2, _SECONDS)
         stage.await_indicators(2 * len(early), job)
         stage.servers.postgres.kill()
         send(stage.bootstrap_servers, late)
-        until(lambda: "trying again" in stage.logged(), _SECONDS)
+        until(lambda: "waiting for it" in stage.logged(), _SECONDS)
         stage.servers.postgres.start()
         stage.await_indicators(2 * len(bars[:-_LATE_BARS]), job)
         finish(job)

@@ -175,7 +175,7 @@ def test_the_feed_ends_after_its_limit_and_stamps_arrivals() -> None:
     assert batches[-1].fraction == 1.0
     delays = [tick["ingest_time"] - tick["event_time"] for tick in ticks]
     assert min(delays) >= -2
-    assert max(delays) <= 2000
+    assert max(delays) <= 10_000
 
 
 def test_the_feed_delivers_only_what_is_subscribed() -> None:

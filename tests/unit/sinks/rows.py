@@ -86,6 +86,8 @@ def anomaly(
         "message": f'{symbol} "jumped", by 5.5 %',
         "detected_time": start + timedelta(seconds=3, microseconds=7),
         "trade_count": trade_count,
+        "last_event_time": start + timedelta(seconds=2, microseconds=5),
+        "withdrawn": None,
     }
 
 
