@@ -14,6 +14,8 @@ import hypothesis
 import pytest
 from pyspark.sql import SparkSession
 
+pytest_plugins = ["tests.examples_of_docstrings"]
+
 hypothesis.settings.register_profile("any_spark", deadline=None)
 hypothesis.settings.load_profile("any_spark")
 

@@ -14,7 +14,9 @@ from mdstream.indicators.naming import PERIOD, Variant, columns_of, refuse_clash
 LEVELS = ("overbought", "oversold")
 """Parameters that are not TA-Lib's: levels for rules to compare with."""
 
-_FUNCTIONS_AS_USERS_SAY = {"bollinger": "bbands"}
+FUNCTIONS_AS_USERS_SAY = {"bollinger": "bbands"}
+"""Names that functions have besides TA-Lib's."""
+
 _PERIODS = "periods"
 _PARAMETERS_AS_USERS_SAY = {
     "period": (PERIOD,),
@@ -67,7 +69,7 @@ def _function_named(name: object) -> Function:
         raise ConfigError(f"{_shown(name)} is not a function; expected the name of one of TA-Lib's, e.g. sma")
     known = functions()
     asked = name.lower()
-    function = known.get(_FUNCTIONS_AS_USERS_SAY.get(asked, asked))
+    function = known.get(FUNCTIONS_AS_USERS_SAY.get(asked, asked))
     if function is None:
         raise ConfigError(f"{_shown(name)} is not a TA-Lib function; {did_you_mean(asked, _names_of_functions(known))}")
     unknown = [series for series in function.prices.values() if series not in BAR_SERIES]
@@ -77,7 +79,7 @@ def _function_named(name: object) -> Function:
 
 
 def _names_of_functions(known: Iterable[str]) -> list[str]:
-    return [*known, *_FUNCTIONS_AS_USERS_SAY]
+    return [*known, *FUNCTIONS_AS_USERS_SAY]
 
 
 def _each(name: str, content: object) -> Iterator[Mapping[object, object]]:

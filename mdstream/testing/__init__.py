@@ -1,7 +1,7 @@
 """For tests and notebooks: made-up ticks of a believable market, frames of any record, and whether bars are equal."""
 
 from mdstream.testing.comparing import assert_bars_equal
-from mdstream.testing.frames import frame_of, table_of
+from mdstream.testing.frames import frame_of, kafka_records, table_of
 from mdstream.testing.instruments import KNOWN_SYMBOLS, Instrument, instrument
 from mdstream.testing.market import Market, MarketOptions, Trades
 from mdstream.testing.ticks import made_up_ticks
@@ -15,6 +15,7 @@ __all__ = [
     "assert_bars_equal",
     "frame_of",
     "instrument",
+    "kafka_records",
     "made_up_ticks",
     "table_of",
 ]

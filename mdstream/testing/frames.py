@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from mdstream.errors import InvalidInputError, did_you_mean
-from mdstream.schemas import Record
+from mdstream.schemas import TICK, Record
+from mdstream.schemas.records import TIME
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -60,6 +61,29 @@ def frame_of(spark: SparkSession, record: Record, rows: Iterable[Mapping[str, ob
         [Row(symbol='AAPL', close=230.5)]
     """
     return spark.createDataFrame(table_of(record, rows))
+
+
+def kafka_records(spark: SparkSession, values: Iterable[bytes | None], topic: str = str(TICK.topic)) -> DataFrame:
+    """Return records as Spark's Kafka source gives them: value, topic, partition, offset and timestamp.
+
+    Args:
+        spark: Any session, classic or Connect.
+        values: What the records hold. Their offsets are their places, in partition 0.
+        topic: Where they are from.
+
+    Example:
+        >>> kafka_records(spark, [b"{}"]).select("topic", "partition", "offset").collect()
+        [Row(topic='tick_data', partition=0, offset=0)]
+    """
+    held = list(values)
+    columns = {
+        "value": pa.array(held, pa.binary()),
+        "topic": pa.array([topic] * len(held), pa.string()),
+        "partition": pa.array([0] * len(held), pa.int32()),
+        "offset": pa.array(range(len(held)), pa.int64()),
+        "timestamp": pa.array([_OPENING] * len(held), TIME),
+    }
+    return spark.createDataFrame(pa.table(columns))
 
 
 def _complete(record: Record, row: Mapping[str, object]) -> dict[str, object]:

@@ -19,6 +19,10 @@ class Instrument:
         volatility: Standard deviation of a day's move, from open to close, as a share of the price.
         correlation: With the market that it belongs to, 0 to 1.
         is_coin: Whether it trades all day and in fractions, and follows the market of coins.
+
+    Example:
+        >>> Instrument("MINE", price=20.0, volatility=0.01, correlation=0.5).usual_size
+        100.0
     """
 
     symbol: str

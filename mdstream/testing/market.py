@@ -101,6 +101,12 @@ class Trades:
         sequence: Number among the trades of its symbol, from 0 on.
         exchange: Place in `EXCHANGES`.
         conditions: Place in `CONDITIONS`.
+
+    Example:
+        >>> trades = Market(MarketOptions(symbols=("AAPL", "MSFT")), start_micros=0).block()
+        >>> of_aapl = trades.taken(np.flatnonzero(trades.symbol == 0))
+        >>> of_aapl.sequence[:3].tolist()
+        [0, 1, 2]
     """
 
     symbol: npt.NDArray[np.intp]

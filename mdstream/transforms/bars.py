@@ -61,7 +61,13 @@ def to_bars(
             or one is too long.
 
     Example:
-        >>> bars = ticks.transform(to_bars, ["1min", "5min"])  # doctest: +SKIP
+        >>> from mdstream.schemas import TICK
+        >>> from mdstream.testing import frame_of
+        >>> ticks = frame_of(spark, TICK, [{"price": 10.0, "size": 1.0}, {"price": 12.0, "size": 3.0}])
+        >>> bars = ticks.transform(to_bars, ["1min", "5min"]).sort(F.desc("window"))
+        >>> bars.select("symbol", "window", "high", "volume", "vwap").collect()
+        [Row(symbol='AAPL', window='5min', high=12.0, volume=4.0, vwap=11.5), \
+Row(symbol='AAPL', window='1min', high=12.0, volume=4.0, vwap=11.5)]
     """
     named = [BarWindow.parse(window) if isinstance(window, str) else window for window in windows]
     nest = sorted(named, key=lambda window: window.seconds)

@@ -6,9 +6,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from mdstream.config import KafkaSettings
 from mdstream.feeds import Feed, FeedBatch, SyntheticFeed, TickProducer
 from mdstream.feeds.metrics import FeedMetrics
-from mdstream.testing import MarketOptions
 from mdstream.feeds.websocket import BinanceVenue, WebSocketFeed
 from mdstream.local.server import free_port
+from mdstream.testing import MarketOptions
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
