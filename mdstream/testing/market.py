@@ -29,7 +29,7 @@ CONDITIONS = tuple(
 Integers = npt.NDArray[np.int64]
 
 _BLOCK = 1024
-_LONGEST_BLOCK_SECONDS = 30.0
+_LONGEST_BLOCK_SECONDS = 60.0
 _HISTORY_TICKS = 10  # a minute and symbol, on average
 _HISTORY_BLOCK_SECONDS = 600.0
 _CELLS = 1_000_000
@@ -170,7 +170,7 @@ class Market:
             begin = end
 
     def block(self) -> Trades:
-        """Make the next trades, at most half a minute of them."""
+        """Make the next trades, at most a minute of them."""
         count = int(max(min(_BLOCK, self._options.rate * _LONGEST_BLOCK_SECONDS), 1))
         gaps = self._random.exponential(1 / self._options.rate, count)
         if not self._elapsed:

@@ -79,7 +79,7 @@ def test_shares_of_late_and_cancelled_ticks(weekend: pa.Table) -> None:
     delays = (
         weekend["ingest_time"].cast(pa.int64()).to_numpy() - weekend["event_time"].cast(pa.int64()).to_numpy()
     ) / 1e6
-    assert np.count_nonzero(delays > 0.01) == len(late)
+    assert np.count_nonzero(delays > 0.0055) == len(late), "at least 1 ms behind the 5 ms of all"
     assert (np.diff(weekend["ingest_time"].cast(pa.int64()).to_numpy()) >= 0).all()
 
 
