@@ -4,7 +4,7 @@ from mdstream.testing.comparing import assert_bars_equal
 from mdstream.testing.frames import frame_of, kafka_records, table_of
 from mdstream.testing.instruments import KNOWN_SYMBOLS, Instrument, instrument
 from mdstream.testing.market import Market, MarketOptions, Trades
-from mdstream.testing.ticks import made_up_ticks
+from mdstream.testing.ticks import made_up_ticks, ticks_of_market
 
 __all__ = [
     "KNOWN_SYMBOLS",
@@ -18,4 +18,5 @@ __all__ = [
     "kafka_records",
     "made_up_ticks",
     "table_of",
+    "ticks_of_market",
 ]

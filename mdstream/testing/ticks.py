@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from mdstream.errors import InvalidInputError
 from mdstream.schemas import TICK
+from mdstream.schemas.wire import to_micros
 from mdstream.testing.instruments import KNOWN_SYMBOLS, instrument
 from mdstream.testing.market import CONDITIONS, EXCHANGES, Integers, Market, MarketOptions, Trades
 
@@ -22,8 +23,6 @@ SOURCE = "made up"
 _EXCHANGE_ZONE = ZoneInfo("America/New_York")
 _OPEN, _CLOSE = time(9, 30), time(16)
 _SATURDAY = 5
-_MICROSECOND = timedelta(microseconds=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATENCY_MICROS = 5_000
 _DAY_MICROS = 86_400_000_000
 _HALT_MICROS = 300_000_000
@@ -87,14 +86,39 @@ def made_up_ticks(
     coins = tuple(symbol for symbol in symbols if instrument(symbol, seed).is_coin)
     shares = tuple(symbol for symbol in symbols if symbol not in coins)
     markets = ((shares, _sessions_of_shares(start, days), seed), (coins, _whole_days(start, days), seed + 1))
-    parts = [
+    return _in_order(
         _table_of(trades, names)
         for names, sessions, own_seed in markets
         if names and sessions
         for trades in _traded(
             replace(options, symbols=names, rate=options.rate * len(names), seed=own_seed), sessions, halts
         )
-    ]
+    )
+
+
+def ticks_of_market(options: MarketOptions, start: datetime, hours: float) -> pa.Table:
+    """Return ticks of a market that never closes, as the synthetic feed sends them.
+
+    Args:
+        options: What the market is like.
+        start: When it opens.
+        hours: How long it goes on.
+
+    Returns:
+        Columns of TICK in the order of arrival.
+
+    Example:
+        >>> from datetime import UTC
+        >>> options = MarketOptions(symbols=("AAPL", "MSFT"), rate=2.0)
+        >>> ticks_of_market(options, datetime(2026, 1, 5, 14, 30, tzinfo=UTC), hours=0.5).num_rows > 3_000
+        True
+    """
+    market, begin = Market(options, to_micros(start)), to_micros(start)
+    blocks = [*market.history(), *market.session(begin, begin + int(hours * 3_600_000_000))]
+    return _in_order(_table_of(trades, options.symbols) for trades in blocks)
+
+
+def _in_order(parts: Iterable[pa.Table]) -> pa.Table:
     return pa.concat_tables([TICK.empty(), *parts]).sort_by([("ingest_time", "ascending"), ("event_time", "ascending")])
 
 
@@ -108,7 +132,7 @@ def _whole_days(start: date, days: int) -> list[_Session]:
 
 
 def _micros(day: date, clock: time) -> int:
-    return (datetime.combine(day, clock, _EXCHANGE_ZONE) - _EPOCH) // _MICROSECOND
+    return to_micros(datetime.combine(day, clock, _EXCHANGE_ZONE))
 
 
 def _traded(options: MarketOptions, sessions: Iterable[_Session], halts: int) -> Iterator[Trades]:
