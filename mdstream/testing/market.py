@@ -29,9 +29,8 @@ CONDITIONS = tuple(
 Integers = npt.NDArray[np.int64]
 
 _BLOCK = 1024
-_LONGEST_BLOCK_SECONDS = 60.0
 _HISTORY_TICKS = 10  # a minute and symbol, on average
-_HISTORY_BLOCK_SECONDS = 600.0
+_SESSION_BLOCK_SECONDS = 600.0
 _CELLS = 1_000_000
 _BLOCK_TRADES = 5e-4
 _SWEEPS = 0.3
@@ -140,7 +139,7 @@ class Market:
     Example:
         >>> market = Market(MarketOptions(symbols=("AAPL",)), start_micros=1_767_623_400_000_000)
         >>> trades = market.block()
-        >>> len(trades), 200 < trades.price[0] < 260
+        >>> len(trades), 200 < float(trades.price[0]) < 260
         (1024, True)
     """
 
@@ -160,7 +159,7 @@ class Market:
     def history(self) -> Iterator[Trades]:
         """Make the trades of the history, in blocks; to be used up before `block`, if at all."""
         count = len(self._options.symbols)
-        length = min(_HISTORY_BLOCK_SECONDS, max(_CELLS / count, 60.0))
+        length = min(_SESSION_BLOCK_SECONDS, max(_CELLS / count, 60.0))
         begin = -60.0 * self._options.history_minutes
         while begin < 0:
             end = min(begin + length, 0.0)
@@ -169,9 +168,9 @@ class Market:
             yield self._trades(seconds, stands_for=self._options.rate * (end - begin) / ticks)
             begin = end
 
-    def block(self) -> Trades:
-        """Make the next trades, at most a minute of them."""
-        count = int(max(min(_BLOCK, self._options.rate * _LONGEST_BLOCK_SECONDS), 1))
+    def block(self, longest_seconds: float = 60.0) -> Trades:
+        """Make the next trades, about so long at most."""
+        count = int(max(min(_BLOCK, self._options.rate * longest_seconds), 1))
         gaps = self._random.exponential(1 / self._options.rate, count)
         if not self._elapsed:
             gaps[0] = 0.0
@@ -191,7 +190,7 @@ class Market:
             self._prices.open_again(self._elapsed)
         self._start = start_micros - int(self._elapsed * 1e6)
         while True:
-            trades = self.block()
+            trades = self.block(_SESSION_BLOCK_SECONDS)
             if trades.arrival[-1] >= end_micros:
                 yield trades.taken(np.flatnonzero(trades.arrival < end_micros))
                 return
@@ -201,8 +200,7 @@ class Market:
         """Return the trades at these seconds since the start, each as large as so many."""
         random, count, options = self._random, len(seconds), self._options
         self._prices.reach(seconds[0], seconds[-1])
-        busy = np.cumsum(self._weights * (1 + _MORE_TRADES * self._prices.excitement(seconds[0])))
-        symbol = np.minimum(np.searchsorted(busy, random.random(count) * busy[-1]), len(busy) - 1)
+        symbol = self._symbols(seconds)
         level, lively, excited = self._prices.at(seconds, symbol)
         size = self._sizes(seconds, symbol, lively * (1 + _LARGER_TRADES * excited) * stands_for)
         arrival = self._start + (seconds * 1e6).astype(np.int64)
@@ -225,6 +223,20 @@ class Market:
         )
         twice = random.random(count) < options.duplicate_share
         return trades.taken(np.repeat(np.arange(count), 1 + twice)) if twice.any() else trades
+
+    def _symbols(self, seconds: Floats) -> npt.NDArray[np.intp]:
+        """Choose what is traded at these seconds: a symbol more often behind news of it."""
+        excited, row = self._prices.excitement(seconds)
+        busier = _MORE_TRADES * (excited @ self._weights)[row]
+        usual = np.cumsum(self._weights)
+        place = self._random.random(len(seconds)) * (usual[-1] + busier)
+        symbol = np.minimum(np.searchsorted(usual, place), len(usual) - 1)
+        behind_news = np.flatnonzero(place >= usual[-1])
+        for step in np.unique(row[behind_news]):
+            ticks = behind_news[row[behind_news] == step]
+            more = np.cumsum(_MORE_TRADES * self._weights * excited[step])
+            symbol[ticks] = np.minimum(np.searchsorted(more, place[ticks] - usual[-1]), len(more) - 1)
+        return symbol
 
     def _bounced(self, price: Floats) -> Floats:
         """Return prices of buyers and sellers, half a spread above and below."""

@@ -92,9 +92,14 @@ class Prices:
         level = self._levels[row, symbols] * (1 - part) + self._levels[row + 1, symbols] * part
         return level, self._lively[row, symbols], self._excited[row, symbols]
 
-    def excitement(self, second: float) -> Floats:
-        """Return of each symbol how much news of it there is at a second that was reached; 1 right behind."""
-        return np.asarray(self._excited[int((second - self._begin) / _STEP)])
+    def excitement(self, seconds: Floats) -> tuple[Floats, npt.NDArray[np.intp]]:
+        """Return how much news there is at ascending seconds that were reached, 1 right behind it.
+
+        Returns:
+            A row for each step of time with a column for each symbol, and the row of each second.
+        """
+        row = ((seconds - self._begin) / _STEP).astype(np.intp)
+        return self._excited[row[0] : row[-1] + 1], row - row[0]
 
     def open_again(self, start: float) -> None:
         """Let a night pass over the shares: they open elsewhere, at a second that is a session's first."""
