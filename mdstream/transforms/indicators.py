@@ -41,11 +41,13 @@ def with_indicators(bars: DataFrame, indicators: IndicatorsLike) -> DataFrame:
         ConfigError: There is no such indicator.
 
     Example:
+        >>> from datetime import UTC, datetime
         >>> from mdstream.schemas import BAR
         >>> from mdstream.testing import frame_of
-        >>> bars = frame_of(spark, BAR, [{"close": 2.0}]).transform(with_indicators, ["sma(1)"])
-        >>> bars.select("symbol", "window", "close", "sma_1").collect()
-        [Row(symbol='AAPL', window='1min', close=2.0, sma_1=2.0)]
+        >>> minutes = [datetime(2026, 1, 5, 14, minute, tzinfo=UTC) for minute in (30, 31)]
+        >>> bars = frame_of(spark, BAR, [{"window_start": start, "close": start.minute} for start in minutes])
+        >>> bars.transform(with_indicators, ["sma(2)"]).select("close", "sma_2").sort("close").collect()
+        [Row(close=30.0, sma_2=None), Row(close=31.0, sma_2=30.5)]
     """
     computed = read_indicators(indicators)
     if bars.isStreaming:
