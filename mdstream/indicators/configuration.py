@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import reprlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from mdstream.errors import ConfigError, did_you_mean
 from mdstream.indicators.catalogue import BAR_SERIES, MA_TYPES, Function, functions
@@ -14,9 +14,7 @@ from mdstream.indicators.naming import PERIOD, Variant, columns_of, refuse_clash
 LEVELS = ("overbought", "oversold")
 """Parameters that are not TA-Lib's: levels for rules to compare with."""
 
-FUNCTIONS_AS_USERS_SAY = {"bollinger": "bbands"}
-"""Names that functions have besides TA-Lib's."""
-
+_FUNCTIONS_AS_USERS_SAY = {"bollinger": "bbands"}
 _PERIODS = "periods"
 _PARAMETERS_AS_USERS_SAY = {
     "period": (PERIOD,),
@@ -51,7 +49,7 @@ def parse_indicators(configuration: Mapping[str, object]) -> tuple[Indicator, ..
     """
     uses: dict[str, list[Variant]] = {}
     for name, content in configuration.items():
-        function = _function_named(name)
+        function = function_named(name)
         uses.setdefault(function.name, []).extend(
             variant for settings in _each(name, content) for variant in _variants(name, function, settings)
         )
@@ -64,22 +62,27 @@ def parse_indicators(configuration: Mapping[str, object]) -> tuple[Indicator, ..
     return indicators
 
 
-def _function_named(name: object) -> Function:
+def function_named(name: object) -> Function:
+    """Return a function by its name in any case.
+
+    Raises:
+        ConfigError: There is none of this name, or it needs a series that bars do not have.
+    """
     if not isinstance(name, str):
         raise ConfigError(f"{_shown(name)} is not a function; expected the name of one of TA-Lib's, e.g. sma")
-    known = functions()
     asked = name.lower()
-    function = known.get(FUNCTIONS_AS_USERS_SAY.get(asked, asked))
+    function = functions().get(_FUNCTIONS_AS_USERS_SAY.get(asked, asked))
     if function is None:
-        raise ConfigError(f"{_shown(name)} is not a TA-Lib function; {did_you_mean(asked, _names_of_functions(known))}")
+        raise ConfigError(f"{_shown(name)} is not a TA-Lib function; {did_you_mean(asked, names_of_functions())}")
     unknown = [series for series in function.prices.values() if series not in BAR_SERIES]
     if unknown:
         raise ConfigError(f"{asked} needs a series of {unknown[0]}, which bars do not have; expected another function")
     return function
 
 
-def _names_of_functions(known: Iterable[str]) -> list[str]:
-    return [*known, *FUNCTIONS_AS_USERS_SAY]
+def names_of_functions() -> list[str]:
+    """Return the names that functions may be called by."""
+    return [*functions(), *_FUNCTIONS_AS_USERS_SAY]
 
 
 def _each(name: str, content: object) -> Iterator[Mapping[object, object]]:

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from mdstream.errors import ConfigError, did_you_mean
-from mdstream.indicators.catalogue import functions
-from mdstream.indicators.configuration import FUNCTIONS_AS_USERS_SAY, parse_indicators
+from mdstream.indicators.configuration import function_named, names_of_functions, parse_indicators
 from mdstream.indicators.indicator import Indicator
 from mdstream.indicators.naming import refuse_clashes
 
@@ -61,7 +60,7 @@ def read_indicators(given: IndicatorsLike) -> tuple[Indicator, ...]:
 
 def _read(text: str) -> tuple[str, dict[str, object]]:
     match = _CALL.fullmatch(text)
-    if match is None or not _is_function(match[1]):
+    if match is None or match[1].lower() not in names_of_functions():
         raise ConfigError(f"indicator {text.strip()!r:.80} is not a function with its parameters; {_nearest(text)}")
     name = match[1].lower()
     parts = [part.strip() for part in (match[2] or "").split(",")]
@@ -69,7 +68,7 @@ def _read(text: str) -> tuple[str, dict[str, object]]:
 
 
 def _parameters(text: str, name: str, parts: Sequence[str]) -> dict[str, object]:
-    order = list(functions()[FUNCTIONS_AS_USERS_SAY.get(name, name)].defaults)
+    order = list(function_named(name).defaults)
     parameters: dict[str, object] = {}
     for place, part in enumerate(parts):
         key, equals, value = (piece.strip() for piece in part.partition("="))
@@ -94,13 +93,9 @@ def _value(text: str) -> object:
     return float(text) if _NUMBER.fullmatch(text) else text.strip("'\"")
 
 
-def _is_function(name: str) -> bool:
-    return FUNCTIONS_AS_USERS_SAY.get(name.lower(), name.lower()) in functions()
-
-
 def _nearest(text: str) -> str:
     """Return a hint: what was written, with parentheses where they belong and the nearest function's name."""
-    known = [*functions(), *FUNCTIONS_AS_USERS_SAY]
+    known = names_of_functions()
     call, almost = _CALL.fullmatch(text), _ALMOST.fullmatch(text)
     if call is not None and call[2] is not None:
         name, values = call[1].lower(), call[2]
