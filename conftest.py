@@ -18,8 +18,8 @@ pytest_plugins = ["tests.examples_of_docstrings"]
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """One session for all tests; no test stops it. It writes Delta tables if delta-spark is installed."""
     from mdstream.config import LakeSettings, Settings, SparkSettings, StoreSettings
-    from mdstream.local import use_java
-    from mdstream.local.engine import live_jars
+    from mdstream.runtime import use_java
+    from mdstream.runtime.engine import live_jars
     from mdstream.streaming import build_session, with_delta
 
     folder = tmp_path_factory.mktemp("spark")

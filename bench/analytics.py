@@ -43,14 +43,15 @@ from bench.indicator_latency import TableWatch, TopicWatch, latencies
 from bench.live_bars import Stage, cpu_seconds
 from bench.watch import percentiles
 from mdstream.config import Settings, SparkSettings, load_rules, load_settings
-from mdstream.config.database_url import database_url
+from mdstream.embedded import LocalServers
 from mdstream.indicators import indicator_levels
-from mdstream.local import LocalServers, use_java
-from mdstream.local.jars import fetch_jars
+from mdstream.runtime import use_java
+from mdstream.runtime.jars import fetch_jars
 from mdstream.schemas import ANOMALY, BAR
 from mdstream.schemas.wire import encode_batch
-from mdstream.sinks import TimescaleSink, configured_sinks
-from mdstream.sinks.postgres import create_schema
+from mdstream.stores import TimescaleSink, configured_sinks
+from mdstream.stores.timescaledb import create_schema
+from mdstream.stores.timescaledb.database_url import database_url
 from mdstream.streaming import analyse_stream, build_session, read_topic, store_results
 from mdstream.streaming.foreach_batch import Result
 from mdstream.streaming.kafka import topic_of

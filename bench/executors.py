@@ -19,7 +19,7 @@ import psutil
 
 from bench.live_bars import Stage, catch_up, cpu_seconds
 from mdstream.config import load_settings
-from mdstream.local import LocalServers
+from mdstream.embedded import LocalServers
 from tests.servers.cluster.spark_cluster import LocalSparkCluster
 
 _TASKS_OF_A_KIND = 4

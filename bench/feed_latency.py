@@ -14,7 +14,6 @@ import argparse
 import asyncio
 import multiprocessing
 import time
-from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 import numpy as np
@@ -24,9 +23,10 @@ from websockets.asyncio.server import ServerConnection
 
 from bench.feeds import SYMBOLS, VENDORS, create_topics, frame, let_in, serve_vendor
 from mdstream.config import KafkaSettings
+from mdstream.embedded import LocalKafka
 from mdstream.feeds import TickProducer, pump
 from mdstream.feeds.websocket import Venue, WebSocketFeed
-from mdstream.local import LocalKafka
+from mdstream.kafka.producing import Client, Headers, OnDelivery, Outbox
 from mdstream.schemas import DEAD_LETTER, TICK
 
 _WARM_UP_SHARE = 0.2
@@ -52,20 +52,15 @@ def play_vendor(vendor: str, rate: float, ticks: int, address: Connection) -> No
     serve_vendor(handle, address)
 
 
-class TimedProducer(TickProducer):
+class TimedOutbox(Outbox):
     """Keeps each tick and when Kafka had it, in epoch microseconds."""
 
-    def __init__(self, settings: KafkaSettings, source: str) -> None:
-        super().__init__(settings, source)
+    def __init__(self, settings: KafkaSettings) -> None:
+        super().__init__(settings)
         self.acknowledged: list[tuple[bytes, float]] = []
 
-    def _queue(
-        self,
-        topic: str,
-        value: bytes,
-        key: str | None,
-        on_delivery: Callable[[KafkaError | None, Message], None],
-        headers: dict[str, str | bytes | None] | None = None,
+    def put(
+        self, topic: str, value: bytes, key: str | None, on_delivery: OnDelivery, headers: Headers | None = None
     ) -> bool:
         handed_over = time.time_ns() / 1000
 
@@ -73,7 +68,14 @@ class TimedProducer(TickProducer):
             on_delivery(error, message)
             self.acknowledged.append((value, handed_over + (message.latency() or 0.0) * 1e6))
 
-        return super()._queue(topic, value, key, delivered, headers)
+        return super().put(topic, value, key, delivered, headers)
+
+
+class TimedProducer(TickProducer):
+    def _open(self, settings: KafkaSettings, _: Client | None) -> Outbox:
+        outbox = TimedOutbox(settings)
+        self.acknowledged = outbox.acknowledged
+        return outbox
 
 
 async def measure(venue: Venue, settings: KafkaSettings, ticks: int) -> tuple[list[float], float]:

@@ -25,9 +25,9 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 
 from mdstream.config import KafkaSettings
+from mdstream.embedded import LocalKafka
 from mdstream.feeds import TickProducer, pump
 from mdstream.feeds.websocket import BinanceVenue, FinageVenue, FmpVenue, MassiveVenue, Venue, WebSocketFeed
-from mdstream.local import LocalKafka
 from mdstream.schemas import DEAD_LETTER, TICK
 
 SYMBOLS = tuple(f"SYM{number:03d}" for number in range(100))

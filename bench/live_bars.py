@@ -30,7 +30,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from bench.watch import LatencyWatch, end_of, percentiles
 from mdstream.config import load_settings
-from mdstream.local import LocalServers
+from mdstream.embedded import LocalServers
 from mdstream.schemas import BAR, TICK, BarWindow
 from mdstream.streaming.kafka import topic_of
 

@@ -28,10 +28,10 @@ import psutil
 
 from bench.sinks import bars, ticks
 from mdstream.config import Settings
-from mdstream.local import LocalPostgres, LocalRedis
+from mdstream.embedded import LocalPostgres, LocalRedis
 from mdstream.schemas import BAR, STORED_TICK
-from mdstream.sinks import RedisBarSink, RedisLatestPriceSink, TimescaleSink
-from mdstream.sinks.postgres import create_schema
+from mdstream.stores import RedisSink, TimescaleSink
+from mdstream.stores.timescaledb import create_schema
 
 _API = [sys.executable, "-c", "from mdstream.cli import main; main()", "api", "--port"]
 _EMPTY = """
@@ -83,8 +83,8 @@ def _fill(postgres: LocalPostgres, redis: LocalRedis) -> None:
     remembering = redis.settings.model_copy(
         update={"latest_price_ttl_seconds": 86_400, "aggregated_ttl_seconds": 86_400}
     )
-    RedisLatestPriceSink(remembering).write(ticks(0, 10_000))
-    RedisBarSink(remembering).write(bars(0, 100 * _SYMBOLS))
+    RedisSink(remembering, STORED_TICK).write(ticks(0, 10_000))
+    RedisSink(remembering, BAR).write(bars(0, 100 * _SYMBOLS))
 
 
 @contextmanager

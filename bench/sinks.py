@@ -29,13 +29,13 @@ from confluent_kafka import Producer
 from kafka.admin import NewTopic
 
 from mdstream.config import InfluxSettings, KafkaSettings
-from mdstream.local import LocalKafka, LocalPostgres, LocalRedis
+from mdstream.embedded import LocalKafka, LocalPostgres, LocalRedis
 from mdstream.schemas import BAR, STORED_TICK, TICK, Record
 from mdstream.schemas.wire import encode_batch
-from mdstream.sinks import InfluxSink, KafkaSink, MemorySink, RedisBarSink, RedisLatestPriceSink, TimescaleSink
-from mdstream.sinks.line_protocol import lines
-from mdstream.sinks.postgres import create_schema
-from mdstream.sinks.postgres.copying import copy_text
+from mdstream.stores import InfluxSink, KafkaSink, MemorySink, RedisSink, TimescaleSink
+from mdstream.stores.influxdb.line_protocol import lines
+from mdstream.stores.timescaledb import create_schema
+from mdstream.stores.timescaledb.copying import copy_text
 from tests.servers.influxd import LocalInfluxDB, influxd, reason_without
 
 START_MICROS = 1_715_002_200_000_000
@@ -181,7 +181,7 @@ def cases(broker: LocalKafka, database: LocalPostgres, cache: LocalRedis) -> lis
     with kafka.KafkaAdminClient(bootstrap_servers=broker.bootstrap_servers) as admin:
         admin.create_topics([NewTopic(name, 2, 1) for name in ("sink", "plain")])
     topic_sink = KafkaSink(at, replace(TICK, topic="sink"))
-    prices = RedisLatestPriceSink(cache.settings)
+    prices = RedisSink(cache.settings, STORED_TICK)
     copy = "COPY, unlogged heap"
     sets = "pipeline of SET"
     return [
@@ -193,15 +193,21 @@ def cases(broker: LocalKafka, database: LocalPostgres, cache: LocalRedis) -> lis
             plain_copy(database, STORED_TICK),
         ),
         Case("TimescaleSink, bars", bars, TimescaleSink(database.settings, BAR).write, copy, plain_copy(database, BAR)),
-        Case(f"RedisLatestPriceSink, {SYMBOLS} symbols", ticks, prices.write, sets, plain_set(cache, 60)),
+        Case(f"RedisSink, ticks of {SYMBOLS} symbols", ticks, prices.write, sets, plain_set(cache, 60)),
         Case(
-            "RedisLatestPriceSink, a symbol a row",
+            "RedisSink, ticks, a symbol a row",
             lambda first, count: ticks(first, count, symbols=100_000),
             prices.write,
             sets,
             plain_set(cache, 60),
         ),
-        Case(f"RedisBarSink, {SYMBOLS} symbols", bars, RedisBarSink(cache.settings).write, sets, plain_set(cache, 300)),
+        Case(
+            f"RedisSink, bars of {SYMBOLS} symbols",
+            bars,
+            RedisSink(cache.settings, BAR).write,
+            sets,
+            plain_set(cache, 300),
+        ),
         Case(
             "KafkaSink, ticks",
             lambda first, count: ticks(first, count).select(TICK.schema.names),

@@ -23,9 +23,9 @@ from psycopg2.extensions import connection as Connection
 
 from bench.live_bars import cpu_seconds
 from mdstream.config import TimescaleSettings
-from mdstream.local import LocalServers
+from mdstream.embedded import LocalServers
 from mdstream.schemas import STORED_TICK, TICK
-from mdstream.sinks.postgres.copying import copy_text
+from mdstream.stores.timescaledb.copying import copy_text
 from mdstream.streaming.kafka import topic_of
 
 _PLAIN_TABLE = "plain_ticks"

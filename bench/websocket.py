@@ -26,9 +26,9 @@ from websockets.frames import Frame, Opcode
 
 from bench.websocket_clients import BUCKET_MS, UPGRADE
 from mdstream.config import KafkaSettings, load_settings
-from mdstream.local import LocalKafka
-from mdstream.local.server import free_port
-from mdstream.operations.topics import create_topics, plan_topics
+from mdstream.embedded import LocalKafka
+from mdstream.embedded.server import free_port
+from mdstream.kafka.topics import create_topics, plan_topics
 
 _POINTS = (50, 95, 99, 99.9, 100)
 _WARM_UP_SECONDS = 10.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shutil
 
 from mdstream.config import SparkSettings
-from mdstream.local import find_java
-from mdstream.local.engine import live_jars
-from mdstream.local.jars import name_of, spark_home
+from mdstream.runtime import find_java
+from mdstream.runtime.engine import live_jars
+from mdstream.runtime.jars import name_of, spark_home
 
 
 def add_connectors() -> list[str]:

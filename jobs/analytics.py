@@ -6,10 +6,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from mdstream.config import Settings, load_rules, load_settings
-from mdstream.config.jobs import STORE_QUERY
+from mdstream.config.jobs import ANALYTICS_JOB, STORE_QUERY, vendors_query
 from mdstream.indicators import indicator_levels
 from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION
-from mdstream.sinks import KafkaSink, configured_sinks, stored_sinks
+from mdstream.stores import KafkaSink, configured_sinks, stored_sinks
 from mdstream.streaming import (
     BUCKETS,
     IS_VENDORS,
@@ -53,11 +53,11 @@ def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
                 (Predictions(settings), configured_sinks(settings, PREDICTION)),
             ],
             settings,
-            name=f"analyse_vendors_bars_in_{len(BUCKETS)}_buckets",
+            name=vendors_query(len(BUCKETS)),
         ),
     ]
 
 
 if __name__ == "__main__":
     configured = load_settings()
-    run_jobs([start], build_session(configured.spark, "analytics"), configured)
+    run_jobs([start], build_session(configured.spark, ANALYTICS_JOB), configured)

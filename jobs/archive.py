@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import SparkSession
 
 from mdstream.config import Settings, load_settings
+from mdstream.config.jobs import ARCHIVE_BARS_QUERY, ARCHIVE_TICKS_QUERY, LAKE_JOB
 from mdstream.schemas import BAR, STORED_TICK, TICK
 from mdstream.streaming import (
     RunningQuery,
@@ -27,11 +28,11 @@ def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
     )
     bars = read_topic(spark, settings, BAR, max_offsets_per_trigger=limit).transform(to_bar_revisions)
     return [
-        archive_rows(ticks, settings, STORED_TICK, name="archive_ticks"),
-        archive_revisions(bars, settings, BAR, name="archive_bars"),
+        archive_rows(ticks, settings, STORED_TICK, name=ARCHIVE_TICKS_QUERY),
+        archive_revisions(bars, settings, BAR, name=ARCHIVE_BARS_QUERY),
     ]
 
 
 if __name__ == "__main__":
     configured = load_settings()
-    run_jobs([start], build_session(with_delta(configured), "archive"), configured)
+    run_jobs([start], build_session(with_delta(configured), LAKE_JOB), configured)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pyspark.sql import SparkSession
 
 from mdstream.config import Settings, load_rules, load_settings
+from mdstream.config.conditions import load_conditions
+from mdstream.config.jobs import LIVE_JOB
 from mdstream.streaming import (
     RunningQuery,
     build_session,
     check_rules,
-    load_conditions,
     run_jobs,
     start_live_bars,
     trigger_for,
@@ -26,4 +27,4 @@ def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
 
 if __name__ == "__main__":
     configured = load_settings()
-    run_jobs([start], build_session(configured.spark, "live_bars"), configured)
+    run_jobs([start], build_session(configured.spark, LIVE_JOB), configured)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pyspark.sql import SparkSession
 
 from mdstream.config import Settings, load_settings
+from mdstream.config.jobs import STORE_JOB, STORE_TICKS_QUERY
 from mdstream.schemas import DEAD_LETTER, STORED_TICK, TICK
-from mdstream.sinks import KafkaSink, configured_sinks
+from mdstream.stores import KafkaSink, configured_sinks
 from mdstream.streaming import AcceptedOrDeadLetter, RunningQuery, build_session, read_topic, run_jobs, store_stream
 from mdstream.transforms import with_dead_letter, with_reject_reason
 
@@ -27,9 +28,9 @@ def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
         accepted=configured_sinks(settings, STORED_TICK),
         refused=KafkaSink(settings.kafka, DEAD_LETTER),
     )
-    return [store_stream(records, [sink], settings, name="store_ticks")]
+    return [store_stream(records, [sink], settings, name=STORE_TICKS_QUERY)]
 
 
 if __name__ == "__main__":
     configured = load_settings()
-    run_jobs([start], build_session(configured.spark, "store_ticks"), configured)
+    run_jobs([start], build_session(configured.spark, STORE_JOB), configured)

@@ -9,7 +9,7 @@ What a notebook or a job of one's own needs is here::
 
 It comes from `mdstream.transforms` (DataFrame to DataFrame), `mdstream.indicators`, `mdstream.schemas` and
 `mdstream.errors`, and there is `mdstream.testing`. Each is imported when it is first used, so importing mdstream needs
-no Spark. What runs the pipeline is in `mdstream.streaming`, `mdstream.sinks`, `mdstream.feeds` and `mdstream.serving`.
+no Spark. What runs the pipeline is in `mdstream.streaming`, `mdstream.stores`, `mdstream.feeds` and `mdstream.serving`.
 """
 
 from __future__ import annotations

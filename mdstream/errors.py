@@ -8,8 +8,11 @@
     ├── InvalidInputError          a file, record or argument is not what was expected
     ├── FeedError                  a market data source fails for good
     ├── DeliveryError              Kafka did not take a record
-    ├── SinkError                  a store refused a batch
-    │   └── SinkUnavailableError   a store cannot be reached now; the same write may be tried again
+    ├── StoreError                 a store cannot do what it is asked for
+    │   ├── StoreUnavailableError  a store cannot be reached now; the same may be tried again
+    │   └── SinkError              a store refused a batch
+    │       └── SinkUnavailableError  a store cannot be reached now (a StoreUnavailableError too); the same write may be
+    │                              tried again
     ├── AlertError                 alerts cannot be read, or a channel refused one
     │   └── AlertDelayedError      a channel cannot take an alert now; it may be sent again
     ├── ModelError                 a trained model is not there, or cannot be used
@@ -79,12 +82,44 @@ class DeliveryError(MdstreamError):
     """Kafka did not take a record."""
 
 
-class SinkError(MdstreamError):
+class StoreError(MdstreamError):
+    """A store cannot do what it is asked for: to be read, written or changed."""
+
+
+class StoreUnavailableError(StoreError):
+    """A store cannot be reached now; the same may be tried again."""
+
+
+class SinkError(StoreError):
     """A store refused a batch."""
 
 
-class SinkUnavailableError(SinkError):
+class SinkUnavailableError(SinkError, StoreUnavailableError):
     """A store cannot be reached now; the same write may be tried again."""
+
+
+@contextmanager
+def of_writing() -> Iterator[None]:
+    """Raise what a store says within as what it says of a batch.
+
+    Raises:
+        SinkUnavailableError: Instead of `StoreUnavailableError`.
+        SinkError: Instead of any other `StoreError`.
+
+    Example:
+        >>> with of_writing():
+        ...     raise StoreUnavailableError("Redis is away")
+        Traceback (most recent call last):
+        mdstream.errors.SinkUnavailableError: Redis is away
+    """
+    try:
+        yield
+    except SinkError:
+        raise
+    except StoreUnavailableError as exc:
+        raise SinkUnavailableError(str(exc)) from exc.__cause__
+    except StoreError as exc:
+        raise SinkError(str(exc)) from exc.__cause__
 
 
 class AlertError(MdstreamError):

@@ -13,7 +13,8 @@ import pytest
 import redis
 
 from mdstream.config import InfluxSettings, RedisSettings, TimescaleSettings
-from mdstream.local import LocalKafka, LocalPostgres, LocalRedis, server
+from mdstream.embedded import LocalKafka, LocalPostgres, LocalRedis, server
+from tests import real_trades  # noqa: F401 - for what it does to the environment
 from tests.servers.influxd import LocalInfluxDB, influxd, reason_without
 
 # How long an example takes says how busy the machine is, not whether it is right.

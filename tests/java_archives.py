@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from mdstream.local import LocalKafka
-from mdstream.local.jars import spark_home
-from mdstream.local.java import QUICK_COMPILING, WITHOUT_TRACES, Java, use_java
+from mdstream.embedded import LocalKafka
+from mdstream.runtime.jars import spark_home
+from mdstream.runtime.java import QUICK_COMPILING, WITHOUT_TRACES, Java, use_java
 
 _ROOT = Path(__file__).parents[1]
 _MAKE_SECONDS = 900

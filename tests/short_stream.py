@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from mdstream.config import Settings, SparkSettings, StoreSettings, TimescaleSettings
-from mdstream.sinks import MemorySink
+from mdstream.stores import MemorySink
 from mdstream.streaming import analyse_stream, build_session, store_stream
 from mdstream.transforms import to_bars
 from tests.streaming.streams import add_file, ticks_stream, work_off

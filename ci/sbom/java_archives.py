@@ -15,9 +15,9 @@ from typing import Any
 from zipfile import ZipFile
 
 from mdstream.config import SparkSettings
-from mdstream.local.engine import COMPILER_PACKAGE
-from mdstream.local.jars import KAFKA_SERVER_PACKAGE, are_cached, fetch_jars, spark_home
-from mdstream.local.java import find_java
+from mdstream.runtime.engine import COMPILER_PACKAGE
+from mdstream.runtime.jars import KAFKA_SERVER_PACKAGE, are_cached, fetch_jars, spark_home
+from mdstream.runtime.java import find_java
 
 _NAME = re.compile(r"(?P<name>.+?)-(?P<version>\d[^/]*)\.jar")
 _PROPERTIES = re.compile(r"META-INF/maven/[^/]+/[^/]+/pom\.properties")

@@ -9,20 +9,16 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import TypeVar
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from mdstream.alerting.alert import Alert
 from mdstream.alerting.counts import AlertCounts
 from mdstream.config import RedisSettings
-from mdstream.config.redis_address import redis_address
+from mdstream.errors import StoreUnavailableError
+from mdstream.stores.redis.claims import Claims
 
 SENT_SECONDS = 86_400
 """How long an anomaly that was sent is remembered: its bar may get revisions for a day."""
 
 _AWAY_SECONDS = 5.0
-_LONGEST_ANSWER_SECONDS = 2
 
 T = TypeVar("T")
 
@@ -62,7 +58,7 @@ class Cooldown:
         # What waits to be sent, by its cooldown key.
         self._waiting: dict[str, str] = {}
         self._memory = _Expiring()
-        self._redis = _open(settings) if settings.enabled else None
+        self._claims = Claims(settings) if settings.enabled else None
         self._where = f"Redis at {settings.host}:{settings.port}"
         self._away_until = 0.0
         self._is_away = False
@@ -75,7 +71,7 @@ class Cooldown:
                 return Verdict.REPEAT
             if waiting or alert.cooldown_key in self._memory:
                 return Verdict.QUIET
-            verdict = self._ask(lambda client: self._claim_in_redis(client, alert)) or Verdict.CLAIMED
+            verdict = self._ask(lambda claims: self._claim_in_redis(claims, alert)) or Verdict.CLAIMED
             if verdict is Verdict.CLAIMED:
                 self._waiting[alert.cooldown_key] = alert.sent_key
             return verdict
@@ -86,35 +82,31 @@ class Cooldown:
             self._waiting.pop(alert.cooldown_key, None)
             self._memory.put(alert.cooldown_key, self._seconds)
             self._memory.put(alert.sent_key, SENT_SECONDS)
-            self._ask(lambda client: self._keep_in_redis(client, alert))
+            self._ask(
+                lambda claims: claims.keep(
+                    alert.cooldown_key, alert.sent_key, self._seconds, alert.severity, SENT_SECONDS
+                )
+            )
 
     def release(self, alert: Alert) -> None:
         """Take note that `alert` was not sent: the next one of its symbol and rule may be."""
         with self._lock:
             self._waiting.pop(alert.cooldown_key, None)
-            self._ask(lambda client: client.delete(alert.cooldown_key))
+            self._ask(lambda claims: claims.release(alert.cooldown_key))
 
-    def _claim_in_redis(self, client: redis.Redis, alert: Alert) -> Verdict:
-        if client.exists(alert.sent_key):
+    def _claim_in_redis(self, claims: Claims, alert: Alert) -> Verdict:
+        if claims.has(alert.sent_key):
             return Verdict.REPEAT
-        if client.set(alert.cooldown_key, alert.sent_key, nx=True, ex=self._seconds):
-            return Verdict.CLAIMED
         # The key holds what claimed it. If that is this anomaly, a process ended before it was sent.
-        return Verdict.CLAIMED if client.get(alert.cooldown_key) == alert.sent_key else Verdict.QUIET
+        return Verdict.CLAIMED if claims.claim(alert.cooldown_key, alert.sent_key, self._seconds) else Verdict.QUIET
 
-    def _keep_in_redis(self, client: redis.Redis, alert: Alert) -> None:
-        with client.pipeline(transaction=True) as pipeline:
-            pipeline.set(alert.cooldown_key, alert.sent_key, ex=self._seconds)
-            pipeline.set(alert.sent_key, alert.severity, ex=SENT_SECONDS)
-            pipeline.execute()
-
-    def _ask(self, question: Callable[[redis.Redis], T]) -> T | None:
+    def _ask(self, question: Callable[[Claims], T]) -> T | None:
         """Return Redis' answer; None while it is away, and then it is left alone for a few seconds."""
-        if self._redis is None or time.monotonic() < self._away_until:
+        if self._claims is None or time.monotonic() < self._away_until:
             return None
         try:
-            answer = question(self._redis)
-        except (redis.RedisError, UnicodeDecodeError) as exc:
+            answer = question(self._claims)
+        except StoreUnavailableError as exc:
             self._away_until = time.monotonic() + _AWAY_SECONDS
             self._counts.cooldown_failures += 1
             if not self._is_away:
@@ -144,16 +136,3 @@ class _Expiring:
             self._ends = {name: end for name, end in self._ends.items() if end > now}
             # Twice what is alive, so that clearing up is rare.
             self._room = max(10_000, 2 * len(self._ends))
-
-
-def _open(settings: RedisSettings) -> redis.Redis:
-    seconds = min(settings.timeout_seconds, _LONGEST_ANSWER_SECONDS)
-    return redis.Redis(
-        **redis_address(settings),
-        socket_timeout=seconds,
-        socket_connect_timeout=seconds,
-        # The second attempt opens a connection in place of one that was lost while idle.
-        retry=Retry(NoBackoff(), retries=1),
-        client_name="mdstream-alerts",
-        decode_responses=True,
-    )

@@ -9,9 +9,9 @@ from mdstream.alerting.cooldown import Cooldown, Verdict
 from mdstream.alerting.counts import AlertCounts, Withheld
 from mdstream.alerting.sender import Done, Sender
 from mdstream.config import AlertSettings
-from mdstream.monitoring.refused_records import RefusedRecords
 from mdstream.schemas import ANOMALY
 from mdstream.schemas.checking import MalformedRecordError
+from mdstream.telemetry.refused_records import RefusedRecords
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from mdstream.alerting.counts import AlertCounts
-from mdstream.monitoring import metrics
+from mdstream.telemetry import metrics
 
 _OUTCOMES = ("malformed", "withdrawn", "not_severe", "outdated", "repeats", "held_back", "dropped", "sent", "lost")
 

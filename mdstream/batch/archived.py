@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 
 from mdstream.config import LakeSettings
-from mdstream.lake import open_table, read_rows, stored_days
 from mdstream.schemas import STORED_TICK, Record
 from mdstream.schemas.spark import spark_schema
+from mdstream.stores.lake import open_table, read_rows, stored_days
 
 _DAY = timedelta(days=1)
 
@@ -37,8 +37,8 @@ def archived_rows(
 
     Raises:
         MissingDependencyError: deltalake is not installed.
-        SinkError: There is no such table.
-        SinkUnavailableError: The lake cannot be reached.
+        StoreError: There is no such table.
+        StoreUnavailableError: The lake cannot be reached.
     """
     version = open_table(lake, record).version()
     days = (datetime.combine(day, time.min, UTC) for day in stored_days(lake, record))

@@ -76,8 +76,8 @@ def frames_to_learn_from(
     Raises:
         InvalidInputError: The file cannot be used, or there are no such bars.
         MissingDependencyError: The lake is asked for, and deltalake is not installed.
-        SinkUnavailableError: The store cannot be reached.
-        SinkError: It has no table of bars.
+        StoreUnavailableError: The store cannot be reached.
+        StoreError: It has no table of bars.
     """
     window = window or settings.shortest_window
     if source is not None or from_lake:

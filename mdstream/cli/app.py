@@ -13,7 +13,7 @@ from mdstream.cli.command_line import LogFormat, end_on_signals, with_log_option
 from mdstream.cli.commands import Commands
 from mdstream.cli.console import errors
 from mdstream.errors import MdstreamError, brought_by
-from mdstream.monitoring.logs import set_up_logging
+from mdstream.telemetry.logs import set_up_logging
 
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 

@@ -22,8 +22,8 @@ from mdstream.errors import ConfigError
 from mdstream.feeds import Counts, FeedBatch, TickProducer, WireTick
 from mdstream.feeds.ingest import Ingestion, ingest
 from mdstream.feeds.massive import BackfillProgress, MassiveRest, Span, TradeBackfill
-from mdstream.monitoring.broker_watch import watched_broker
-from mdstream.operations.topics import create_topics, plan_topics
+from mdstream.kafka.broker_watch import watched_broker
+from mdstream.kafka.topics import create_topics, plan_topics
 
 
 class HistoryFeed(StrEnum):
@@ -124,7 +124,7 @@ def _selection(settings: Settings, only_missing: bool) -> Callable[[Sequence[Wir
     if not settings.stores.timescaledb.enabled:
         raise ConfigError("--only-missing asks TimescaleDB, which stores.timescaledb.enabled = false switches off")
     # Imported here so that `mdstream --help` stays quick.
-    from mdstream.operations.missing_trades import missing_trades
+    from mdstream.stores.timescaledb.missing_trades import missing_trades
 
     return partial(missing_trades, settings.stores.timescaledb)
 

@@ -60,7 +60,7 @@ def bars(
     # Imported here so that `mdstream --help` stays quick.
     from mdstream.batch import bars_of_ticks, staged_ticks
     from mdstream.batch.files import check_target
-    from mdstream.streaming import load_conditions
+    from mdstream.config.conditions import load_conditions
 
     table = load_conditions(conditions or settings.ticks.conditions_table)
     check_target(target)

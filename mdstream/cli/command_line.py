@@ -7,7 +7,7 @@ import sys
 from enum import StrEnum
 from types import FrameType
 
-from mdstream.monitoring.logs import JSON_FORMAT, TEXT_FORMAT
+from mdstream.telemetry.logs import JSON_FORMAT, TEXT_FORMAT
 
 
 class LogFormat(StrEnum):

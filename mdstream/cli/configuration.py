@@ -32,7 +32,7 @@ def check(config: ConfigFile = None) -> None:
     settings = load_settings(config)
 
     # Imported here so that `mdstream --help` stays quick.
-    from mdstream.streaming import load_conditions
+    from mdstream.config.conditions import load_conditions
 
     load_conditions(settings.ticks.conditions_table)
     load_rules(settings)

@@ -18,7 +18,7 @@ from mdstream.cli.feeds import Shift
 from mdstream.config import Settings, load_settings
 
 if TYPE_CHECKING:
-    from mdstream.local.demo import Demo, DemoOptions, Latency, Snapshot, Summary
+    from mdstream.demo import Demo, DemoOptions, Latency, Snapshot, Summary
 
 _PLAIN_LINE_SECONDS = 5.0
 _RATE_SNAPSHOTS = 6
@@ -65,8 +65,8 @@ def demo(  # one parameter an option
         mdstream demo --replay trades.parquet --conditions conditions.csv
     """
     # Imported here so that `mdstream --help` stays quick.
-    from mdstream.local.demo import DemoOptions
-    from mdstream.streaming import load_conditions
+    from mdstream.config.conditions import load_conditions
+    from mdstream.demo import DemoOptions
 
     settings = load_settings(config)
     load_conditions(conditions)
@@ -80,7 +80,7 @@ def demo(  # one parameter an option
 
 def _run(options: DemoOptions, settings: Settings) -> Summary:
     """Run the demo to its end; a signal while bars are shown is its end, at any other time it breaks off."""
-    from mdstream.local.demo import Demo
+    from mdstream.demo import Demo
 
     # A shell lets what it runs in the background ignore SIGINT, and Python leaves it so. SIGHUP stays as nohup set it.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -16,7 +16,7 @@ from mdstream.cli.console import output
 from mdstream.config import load_settings
 
 if TYPE_CHECKING:
-    from mdstream.operations.findings import Finding
+    from mdstream.monitoring.findings import Finding
 
 
 def doctor(
@@ -31,8 +31,8 @@ def doctor(
     Example: `mdstream doctor --json`
     """
     # Imported here so that `mdstream --help` stays quick.
-    from mdstream.local.runtime import check_runtime
-    from mdstream.operations.doctor import check_servers
+    from mdstream.monitoring.doctor import check_servers
+    from mdstream.monitoring.runtime import check_runtime
 
     # A server that is not there is a finding, not a warning of the client library.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)

@@ -20,15 +20,16 @@ from mdstream.cli.symbols import listed
 from mdstream.cli.tick_files import Columns, Format, SymbolOfFile, UnitOfTimes, file_form
 from mdstream.config import Settings, load_settings
 from mdstream.errors import InvalidInputError
-from mdstream.feeds import Counts, Feed, FeedBatch, Ingestion, TickProducer, open_client
+from mdstream.feeds import Counts, Feed, FeedBatch, Ingestion, TickProducer
 from mdstream.feeds.ingest import Observer
 from mdstream.feeds.ingest import ingest as run_feeds
 from mdstream.feeds.metrics import FeedMetrics
 from mdstream.feeds.remedies import remedy_of
 from mdstream.feeds.sources import check_sources
 from mdstream.feeds.supervision import Overflow
-from mdstream.monitoring.broker_watch import watched_broker
-from mdstream.operations.topics import create_topics, plan_topics
+from mdstream.kafka.broker_watch import watched_broker
+from mdstream.kafka.producing import open_client
+from mdstream.kafka.topics import create_topics, plan_topics
 from mdstream.serving.metrics_port import serve_metrics
 
 Symbols = Annotated[

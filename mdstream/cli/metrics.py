@@ -35,7 +35,7 @@ def metrics(
     # Imported here so that `mdstream --help` stays quick.
     from prometheus_client import CollectorRegistry
 
-    from mdstream.operations.monitor import Monitor
+    from mdstream.monitoring.monitor import Monitor
     from mdstream.serving.metrics_port import serve_metrics
 
     # A broker that is away is a measurement here, not a warning of the client library.

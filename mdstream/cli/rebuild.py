@@ -35,7 +35,7 @@ def rebuild(
     settings = load_settings(config)
 
     # Imported here so that `mdstream --help` stays quick.
-    from mdstream.batch.rebuild import rebuild as rebuild_stored
+    from mdstream.operations.rebuild import rebuild as rebuild_stored
 
     with batch_session(settings, "mdstream rebuild", "rebuilding") as (spark, on_progress):
         report = rebuild_stored(

@@ -49,8 +49,8 @@ def run(
 
     # Imported here so that `mdstream --help` stays quick.
     from mdstream.cli.console import step
-    from mdstream.local.runtime import check_runtime
-    from mdstream.operations.preflight import check_jobs, require
+    from mdstream.monitoring.preflight import check_jobs, require
+    from mdstream.monitoring.runtime import check_runtime
     from mdstream.streaming import run_jobs, with_delta
 
     step("looking at servers, topics and tables")
@@ -64,10 +64,10 @@ def run(
 def _session(settings: SparkSettings, jobs: list[str]) -> Iterator[SparkSession]:
     """Start Spark with the jars that the jobs need, and stop it at the end."""
     from mdstream.cli.console import step
-    from mdstream.local import use_java
-    from mdstream.local.classes import class_archive
-    from mdstream.local.engine import live_jars
-    from mdstream.local.jars import fetch_connectors
+    from mdstream.runtime import use_java
+    from mdstream.runtime.classes import class_archive
+    from mdstream.runtime.engine import live_jars
+    from mdstream.runtime.jars import fetch_connectors
     from mdstream.streaming import build_session, stop_session
 
     java = use_java()

@@ -10,7 +10,7 @@ from rich.table import Table
 from mdstream.cli.console import errors, output, step
 
 if TYPE_CHECKING:
-    from mdstream.local.keeper import KeptServers
+    from mdstream.embedded.keeper import KeptServers
 
 app = typer.Typer(
     help="Keep Kafka, PostgreSQL and Redis running in the background for own development, without Docker.",
@@ -25,7 +25,7 @@ def start() -> None:
     Example: `mdstream servers start && . ~/.local/state/mdstream/servers.env && mdstream doctor`
     """
     # Imported here so that `mdstream --help` stays quick.
-    from mdstream.local.keeper import start_servers
+    from mdstream.embedded.keeper import start_servers
 
     step("starting Kafka, PostgreSQL and Redis; the first time Kafka is fetched")
     _show(start_servers())
@@ -34,7 +34,7 @@ def start() -> None:
 @app.command()
 def stop() -> None:
     """Stop the servers and remove their data."""
-    from mdstream.local.keeper import stop_servers
+    from mdstream.embedded.keeper import stop_servers
 
     errors.print("stopped" if stop_servers() else "no servers run")
 
@@ -42,7 +42,7 @@ def stop() -> None:
 @app.command()
 def status() -> None:
     """Say where the servers are; exit code 1 if none run."""
-    from mdstream.local.keeper import kept_servers
+    from mdstream.embedded.keeper import kept_servers
 
     kept = kept_servers()
     if kept is None:

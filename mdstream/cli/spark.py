@@ -40,7 +40,7 @@ def batch_session(settings: Settings, name: str, doing: str) -> Iterator[tuple[S
         MissingDependencyError: There is no Java that Spark runs on.
     """
     # Imported here so that `mdstream --help` stays quick.
-    from mdstream.local import use_java
+    from mdstream.runtime import use_java
     from mdstream.streaming import build_session, stop_session
 
     use_java()

@@ -69,8 +69,8 @@ def _environment(settings: SparkSettings, *, package: bool) -> dict[str, str]:
     """Return the variables that let a job bring its connectors, and itself, to the machines of the cluster."""
     # Imported here so that `mdstream --help` stays quick.
     from mdstream.cluster import driver_python_path, packaged
-    from mdstream.local import use_java
-    from mdstream.local.engine import live_jars
+    from mdstream.runtime import use_java
+    from mdstream.runtime.engine import live_jars
 
     java = use_java()
     conf: dict[str, str] = json.loads(os.environ.get(_CONF, "{}"))

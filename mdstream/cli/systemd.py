@@ -12,11 +12,12 @@ import typer
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.config import load_settings
+from mdstream.config.jobs import ANALYTICS_JOB, LAKE_JOB, LIVE_JOB, STORE_JOB
 from mdstream.errors import InvalidInputError, did_you_mean
 
 _PROCESSES = {
-    "jobs": ("run live_bars store_ticks analytics", "6G"),
-    "archive": ("run archive", "4G"),
+    "jobs": (f"run {LIVE_JOB} {STORE_JOB} {ANALYTICS_JOB}", "6G"),
+    "archive": (f"run {LAKE_JOB}", "4G"),
     "ingest": ("ingest --feed synthetic", "1G"),
     "api": ("api", "1G"),
     "websocket": ("websocket", "2G"),

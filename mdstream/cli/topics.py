@@ -8,7 +8,7 @@ from rich.table import Table
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import output
 from mdstream.config import Settings, load_settings
-from mdstream.operations.topics import create_topics, describe_topics, plan_topics
+from mdstream.kafka.topics import create_topics, describe_topics, plan_topics
 
 app = typer.Typer(help="Create and list the Kafka topics.", no_args_is_help=True)
 

@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from mdstream.errors import DISTRIBUTION, MissingDependencyError
-from mdstream.local.cache import cached
+from mdstream.runtime.cache import cached
 
 logger = logging.getLogger(__name__)
 

@@ -122,7 +122,7 @@ def _read_sections(path: Path) -> dict[str, Any]:
 
 def _refuse_unknown_variables(names: Iterable[str], where: str) -> None:
     for name in names:
-        if not name.startswith("MDSTREAM_") or name in {CONFIG_VARIABLE, "MDSTREAM_TEST_DATA"}:
+        if not name.startswith("MDSTREAM_") or name == CONFIG_VARIABLE:
             continue
         section = name.removeprefix("MDSTREAM_").split("__")[0].lower()
         if section not in Settings.model_fields:

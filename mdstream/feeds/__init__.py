@@ -6,7 +6,7 @@ with brought_by("feeds"):
     from mdstream.feeds.base import Feed, FeedBatch, WireTick
     from mdstream.feeds.files import FileBatch, read_ticks
     from mdstream.feeds.ingest import Ingestion, ingest, pump
-    from mdstream.feeds.producer import Counts, TickProducer, open_client
+    from mdstream.feeds.producer import Counts, TickProducer
     from mdstream.feeds.rejects import Reject
     from mdstream.feeds.replay import ReplayFeed
     from mdstream.feeds.synthetic import SyntheticFeed
@@ -23,7 +23,6 @@ __all__ = [
     "TickProducer",
     "WireTick",
     "ingest",
-    "open_client",
     "pump",
     "read_ticks",
 ]

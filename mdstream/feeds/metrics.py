@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from mdstream.feeds.base import Feed, FeedBatch
 from mdstream.feeds.producer import TickProducer
 from mdstream.feeds.supervision import LiveFeed
-from mdstream.monitoring import metrics
+from mdstream.telemetry import metrics
 
 _OF_LIVE_FEEDS = {
     "frames": metrics.FEED_FRAMES,

@@ -165,8 +165,8 @@ class PricePredictor:
 
         Raises:
             InvalidInputError: There is no closed bar of the symbol, or the horizon is not a multiple of the bars.
-            SinkUnavailableError: The database cannot be reached.
-            SinkError: It has no table of bars.
+            StoreUnavailableError: The database cannot be reached.
+            StoreError: It has no table of bars.
         """
         steps_of(self._window, time_horizon_minutes)
         now = datetime.now(UTC)

@@ -12,21 +12,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import sqlalchemy as sa
 
 from mdstream.config import LakeSettings, Settings, TimescaleSettings
 from mdstream.errors import InvalidInputError
 from mdstream.feeds.columns import convert, found
 from mdstream.feeds.validation import shown
 from mdstream.forecasting.samples import ClosedBars, usable_bars
-from mdstream.lake import read_rows, stored_days
 from mdstream.schemas import BAR, BarWindow
 from mdstream.schemas.records import TIME
-from mdstream.schemas.tables import table_of
-from mdstream.sinks.postgres.connection import engine_of, time_limit, translated
+from mdstream.stores.lake import read_rows, stored_days
+from mdstream.stores.timescaledb.closed_bars import CLOSED_COLUMNS, ClosedBarRows
 
-_COLUMNS = ("window_end", "close", "volume")
-_OF_A_FILE = ("symbol", "window", *_COLUMNS)
+_OF_A_FILE = ("symbol", "window", *CLOSED_COLUMNS)
 
 
 class StoredBars:
@@ -40,94 +37,56 @@ class StoredBars:
     """
 
     def __init__(self, settings: TimescaleSettings, window: BarWindow) -> None:
-        self._settings = settings
-        self._window = window
+        self._rows = ClosedBarRows(settings, window.name)
 
     def symbols(self, start: datetime) -> list[str]:
         """Return the symbols that have bars from `start` on.
 
         Raises:
-            SinkUnavailableError: The database cannot be reached.
-            SinkError: It has no such table.
+            StoreUnavailableError: The database cannot be reached.
+            StoreError: It has no such table.
         """
-        table = table_of(BAR)
-        query = sa.select(table.c.symbol).where(table.c.window == self._window.name, table.c.window_start >= start)
-        return [row[0] for row in query_rows(self._settings, query.distinct().order_by(table.c.symbol))]
+        return self._rows.symbols(start)
 
     def since(self, symbol: str, start: datetime, now: datetime) -> ClosedBars:
         """Return the usable bars of a symbol that start at `start` or later and are closed at `now`.
 
         Raises:
-            SinkUnavailableError: The database cannot be reached.
-            SinkError: It has no such table.
+            StoreUnavailableError: The database cannot be reached.
+            StoreError: It has no such table.
         """
-        bars = _bars_of(
-            query_rows(self._settings, self._closed(symbol, now).where(table_of(BAR).c.window_start >= start))
-        )
+        bars = _bars_of(self._rows.since(symbol, start, now))
         return usable_bars(bars.ends, bars.close, bars.volume)
 
     def last(self, symbol: str, count: int, now: datetime) -> ClosedBars:
         """Return the last `count` bars of a symbol that are closed at `now`.
 
         Raises:
-            SinkUnavailableError: The database cannot be reached.
-            SinkError: It has no such table.
+            StoreUnavailableError: The database cannot be reached.
+            StoreError: It has no such table.
         """
-        return _bars_of(query_rows(self._settings, self._closed(symbol, now).limit(count)))
+        return _bars_of(self._rows.last(symbol, count, now))
 
     def newest_time(self, now: datetime) -> datetime | None:
         """Return where the newest bar that is closed at `now` ends, of whatever symbol; None if there is none.
 
         Raises:
-            SinkUnavailableError: The database cannot be reached.
-            SinkError: It has no such table.
+            StoreUnavailableError: The database cannot be reached.
+            StoreError: It has no such table.
         """
-        table = table_of(BAR)
-        rows = query_rows(
-            self._settings,
-            sa.select(table.c.window_end)
-            .where(table.c.window == self._window.name, table.c.window_end <= now)
-            .order_by(table.c.window_start.desc())
-            .limit(1),
-        )
-        return rows[0][0] if rows else None
+        return self._rows.newest_time(now)
 
     def start_of(self, days: int, now: datetime) -> datetime:
         """Return the first instant of so many days before the newest bar that is closed at `now`.
 
         Raises:
-            SinkUnavailableError: The database cannot be reached.
-            SinkError: It has no such table.
+            StoreUnavailableError: The database cannot be reached.
+            StoreError: It has no such table.
         """
         return (self.newest_time(now) or now) - timedelta(days=days)
 
-    def _closed(self, symbol: str, now: datetime) -> sa.Select[Any]:
-        table = table_of(BAR)
-        return (
-            sa.select(*(table.c[name] for name in _COLUMNS))
-            .where(table.c.symbol == symbol, table.c.window == self._window.name, table.c.window_end <= now)
-            # Said again of the column by which partitions are chosen.
-            .where(table.c.window_start < now)
-            .order_by(table.c.window_start.desc())
-        )
 
-
-def query_rows(settings: TimescaleSettings, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
-    """Return what a query of the database gives.
-
-    Raises:
-        SinkUnavailableError: The database cannot be reached.
-        SinkError: It lacks a table, or refuses the query.
-    """
-    with (
-        translated(settings),
-        engine_of(settings).connect() as connection,
-        time_limit(connection, settings.timeout_seconds),
-    ):
-        return connection.execute(query).all()
-
-
-def _bars_of(rows: Sequence[sa.Row[Any]]) -> ClosedBars:
+def _bars_of(rows: Sequence[Sequence[Any]]) -> ClosedBars:
     ends, close, volume = zip(*reversed(rows), strict=True) if rows else ((), (), ())
     naive = [end.astimezone(UTC).replace(tzinfo=None) for end in ends]
     return ClosedBars(np.array(naive, "M8[us]"), np.array(close, np.float64), np.array(volume, np.float64))
@@ -161,8 +120,8 @@ def bars_of_lake(lake: LakeSettings, window: BarWindow, days: int, now: datetime
 
     Raises:
         MissingDependencyError: deltalake is not installed.
-        SinkUnavailableError: The lake cannot be reached.
-        SinkError: It has no table of bars.
+        StoreUnavailableError: The lake cannot be reached.
+        StoreError: It has no table of bars.
     """
     start = start_in_lake(lake, window, days, now)
     batches = read_rows(lake, BAR, start, now, closed_in_lake(window, now), _OF_A_FILE)
@@ -174,8 +133,8 @@ def start_in_lake(lake: LakeSettings, window: BarWindow, days: int, now: datetim
 
     Raises:
         MissingDependencyError: deltalake is not installed.
-        SinkUnavailableError: The lake cannot be reached.
-        SinkError: It has no table of bars.
+        StoreUnavailableError: The lake cannot be reached.
+        StoreError: It has no table of bars.
     """
     span, closed = timedelta(days=days), closed_in_lake(window, now)
     for day in reversed(stored_days(lake, BAR)):
@@ -214,7 +173,7 @@ def closed_bars(table: pa.Table) -> ClosedBars:
     Raises:
         InvalidInputError: Two bars end at the same time, an end is missing, or a value is of no such type.
     """
-    columns = {name: _converted(table, name) for name in _COLUMNS}
+    columns = {name: _converted(table, name) for name in CLOSED_COLUMNS}
     if columns["window_end"].null_count:
         raise InvalidInputError("a bar has no window_end; expected a time")
     table = pa.table(columns).sort_by("window_end")
@@ -272,8 +231,8 @@ class LearningBars:
     Raises:
         InvalidInputError: The file cannot be used, or there are no such bars.
         MissingDependencyError: The lake is asked for, and deltalake is not installed.
-        SinkUnavailableError: The store cannot be reached.
-        SinkError: It has no table of bars.
+        StoreUnavailableError: The store cannot be reached.
+        StoreError: It has no table of bars.
     """
 
     def __init__(
@@ -306,7 +265,7 @@ class LearningBars:
         """Return the closed bars of a symbol.
 
         Raises:
-            SinkUnavailableError: The database cannot be reached.
+            StoreUnavailableError: The database cannot be reached.
         """
         if self._read is not None:
             return self._read[symbol]

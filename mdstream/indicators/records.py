@@ -11,6 +11,9 @@ from mdstream.indicators.values import LATENCY, RULE_FIELDS
 from mdstream.schemas import BAR, Record
 from mdstream.schemas.records import TIME
 
+INDICATOR = "indicator"
+"""Name of the record that holds indicators, whatever they are."""
+
 
 def indicator_record(indicators: Iterable[Indicator]) -> Record:
     """Declare the record that holds the indicators of one bar.
@@ -31,7 +34,7 @@ def indicator_record(indicators: Iterable[Indicator]) -> Record:
         metadata={"comment": "event time of the bar's newest trade at that revision"},
     )
     return Record(
-        name="indicator",
+        name=INDICATOR,
         schema=pa.schema(
             [*(BAR.schema.field(name) for name in BAR.key), revision, newest, *indicator_fields(indicators)]
         ),

@@ -1,8 +1,5 @@
-"""What mdstream measures: every metric declared once."""
+"""Is it well? What looks at a running system and changes nothing.
 
-from mdstream.errors import brought_by
-
-with brought_by("jobs"):
-    from mdstream.monitoring.declaration import CounterMetric, GaugeMetric, HistogramMetric, Metric
-
-__all__ = ["CounterMetric", "GaugeMetric", "HistogramMetric", "Metric"]
+The doctor, what is looked at before jobs start, what `mdstream metrics` measures, Grafana's dashboards. What changes
+something to put it right belongs to `mdstream.operations`; what a process says of itself to `mdstream.telemetry`.
+"""

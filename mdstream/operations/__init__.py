@@ -1,8 +1,5 @@
-"""What an operator does to a running system: create topics and tables, keep them in shape, find out what is wrong."""
+"""Bring it back: what an operator does to the data of a running system.
 
-from mdstream.errors import brought_by
-
-with brought_by("jobs"):
-    from mdstream.operations.topics import create_topics, describe_topics, plan_topics
-
-__all__ = ["create_topics", "describe_topics", "plan_topics"]
+Back-filling what a vendor has and we have not, rebuilding bars of stored ticks, keeping tables in shape. What only
+looks belongs to `mdstream.monitoring`.
+"""

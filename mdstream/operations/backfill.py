@@ -14,7 +14,7 @@ from mdstream.feeds.massive.rest import minute_bars_path
 from mdstream.feeds.websocket.massive_bars import bars_of_records
 from mdstream.schemas import BAR
 from mdstream.schemas.limits import kind_of
-from mdstream.sinks import Sink, lasting_sinks
+from mdstream.stores import Sink, lasting_sinks
 
 _MINUTE = timedelta(minutes=1)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from mdstream.config import Settings
-from mdstream.lake import LakeStep, maintain_lake
-from mdstream.sinks.postgres import Step, maintain
+from mdstream.stores.lake import LakeStep, maintain_lake
+from mdstream.stores.timescaledb import Step, maintain
 
 
 def maintain_stores(settings: Settings, *, dry_run: bool = False) -> list[Step | LakeStep]:
@@ -21,8 +21,8 @@ def maintain_stores(settings: Settings, *, dry_run: bool = False) -> list[Step |
 
     Raises:
         MissingDependencyError: The lake is switched on, and deltalake is not installed.
-        SinkUnavailableError: A store cannot be reached, or other work locks a table for too long.
-        SinkError: A table is there that cannot take the records; the message says how to change it.
+        StoreUnavailableError: A store cannot be reached, or other work locks a table for too long.
+        StoreError: A table is there that cannot take the records; the message says how to change it.
     """
     steps: list[Step | LakeStep] = [*maintain_database(settings, dry_run=dry_run)]
     if settings.stores.lake.enabled:
@@ -41,8 +41,8 @@ def maintain_database(settings: Settings, *, dry_run: bool = False) -> list[Step
         What was done, or would be, in order; nothing if `stores.timescaledb` is switched off.
 
     Raises:
-        SinkUnavailableError: The database cannot be reached, or other work locks a table for too long.
-        SinkError: A table is there that cannot take the records; the message says how to change it.
+        StoreUnavailableError: The database cannot be reached, or other work locks a table for too long.
+        StoreError: A table is there that cannot take the records; the message says how to change it.
     """
     if not settings.stores.timescaledb.enabled:
         return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mdstream.monitoring import metrics
+from mdstream.telemetry import metrics
 
 REFUSED = metrics.REFUSED.register()
 """Labels: `server` is rest, websocket or dashboard; `reason` one of a few words, never what a client sent."""

@@ -4,7 +4,6 @@ from mdstream.errors import brought_by
 
 with brought_by("jobs"):
     from mdstream.streaming.archive import archive_revisions, archive_rows, with_delta
-    from mdstream.streaming.conditions import load_conditions
     from mdstream.streaming.dead_letters import AcceptedOrDeadLetter, ByRecord
     from mdstream.streaming.foreach_batch import store_results, store_stream, write_batch
     from mdstream.streaming.indicators import BUCKETS, analyse_stream
@@ -32,7 +31,6 @@ __all__ = [
     "archive_rows",
     "build_session",
     "check_rules",
-    "load_conditions",
     "read_bars",
     "read_topic",
     "run_jobs",

@@ -12,9 +12,9 @@ from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from mdstream.config import LakeSettings, Settings, SparkSettings
 from mdstream.errors import ConfigError, MissingDependencyError, SinkError, SinkUnavailableError
-from mdstream.lake import DATE, open_table, table_schema, table_url
 from mdstream.schemas import Record
-from mdstream.streaming.kafka import checkpoint_of
+from mdstream.stores.lake import DATE, open_table, table_schema, table_url
+from mdstream.streaming.kafka import CHECKPOINT_OPTION, checkpoint_of
 from mdstream.streaming.patience import patiently
 from mdstream.streaming.running import RunningQuery
 from mdstream.transforms import to_newest_revisions
@@ -161,5 +161,5 @@ def with_date(rows: DataFrame, record: Record) -> DataFrame:
 
 def _begin(writer: DataStreamWriter, settings: Settings, name: str) -> RunningQuery:
     checkpoint = checkpoint_of(settings, name)
-    prepared = writer.queryName(name).outputMode("append").option("checkpointLocation", checkpoint)
+    prepared = writer.queryName(name).outputMode("append").option(CHECKPOINT_OPTION, checkpoint)
     return RunningQuery.begin(prepared.trigger(processingTime=settings.stores.lake.trigger).start, checkpoint)

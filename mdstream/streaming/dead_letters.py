@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mdstream.schemas import Record
-from mdstream.sinks import Sink
+from mdstream.stores import Sink
 from mdstream.transforms import DEAD_LETTER_COLUMN
 
 
@@ -28,7 +28,7 @@ class AcceptedOrDeadLetter:
     refused: Sink
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Write each row to where it belongs; see `mdstream.sinks.Sink`."""
+        """Write each row to where it belongs; see `mdstream.stores.Sink`."""
         letters = batch.column(DEAD_LETTER_COLUMN)
         accepted = batch.filter(pc.is_null(letters)).select(self.record.schema.names)
         for sink in self.accepted:
@@ -51,7 +51,7 @@ class ByRecord:
     refused: Sink
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Write each row to where it belongs; see `mdstream.sinks.Sink`."""
+        """Write each row to where it belongs; see `mdstream.stores.Sink`."""
         for record, sinks in self.stores:
             own = _rows_of(batch.column(record.name))
             if own.num_rows:

@@ -13,7 +13,7 @@ _SPARE_BYTES = 64 * 1024 * 1024
 _PATH = re.compile(r"(?:file:)?(/[^\s:'\"(),;\]]+)")
 
 _OURS = re.compile(r"mdstream\.errors\.(\w+): (.+)")
-_AWAY = ("SinkUnavailableError",)
+_AWAY = ("SinkUnavailableError", "StoreUnavailableError")
 _CAUSE = re.compile(r"^(?:Caused by: )?(?:[\w$]+\.)*(\w+(?:Error|Exception))(?:: (.+))?$", re.MULTILINE)
 _WRAPPERS = re.compile(
     r"Py4J|StreamingQueryException|PythonException|SparkException|ExecutionException|CapturedException"

@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 
 from mdstream.config import Settings
-from mdstream.monitoring.logs import ensure_logging
-from mdstream.sinks import MemorySink, Sink
-from mdstream.streaming.kafka import checkpoint_of
+from mdstream.stores import MemorySink, Sink
+from mdstream.streaming.kafka import CHECKPOINT_OPTION, checkpoint_of
 from mdstream.streaming.patience import patiently
 from mdstream.streaming.running import RunningQuery
+from mdstream.telemetry.logs import ensure_logging
 
 Result = tuple[Callable[[DataFrame], DataFrame | None], Sequence[Sink]]
 """What is made of a micro-batch, None if that is nothing for certain, and where that goes."""
@@ -72,7 +72,7 @@ def _start(frame: DataFrame, write: Callable[[DataFrame], object], settings: Set
         frame.writeStream.queryName(name)
         .outputMode("append")
         .foreachBatch(write_numbered)
-        .option("checkpointLocation", checkpoint)
+        .option(CHECKPOINT_OPTION, checkpoint)
         .trigger(processingTime=settings.spark.micro_batch_trigger)
     )
     return RunningQuery.begin(writer.start, checkpoint)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from mdstream.config import Settings
-from mdstream.config.kafka_login import client_login, spark_login
-from mdstream.errors import QueryFailedError
+from mdstream.errors import QueryFailedError, StoreError
+from mdstream.kafka import requiring
+from mdstream.kafka.login import spark_login
 from mdstream.schemas import BAR, Record
 from mdstream.schemas.wire import VENDOR_HEADER
 from mdstream.streaming.leftovers import remove_unfinished
@@ -24,7 +24,10 @@ RECORD_COLUMNS = ("value", "topic", "partition", "offset", "timestamp")
 IS_VENDORS = "is_vendors"
 """Column that says whether a bar comes without its indicators: from a vendor, not from the live engine."""
 
-_ANSWER_SECONDS = 30
+CHECKPOINT_OPTION = "checkpointLocation"
+"""Where Spark is told that a query keeps its progress and state."""
+
+_MOST_OFFSETS = "maxOffsetsPerTrigger"
 
 # A micro-batch knows where it ends, and by default a fetch waits half a second for what comes behind that.
 _LONGEST_FETCH = "kafka.fetch.max.wait.ms"
@@ -50,7 +53,7 @@ def read_topic(
     Returns:
         Columns value (binary), topic, partition, offset and timestamp.
     """
-    limit = {"maxOffsetsPerTrigger": max_offsets_per_trigger}
+    limit = {_MOST_OFFSETS: max_offsets_per_trigger}
     return _read(spark, settings, records, limit).select(*RECORD_COLUMNS)
 
 
@@ -64,8 +67,8 @@ def read_bars(spark: SparkSession, settings: Settings) -> DataFrame:
 def _read(
     spark: SparkSession, settings: Settings, records: Sequence[Record], options: Mapping[str, object]
 ) -> DataFrame:
-    limit = options.get("maxOffsetsPerTrigger") or settings.spark.max_offsets_per_trigger
-    usual = {"maxOffsetsPerTrigger": limit, _LONGEST_FETCH: _MICRO_BATCH_FETCH_MS}
+    limit = options.get(_MOST_OFFSETS) or settings.spark.max_offsets_per_trigger
+    usual = {_MOST_OFFSETS: limit, _LONGEST_FETCH: _MICRO_BATCH_FETCH_MS}
     return load_topics(spark, settings, records, "kafka", {**options, **usual})
 
 
@@ -82,19 +85,44 @@ def load_topics(
     )
 
 
+def load_offsets(
+    spark: SparkSession, settings: Settings, topic: str, offsets: Mapping[int, tuple[int, int]]
+) -> DataFrame:
+    """Read a part of a topic in batch.
+
+    Args:
+        spark: The session.
+        settings: The broker.
+        topic: The topic.
+        offsets: The first offset and the one behind the last, by partition.
+
+    Returns:
+        Columns value (binary), topic, partition, offset and timestamp.
+    """
+    begin, end = (
+        json.dumps({topic: {str(number): bounds[side] for number, bounds in offsets.items()}}) for side in (0, 1)
+    )
+    reader = spark.read.format("kafka").options(**spark_login(settings.kafka))
+    assigned = json.dumps({topic: sorted(offsets)})
+    return (
+        reader.option("assign", assigned)
+        .option("startingOffsets", begin)
+        .option("endingOffsets", end)
+        .load()
+        .select(*RECORD_COLUMNS)
+    )
+
+
 def require_topic(settings: Settings, topic: str) -> None:
     """See that a topic is there: Spark would wait for it without a word.
 
     Raises:
         QueryFailedError: The topic does not exist, or the broker does not answer.
     """
-    client = AdminClient(client_login(settings.kafka))
     try:
-        found = client.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic]
-    except KafkaException as exc:
-        raise QueryFailedError(f"Kafka at {settings.kafka.bootstrap_servers} does not answer: {exc}") from exc
-    if found.error is not None:
-        raise QueryFailedError(f"topic {topic} cannot be read: {found.error}; 'mdstream topics create' makes it")
+        requiring.require_topic(settings.kafka, topic)
+    except StoreError as exc:
+        raise QueryFailedError(str(exc)) from exc
 
 
 def write_records(
@@ -122,7 +150,7 @@ def write_records(
         .option("kafka.compression.type", settings.spark.live_compression)
         .option("kafka.linger.ms", str(settings.spark.live_wait_ms))
         .option("kafka.batch.size", str(kafka.batch_size))
-        .option("checkpointLocation", checkpoint)
+        .option(CHECKPOINT_OPTION, checkpoint)
     )
     remove_unfinished(checkpoint)
     return RunningQuery(trigger.apply(writer).start(), trigger.real_time, again, checkpoint=checkpoint)

@@ -15,7 +15,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from mdstream.config import Settings
 from mdstream.errors import QueryFailedError
-from mdstream.monitoring.broker_watch import watched_broker
+from mdstream.kafka.broker_watch import watched_broker
 from mdstream.streaming.failures import explain_failure
 from mdstream.streaming.leftovers import written_folders
 from mdstream.streaming.listener import measured

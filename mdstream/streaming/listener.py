@@ -25,9 +25,9 @@ from pyspark.sql.streaming.listener import (
 )
 
 from mdstream.config import Settings
-from mdstream.monitoring import metrics
 from mdstream.serving.metrics_port import serve_metrics
 from mdstream.streaming.running import RunningQuery
+from mdstream.telemetry import metrics
 
 _COUNTS_STATE_ROWS = "spark.sql.streaming.stateStore.rocksdb.trackTotalNumberOfRows"
 _NO_WATERMARK = "1970-01-01T00:00:00.000Z"

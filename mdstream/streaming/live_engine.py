@@ -16,8 +16,10 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from mdstream.config import Settings
+from mdstream.config.jobs import live_query
 from mdstream.errors import MissingDependencyError
 from mdstream.indicators import indicator_record
+from mdstream.kafka.newest import newest_ingest_time
 from mdstream.schemas import ANOMALY, BAR, TICK, BarWindow
 from mdstream.schemas.limits import (
     MAX_CONDITIONS,
@@ -31,7 +33,7 @@ from mdstream.schemas.limits import (
 )
 from mdstream.schemas.rules import Rule
 from mdstream.schemas.windows import check_lengths
-from mdstream.streaming.histories import stored_histories
+from mdstream.streaming.histories import first_histories
 from mdstream.streaming.kafka import (
     RECORD_COLUMNS,
     load_topics,
@@ -41,7 +43,6 @@ from mdstream.streaming.kafka import (
     write_records,
 )
 from mdstream.streaming.live_analysis import Analysis, plan_analysis
-from mdstream.streaming.newest import newest_ingest_time
 from mdstream.streaming.running import RunningQuery
 from mdstream.streaming.triggers import Trigger
 from mdstream.transforms import ConditionTable
@@ -96,7 +97,7 @@ def start_live_bars(
     bars of a new window must have all its ticks.
 
     Args:
-        spark: A session that has the engine's jar (see `mdstream.local.engine`).
+        spark: A session that has the engine's jar (see `mdstream.runtime.engine`).
         settings: Broker, windows, lateness, primary sources, tasks.
         conditions: Which trades may shape a bar.
         rules: What is looked for in bars.
@@ -111,8 +112,8 @@ def start_live_bars(
     is_usable = F.col(IS_USABLE) & is_from_primary_source(taken.primary_sources)
     windows = sorted(settings.windows, key=lambda window: window.seconds)
     analysis = Analysis.of(settings, rules, newest_ingest_time(settings, topic_of(BAR)))
-    name = f"live_bars_{_STATE}_{'_'.join(str(window.seconds) for window in windows)}"
-    before = stored_histories(spark, settings, name)
+    name = live_query(_STATE, [window.seconds for window in windows])
+    before = first_histories(spark, settings, name, topic_of(BAR))
     lateness = taken.allowed_lateness_seconds
     bars = to_bar_records(ticks, windows, conditions, lateness, is_usable, analysis, before)
     again = partial(start_live_bars, spark, settings, conditions, rules, trigger)
@@ -223,7 +224,7 @@ def engine_of(spark: SparkSession) -> Any:  # noqa: ANN401 - a package of the JV
     if not callable(package.LiveBars):
         raise MissingDependencyError(
             "this Spark session lacks the live engine's jar: start the job by 'mdstream run' or 'mdstream submit', "
-            "or hand build_session the jars of mdstream.local.engine.live_jars()"
+            "or hand build_session the jars of mdstream.runtime.engine.live_jars()"
         )
     return package
 

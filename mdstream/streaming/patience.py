@@ -11,10 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from mdstream.errors import SinkUnavailableError
-from mdstream.monitoring.logs import ensure_logging
-from mdstream.monitoring.outages import Outages
+from mdstream.errors import StoreUnavailableError
 from mdstream.streaming.leftovers import OWN_FOLDER_VARIABLE
+from mdstream.telemetry.logs import ensure_logging
+from mdstream.telemetry.outages import Outages
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def patiently(action: Callable[[], Result], patience_seconds: float) -> Result:
     """Do something with a store, again and again while it is away.
 
     Raises:
-        SinkUnavailableError: The store stayed away for `patience_seconds`.
+        StoreUnavailableError: The store stayed away for `patience_seconds`.
 
     Whatever else `action` raises comes through at once.
     """
@@ -40,7 +40,7 @@ def patiently(action: Callable[[], Result], patience_seconds: float) -> Result:
     while True:
         try:
             result = action()
-        except SinkUnavailableError as exc:
+        except StoreUnavailableError as exc:
             away = _SERVER.split(str(exc), maxsplit=1)[0]
             if time.monotonic() + pause > deadline:
                 _outages().forget(away)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from weakref import WeakKeyDictionary
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -27,13 +28,17 @@ _EXPECTED = {
 }
 
 
+_PASSED: WeakKeyDictionary[SparkSession, list[tuple[object, object]]] = WeakKeyDictionary()
+"""Of each session the rules that can be used, and the indicators whose columns they name."""
+
+
 def check_rules(spark: SparkSession, rules: Sequence[Rule], settings: Settings) -> None:
     """Let Spark analyse every expression of every rule on the columns that there will be.
 
     Only what `mdstream.streaming.allowed` lists can be used: what sees one row, gives the same again, and has bounds of
     time and memory that are known. Refused are unknown columns, wrong types, severities other than the four, and what
     would stop the job on some value: divisions by what may be zero, casts that may not be possible, sums and products
-    that may be too large. Nothing is run and no file is read.
+    that may be too large. Nothing is run and no file is read. What a session has let pass it is not asked again.
 
     Args:
         spark: The session.
@@ -43,10 +48,15 @@ def check_rules(spark: SparkSession, rules: Sequence[Rule], settings: Settings) 
     Raises:
         ConfigError: Names every rule and expression that cannot be used, and why.
     """
+    asked = (tuple(rules), settings.indicators)
+    passed = _PASSED.setdefault(spark, [])
+    if asked in passed:
+        return
     frame = _empty_analysed(spark, settings)
     problems = [f"rule '{rule.name}': {problem}" for rule in rules for problem in _problems(frame, rule)]
     if problems:
         raise ConfigError(told("anomaly rules cannot be used:", problems))
+    passed.append(asked)
 
 
 def _empty_analysed(spark: SparkSession, settings: Settings) -> DataFrame:

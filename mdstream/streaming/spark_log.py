@@ -6,7 +6,7 @@ import logging
 import os
 from pathlib import Path
 
-from mdstream.monitoring.logs import JSON_FORMAT, TEXT_FORMAT, wanted_format
+from mdstream.telemetry.logs import JSON_FORMAT, TEXT_FORMAT, wanted_format
 
 logger = logging.getLogger(__name__)
 

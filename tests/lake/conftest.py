@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from mdstream.config import LakeSettings, Settings, SparkSettings, StoreSettings
-from mdstream.lake import maintain_lake
-from tests.unit.lake.appending import TODAY
+from mdstream.stores.lake import maintain_lake
+from tests.unit.stores.lake.appending import TODAY
 
 
 @pytest.fixture(autouse=True)

@@ -14,14 +14,14 @@ from pyspark.sql import DataFrame, SparkSession
 
 from mdstream.config import Settings
 from mdstream.errors import SinkUnavailableError
-from mdstream.lake import maintain_lake, open_table, table_url
 from mdstream.schemas import BAR, STORED_TICK, Record
 from mdstream.schemas.spark import spark_schema
+from mdstream.stores.lake import maintain_lake, open_table, table_url
 from mdstream.streaming import RunningQuery, archive_revisions, archive_rows
 from mdstream.streaming.archive import merge_revisions, with_date
 from tests.streaming.streams import Row, add_file
-from tests.unit.lake.appending import TODAY, append, stored
-from tests.unit.sinks.rows import START, bar, tick
+from tests.unit.stores.lake.appending import TODAY, append, stored
+from tests.unit.stores.rows import START, bar, tick
 from tests.waiting import until
 
 _COORDINATE = ["kafka_partition", "kafka_offset"]

@@ -17,12 +17,12 @@ import pytest
 from confluent_kafka import Producer
 
 from mdstream.config import LakeSettings
-from mdstream.lake import open_table
-from mdstream.local import LocalKafka
+from mdstream.embedded import LocalKafka
 from mdstream.schemas import BAR, STORED_TICK, TICK, Record
 from mdstream.schemas.wire import encode_batch
-from tests.unit.lake.appending import stored
-from tests.unit.sinks.rows import START, bar, tick
+from mdstream.stores.lake import open_table
+from tests.unit.stores.lake.appending import stored
+from tests.unit.stores.rows import START, bar, tick
 from tests.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(900)]

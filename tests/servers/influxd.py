@@ -15,10 +15,10 @@ from influxdb_client.service import SetupService
 from pydantic import SecretStr
 
 from mdstream.config import InfluxSettings
-from mdstream.local.cache import cache_folder
-from mdstream.local.process import Child
-from mdstream.local.run import RunFolder
-from mdstream.local.server import HOST, LocalServer
+from mdstream.embedded.server import HOST, LocalServer
+from mdstream.runtime.cache import cache_folder
+from mdstream.runtime.process import Child
+from mdstream.runtime.run import RunFolder
 
 VERSION = "2.7.12"
 """As in `ci/influxd/go.mod`."""

@@ -11,10 +11,10 @@ import psycopg2
 from pydantic import SecretStr
 
 from mdstream.config import TimescaleSettings
-from mdstream.local.cache import cached
-from mdstream.local.process import Child
-from mdstream.local.run import RunFolder
-from mdstream.local.server import HOST, LocalServer
+from mdstream.embedded.server import HOST, LocalServer
+from mdstream.runtime.cache import cached
+from mdstream.runtime.process import Child
+from mdstream.runtime.run import RunFolder
 
 _SOURCE = Path(__file__).parents[2] / "ci" / "timescaledb"
 _INSTALL_SECONDS = 240

@@ -13,7 +13,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from mdstream.config import Settings, SparkSettings, StoreSettings
 from mdstream.errors import SinkError, SinkUnavailableError
 from mdstream.schemas import DEAD_LETTER, STORED_TICK
-from mdstream.sinks import MemorySink, Sink
+from mdstream.stores import MemorySink, Sink
 from mdstream.streaming import AcceptedOrDeadLetter, store_stream
 from mdstream.transforms import with_dead_letter, with_reject_reason
 from tests.streaming.sinks import AilingSink, FolderSink, Row

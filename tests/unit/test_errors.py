@@ -6,7 +6,14 @@ import pickle
 import pytest
 
 from mdstream import errors
-from mdstream.errors import MdstreamError, MissingDependencyError, SinkError, SinkUnavailableError, did_you_mean
+from mdstream.errors import (
+    MdstreamError,
+    MissingDependencyError,
+    SinkError,
+    SinkUnavailableError,
+    StoreUnavailableError,
+    did_you_mean,
+)
 
 ALL = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, MdstreamError)]
 
@@ -26,8 +33,9 @@ def test_errors_come_back_from_other_processes(kind: type[MdstreamError]) -> Non
     assert str(copy) == "what happened"
 
 
-def test_a_store_that_is_away_is_a_sink_error() -> None:
+def test_a_store_that_is_away_while_it_is_written_to_is_both() -> None:
     assert issubclass(SinkUnavailableError, SinkError)
+    assert issubclass(SinkUnavailableError, StoreUnavailableError)
 
 
 def test_a_missing_package_names_its_extra() -> None:

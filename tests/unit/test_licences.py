@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from mdstream.config import SparkSettings
 from mdstream.errors import DISTRIBUTION
-from mdstream.local import engine, jars
+from mdstream.runtime import engine, jars
 
 SECURITY = (Path(__file__).parents[2] / "docs" / "security.md").read_text(encoding="utf-8")
 NOT_OURS = {"dev"}

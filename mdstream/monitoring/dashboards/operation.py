@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from mdstream.monitoring import Metric, metrics
 from mdstream.monitoring.dashboards.panels import board, graph, number
+from mdstream.telemetry import Metric, metrics
 
 _RATE = "[$__rate_interval]"
 

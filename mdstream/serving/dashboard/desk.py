@@ -13,7 +13,6 @@ from itertools import islice
 from typing import Any
 
 from mdstream.config import Settings
-from mdstream.monitoring.refused_records import RefusedRecords
 from mdstream.schemas import ANOMALY, BAR, PREDICTION
 from mdstream.schemas.checking import MalformedRecordError, RecordCheck
 from mdstream.serving.dashboard.anomalies import AnomalyFeed
@@ -28,6 +27,7 @@ from mdstream.serving.dashboard.series import Wire
 from mdstream.serving.dashboard.studies import study_of
 from mdstream.serving.keeping import Keeper
 from mdstream.serving.metrics import REFUSED
+from mdstream.telemetry.refused_records import RefusedRecords
 
 _LOGGER = logging.getLogger(__name__)
 _HEALTH_SECONDS = 1.0

@@ -11,13 +11,13 @@ import httpx
 import pyarrow as pa
 
 from mdstream.errors import MdstreamError
-from mdstream.monitoring.refused_records import RefusedRecords
 from mdstream.schemas import ANOMALY, BAR, PREDICTION, Record
 from mdstream.schemas.checking import MalformedRecordError, RecordCheck
 from mdstream.schemas.records import TIME
 from mdstream.schemas.wire import to_micros
 from mdstream.serving.dashboard.series import Wire
 from mdstream.serving.metrics import REFUSED
+from mdstream.telemetry.refused_records import RefusedRecords
 
 _LOGGER = logging.getLogger(__name__)
 _TIMEOUT = httpx.Timeout(5.0)

@@ -11,8 +11,8 @@ import orjson
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from mdstream.monitoring.refused_records import RefusedRecords
 from mdstream.serving.dashboard.problems import explain_live
+from mdstream.telemetry.refused_records import RefusedRecords
 
 _LOGGER = logging.getLogger(__name__)
 _FIRST_PAUSE_SECONDS = 0.25

@@ -5,16 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
-from datetime import datetime
 
 import orjson
 
 from mdstream.schemas.wire import from_micros, to_micros
+from mdstream.stores.timescaledb.series import Position
 
 _BIGINT = 2**63
-
-Position = tuple[datetime, *tuple[int | str, ...]]
-"""The place of a row in its series: its time, then what orders rows of equal time."""
 
 
 def encode_cursor(series: Sequence[str], position: Position) -> str:
@@ -40,7 +37,7 @@ def decode_cursor(series: Sequence[str], cursor: str, kinds: Sequence[type[int] 
         ValueError: It is no cursor of this series.
 
     Example:
-        >>> from datetime import UTC
+        >>> from datetime import UTC, datetime
         >>> cursor = encode_cursor(("bars", "AAPL"), (datetime(2013, 10, 7, tzinfo=UTC),))
         >>> decode_cursor(("bars", "AAPL"), cursor, ())[0].isoformat()
         '2013-10-07T00:00:00+00:00'

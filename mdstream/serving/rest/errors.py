@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from mdstream.errors import MdstreamError
 from mdstream.serving.safety_headers import safety_headers
+from mdstream.stores.timescaledb.reading import ReadingError
 
 _LOGGER = logging.getLogger(__name__)
 _LONGEST_INPUT_SHOWN = 80
@@ -89,6 +90,7 @@ def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def install_error_handlers(app: FastAPI) -> None:
     """Make `app` answer every error with an `ErrorBody`, and nobody see a stack trace."""
     app.add_exception_handler(ApiError, _on_api_error)
+    app.add_exception_handler(ReadingError, _on_reading_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(Exception, _on_unexpected_error)
@@ -103,6 +105,11 @@ def error_answer(error: ApiError, headers: Mapping[str, str] | None = None) -> J
 async def _on_api_error(_: Request, exc: Exception) -> JSONResponse:
     assert isinstance(exc, ApiError)  # noqa: S101 - registered for this class alone
     return error_answer(exc, {"Retry-After": "1"} if exc.status == 503 else None)
+
+
+async def _on_reading_error(request: Request, exc: Exception) -> JSONResponse:
+    assert isinstance(exc, ReadingError)  # noqa: S101 - registered for this class alone
+    return await _on_api_error(request, ApiError(503, exc.code, str(exc)))
 
 
 async def _on_invalid_request(_: Request, exc: Exception) -> JSONResponse:

@@ -13,7 +13,7 @@ import pyarrow.csv
 
 from mdstream.schemas import Record
 from mdstream.schemas.text_lists import write_codes
-from mdstream.serving.rest.queries import Row
+from mdstream.stores.timescaledb.series import Row
 
 
 class Format(StrEnum):

@@ -5,26 +5,21 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
+
+from mdstream.serving.middleware import HttpMiddleware
 
 _ALLOWED = "GET, HEAD, OPTIONS"
 
 
-class HeadAndCaching:
+class HeadAndCaching(HttpMiddleware):
     """Lets endpoints know of GET alone, and caches ask before they show an answer again.
 
     What is asked for changes with every trade. An answer with an `ETag` may be kept and asked for again with
     `If-None-Match`; any other is not to be kept, and none is for other clients than the one that asked.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         method = scope["method"]
         without_body = method == "HEAD"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
@@ -29,9 +28,10 @@ from mdstream.serving.rest.parameters import (
     SeriesQuery,
     Symbol,
 )
-from mdstream.serving.rest.queries import Condition, Series, newest_predictions, newest_tick
 from mdstream.serving.rest.responses import LATEST, PAGE, REFUSALS, SYMBOLS, Responses
 from mdstream.serving.rest.stores import OpenStores, Stores
+from mdstream.stores.timescaledb.reading import Connection
+from mdstream.stores.timescaledb.series import Condition, Series, newest_predictions, newest_tick
 
 _SYMBOLS_FRESHNESS = "private, max-age=5"
 
@@ -165,7 +165,7 @@ async def _newest_predictions(stores: Stores, symbol: str) -> Found:
     if remembered:
         return Found([prediction.model_dump() for prediction in remembered], None, "redis")
 
-    def fetch(connection: sa.Connection) -> Found:
+    def fetch(connection: Connection) -> Found:
         return Found(newest_predictions(connection, symbol), None, "database")
 
     return await stores.database.run(fetch)

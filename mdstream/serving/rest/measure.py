@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from mdstream.monitoring.metrics import REST_REQUEST
+from mdstream.serving.middleware import HttpMiddleware
+from mdstream.telemetry.metrics import REST_REQUEST
 
 REQUEST_SECONDS = REST_REQUEST.register()
 """Its `_count` is the number of requests. A route is the template of its path, or `none`."""
@@ -14,17 +15,10 @@ REQUEST_SECONDS = REST_REQUEST.register()
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
 
-class Measure:
+class Measure(HttpMiddleware):
     """Times requests from the first middleware on, whoever answers them."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on and note how it went."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+    async def _handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Of a request that fails before it is answered, somebody else says so, with this status.
         status = 500
 

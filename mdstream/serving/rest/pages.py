@@ -11,16 +11,16 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-import sqlalchemy as sa
 from fastapi import Request, Response
 from pydantic import BaseModel
 
-from mdstream.serving.rest.cursors import Position
+from mdstream.serving.rest.cursors import decode_cursor, encode_cursor
 from mdstream.serving.rest.errors import invalid_parameter
 from mdstream.serving.rest.formats import write_rows
 from mdstream.serving.rest.parameters import SeriesQuery
-from mdstream.serving.rest.queries import Row, Series
 from mdstream.serving.rest.stores import Stores
+from mdstream.stores.timescaledb.reading import Connection
+from mdstream.stores.timescaledb.series import Position, Row, Series
 
 SOURCE_HEADER = "X-Source"
 CURSOR_HEADER = "X-Next-Cursor"
@@ -74,15 +74,16 @@ class PageRequest:
         """Return the page as the database has it.
 
         Raises:
-            ApiError: The cursor is of another series (422), or the database cannot answer now (503).
+            ApiError: The cursor is of another series (422).
+            ReadingError: The database cannot answer now (503).
         """
         query, series = self._query, self._series
         after = self._position()
 
-        def fetch(connection: sa.Connection) -> Found:
+        def fetch(connection: Connection) -> Found:
             rows = series.fetch(connection, query.limit + 1, query.start, query.end, after)
             page = rows[: query.limit]
-            return Found(page, series.cursor_behind(page[-1]) if len(rows) > query.limit else None, "database")
+            return Found(page, self._cursor_behind(page[-1]) if len(rows) > query.limit else None, "database")
 
         return await self._stores.database.run(fetch)
 
@@ -91,14 +92,17 @@ class PageRequest:
         if self._query.limit == 1 and self.asks_for_the_newest:
             rows = [model.model_dump() for model in await newest()]
             if rows:
-                return Found(rows, self._series.cursor_behind(rows[-1]), "redis")
+                return Found(rows, self._cursor_behind(rows[-1]), "redis")
         return await self.from_database()
+
+    def _cursor_behind(self, row: Row) -> str:
+        return encode_cursor(self._series.identity, self._series.position_of(row))
 
     def _position(self) -> Position | None:
         if self._query.cursor is None:
             return None
         try:
-            return self._series.position_of(self._query.cursor)
+            return decode_cursor(self._series.identity, self._query.cursor, self._series.position_kinds)
         except ValueError as exc:
             expected = f"{exc}; expected the next_cursor of a page of the same series and order"
             raise invalid_parameter("cursor", expected) from exc

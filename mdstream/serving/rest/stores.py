@@ -11,10 +11,10 @@ from fastapi import Depends, Request
 from mdstream.config import Settings
 from mdstream.errors import did_you_mean
 from mdstream.schemas import Record
-from mdstream.serving.rest.database import Database
 from mdstream.serving.rest.errors import invalid_parameter
 from mdstream.serving.rest.newest import NewestRecords
 from mdstream.serving.rest.symbols import SymbolDirectory
+from mdstream.stores.timescaledb.reading import Database
 
 
 @dataclass(frozen=True)

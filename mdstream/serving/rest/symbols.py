@@ -6,9 +6,9 @@ import asyncio
 import difflib
 from collections.abc import Sequence
 
-from mdstream.serving.rest.database import Database
 from mdstream.serving.rest.errors import ApiError
-from mdstream.serving.rest.queries import stored_symbols, symbol_is_stored
+from mdstream.stores.timescaledb.reading import Database, ReadingError
+from mdstream.stores.timescaledb.series import stored_symbols, symbol_is_stored
 
 _FRESH_SECONDS = 5.0
 _MOST_OF_THE_TIME = 0.1
@@ -26,7 +26,7 @@ class SymbolDirectory:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._symbols: list[str] | None = None
-        self._failure: ApiError | None = None
+        self._failure: ReadingError | None = None
         self._fresh_until = 0.0
         self._refreshing: asyncio.Task[None] | None = None
 
@@ -34,7 +34,7 @@ class SymbolDirectory:
         """Return every stored symbol in alphabetical order.
 
         Raises:
-            ApiError: The database cannot answer now (503).
+            ReadingError: The database cannot answer now (503).
         """
         if asyncio.get_running_loop().time() >= self._fresh_until:
             if self._refreshing is None or self._refreshing.done():
@@ -50,7 +50,7 @@ class SymbolDirectory:
         started = clock()
         try:
             self._symbols = await self._database.scan(stored_symbols)
-        except ApiError as exc:
+        except ReadingError as exc:
             self._failure = exc
         else:
             self._failure = None
@@ -65,7 +65,8 @@ class SymbolDirectory:
         """Do nothing if something is stored of `symbol`.
 
         Raises:
-            ApiError: Nothing is (404), or the database cannot answer now (503).
+            ApiError: Nothing is (404).
+            ReadingError: The database cannot answer now (503).
         """
         if await self._database.run(lambda connection: symbol_is_stored(connection, symbol)):
             return

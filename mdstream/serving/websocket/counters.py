@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from prometheus_client import CollectorRegistry
 
-from mdstream.monitoring import metrics
+from mdstream.telemetry import metrics
 
 
 class Refusal(StrEnum):

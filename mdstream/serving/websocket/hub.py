@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from mdstream.config import Settings
-from mdstream.monitoring.refused_records import RefusedRecords
+from mdstream.kafka.reader import Arrival
 from mdstream.schemas.checking import MalformedRecordError
 from mdstream.schemas.trades import is_cancelled, why_refused
 from mdstream.serving.websocket.channels import Channel, channels_of
 from mdstream.serving.websocket.client import EVERY_SYMBOL, Client, patterns_of
 from mdstream.serving.websocket.counters import Counters
-from mdstream.serving.websocket.reader import Arrival
 from mdstream.serving.websocket.streams import Slot, Stream
+from mdstream.telemetry.refused_records import RefusedRecords
 
 _CLIENTS_AT_ONCE = 64
 _LOOK_AGAIN_SECONDS = 0.1

@@ -16,6 +16,7 @@ from websockets.asyncio.server import Server, ServerConnection
 from websockets.asyncio.server import serve as serve_websockets
 
 from mdstream.config import Settings
+from mdstream.kafka.reader import Arrival, TopicReader
 from mdstream.serving.access import AccessList
 from mdstream.serving.keeping import Keeper
 from mdstream.serving.server import allow_connections
@@ -25,7 +26,6 @@ from mdstream.serving.websocket.half_open import HalfOpenConnections
 from mdstream.serving.websocket.handshake import Handshake
 from mdstream.serving.websocket.hub import Hub
 from mdstream.serving.websocket.messages import encode
-from mdstream.serving.websocket.reader import Arrival, TopicReader
 from mdstream.serving.websocket.session import Session
 from mdstream.serving.websocket.streams import text_frame
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mdstream.local import LocalKafka
+from mdstream.embedded import LocalKafka
 from tests.servers.alerting.office import Topic
 from tests.servers.feeds.consuming import create, settings_of
 from tests.slack_server import SlackServer

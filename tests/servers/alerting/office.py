@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from mdstream.alerting import AlertService, open_channel
 from mdstream.config import AlertSettings, KafkaSettings, RedisSettings, Settings, StoreSettings
-from mdstream.operations.topics import describe_topics
+from mdstream.kafka.topics import describe_topics
 from tests.slack_server import SlackServer
 from tests.unit.alerting.alerts import alert, wire
 

@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from mdstream.config import RedisSettings, Settings
-from mdstream.local import LocalKafka
+from mdstream.embedded import LocalKafka
 from mdstream.schemas import ANOMALY
 from tests.http_server import Answer
 from tests.servers.alerting.office import Topic, configured, process

@@ -12,8 +12,8 @@ import redis
 
 from mdstream.alerting import AlertService, LogChannel
 from mdstream.config import KafkaSettings, RedisSettings, Settings
+from mdstream.embedded import LocalKafka, LocalRedis
 from mdstream.errors import AlertError
-from mdstream.local import LocalKafka, LocalRedis
 from mdstream.schemas.keys import alert_cooldown_key
 from tests.http_server import Answer
 from tests.servers.alerting.office import Topic, configured, serving

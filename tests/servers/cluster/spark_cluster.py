@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mdstream.local import use_java
-from mdstream.local.jars import spark_home
-from mdstream.local.java import QUICK_COMPILING, WITHOUT_TRACES
-from mdstream.local.process import Child
-from mdstream.local.run import RunFolder
-from mdstream.local.server import HOST, free_port
+from mdstream.embedded.server import HOST, free_port
+from mdstream.runtime import use_java
+from mdstream.runtime.jars import spark_home
+from mdstream.runtime.java import QUICK_COMPILING, WITHOUT_TRACES
+from mdstream.runtime.process import Child
+from mdstream.runtime.run import RunFolder
 from tests.waiting import until
 
 _START_SECONDS = 120

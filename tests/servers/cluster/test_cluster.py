@@ -20,12 +20,12 @@ import sqlalchemy as sa
 from confluent_kafka import Producer
 
 from mdstream.config import Settings
-from mdstream.config.database_url import database_url
-from mdstream.local import LocalServers
-from mdstream.local.java import QUICK_COMPILING, WITHOUT_TRACES
+from mdstream.embedded import LocalServers
+from mdstream.runtime.java import QUICK_COMPILING, WITHOUT_TRACES
 from mdstream.schemas import BAR, TICK
 from mdstream.schemas.wire import encode
-from mdstream.sinks.postgres import create_schema
+from mdstream.stores.timescaledb import create_schema
+from mdstream.stores.timescaledb.database_url import database_url
 from tests.servers.cluster.spark_cluster import LocalSparkCluster
 from tests.servers.feeds.consuming import record_count, settings_of
 from tests.waiting import until

@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from mdstream.config import KafkaSettings
-from mdstream.local import LocalKafka, LocalPostgres, LocalRedis
-from mdstream.operations.topics import create_topics, plan_topics
-from mdstream.sinks.postgres import create_schema
+from mdstream.embedded import LocalKafka, LocalPostgres, LocalRedis
+from mdstream.kafka.topics import create_topics, plan_topics
+from mdstream.stores.timescaledb import create_schema
 from tests.servers.dashboard.market import SETTINGS, store_an_hour
 from tests.servers.dashboard.services import Services
 

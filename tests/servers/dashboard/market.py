@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from mdstream.config import KafkaSettings, Settings, TimescaleSettings
 from mdstream.schemas import ANOMALY, BAR, Record
-from mdstream.sinks import KafkaSink, TimescaleSink
+from mdstream.stores import KafkaSink, TimescaleSink
 from tests.servers.serving.rows import bar
 
 SETTINGS = Settings()

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from mdstream.config import KafkaSettings, RedisSettings, TimescaleSettings
-from mdstream.local.server import free_port
+from mdstream.embedded.server import free_port
 from mdstream.serving.access import entry_for, new_key
 from tests.waiting import until
 

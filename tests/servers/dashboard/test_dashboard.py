@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from mdstream.config import KafkaSettings
-from mdstream.local import LocalPostgres
+from mdstream.embedded import LocalPostgres
 from mdstream.schemas import ANOMALY, BAR, PREDICTION
 from tests.servers.dashboard.market import (
     FIRST,

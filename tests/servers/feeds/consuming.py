@@ -8,8 +8,8 @@ from typing import Any
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from mdstream.config import KafkaSettings
-from mdstream.local import LocalKafka
-from mdstream.operations.topics import TopicPlan, create_topics, describe_topics
+from mdstream.embedded import LocalKafka
+from mdstream.kafka.topics import TopicPlan, create_topics, describe_topics
 
 _BATCH = 10_000
 _SECONDS_WITHOUT_MESSAGES = 30.0

@@ -15,8 +15,8 @@ import pytest
 from kafka import KafkaAdminClient
 
 from mdstream.config import Settings
-from mdstream.local import LocalKafka
-from mdstream.operations.topics import describe_topics, plan_topics
+from mdstream.embedded import LocalKafka
+from mdstream.kafka.topics import describe_topics, plan_topics
 from tests.servers.feeds.consuming import record_count, settings_of, values
 from tests.waiting import until
 

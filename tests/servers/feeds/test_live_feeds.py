@@ -17,9 +17,9 @@ import httpx
 import orjson
 import pytest
 
-from mdstream.local import LocalKafka
-from mdstream.local.server import free_port
-from mdstream.operations.topics import describe_topics
+from mdstream.embedded import LocalKafka
+from mdstream.embedded.server import free_port
+from mdstream.kafka.topics import describe_topics
 from mdstream.schemas import BAR
 from mdstream.schemas.wire import decode
 from tests.real_trades import test_data

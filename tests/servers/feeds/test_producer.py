@@ -15,11 +15,11 @@ import pytest
 from kafka.partitioner.default import murmur2
 
 from mdstream.config import KafkaSettings
+from mdstream.embedded import LocalKafka
+from mdstream.embedded.server import free_port
 from mdstream.errors import DeliveryError, FeedError
 from mdstream.feeds import FeedBatch, Reject, ReplayFeed, SyntheticFeed, TickProducer, pump
 from mdstream.feeds.validation import refusal
-from mdstream.local import LocalKafka
-from mdstream.local.server import free_port
 from mdstream.testing import MarketOptions
 from tests.real_trades import DAY_ONE_TRADE_COUNT, write_ticks
 from tests.servers.feeds.consuming import create, messages, record_count, settings_of, values

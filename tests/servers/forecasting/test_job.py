@@ -16,18 +16,18 @@ from pyspark.sql import SparkSession
 from jobs import analytics
 from mdstream.config import ForecastSettings, KafkaSettings, RedisSettings, Settings, SparkSettings, StoreSettings
 from mdstream.config.stores import TimescaleSettings
+from mdstream.embedded import LocalKafka
 from mdstream.forecasting.samples import ClosedBars
 from mdstream.forecasting.store import ModelStore
 from mdstream.forecasting.training import train
-from mdstream.local import LocalKafka
-from mdstream.operations.topics import create_topics, plan_topics
+from mdstream.kafka.topics import create_topics, plan_topics
 from mdstream.schemas import BAR, PREDICTION
 from mdstream.schemas.wire import decode
-from mdstream.sinks import KafkaSink
-from mdstream.sinks.postgres import create_schema
-from mdstream.sinks.postgres.connection import engine_of
+from mdstream.stores import KafkaSink
+from mdstream.stores.timescaledb import create_schema
+from mdstream.stores.timescaledb.connection import engine_of
 from tests.servers.forecasting.test_stored import bar
-from tests.servers.sinks.stores import read_topic
+from tests.servers.stores.stores import read_topic
 from tests.unit.forecasting.series import MINUTE, QUICK, autoregressive
 from tests.waiting import until
 

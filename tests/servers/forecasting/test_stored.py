@@ -17,17 +17,17 @@ from typer.testing import CliRunner
 
 from mdstream.cli.app import app
 from mdstream.config import ForecastSettings, Settings, StoreSettings, TimescaleSettings
-from mdstream.errors import InvalidInputError, SinkError, SinkUnavailableError
+from mdstream.errors import InvalidInputError, StoreError, StoreUnavailableError
 from mdstream.forecasting import PricePredictor
-from mdstream.forecasting.realised import RealisedScore, realised_scores
 from mdstream.forecasting.store import ModelStore
 from mdstream.forecasting.stored import StoredBars
-from mdstream.operations.monitor import Monitor
+from mdstream.monitoring.monitor import Monitor
 from mdstream.schemas import BAR, PREDICTION
 from mdstream.schemas.digits import price_text
 from mdstream.schemas.wire import to_micros
-from mdstream.sinks import TimescaleSink
-from mdstream.sinks.postgres import create_schema
+from mdstream.stores import TimescaleSink
+from mdstream.stores.timescaledb import create_schema
+from mdstream.stores.timescaledb.realised import RealisedScore, realised_scores
 from tests.unit.batch.conftest import KeptSession
 from tests.unit.forecasting.series import MINUTE, autoregressive
 
@@ -204,14 +204,14 @@ def test_what_is_not_there_is_said(settings: Settings, stored: list[dict[str, An
     with pytest.raises(InvalidInputError, match="there is no closed bar of NONE, window 1min"):
         predictor.predict_next_price("NONE")
     away = settings.stores.timescaledb.model_copy(update={"port": 1})
-    with pytest.raises(SinkUnavailableError, match="cannot be used now"):
+    with pytest.raises(StoreUnavailableError, match="cannot be used now"):
         PricePredictor(settings.model_copy(update={"stores": StoreSettings(timescaledb=away)})).predict_next_price(
             "AAPL"
         )
 
 
 def test_without_tables_maintain_is_named(fresh_database: TimescaleSettings) -> None:
-    with pytest.raises(SinkError, match="run `mdstream maintain`"):
+    with pytest.raises(StoreError, match="run `mdstream maintain`"):
         StoredBars(fresh_database, MINUTE).last("AAPL", 1, datetime.now(UTC))
 
 

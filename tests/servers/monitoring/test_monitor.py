@@ -13,9 +13,9 @@ from influxdb_client import InfluxDBClient
 from prometheus_client import CollectorRegistry
 
 from mdstream.config import InfluxSettings, KafkaSettings, RedisSettings, Settings, SparkSettings, StoreSettings
-from mdstream.local import LocalKafka
-from mdstream.operations.monitor import Monitor
-from mdstream.operations.topics import create_topics, plan_topics
+from mdstream.embedded import LocalKafka
+from mdstream.kafka.topics import create_topics, plan_topics
+from mdstream.monitoring.monitor import Monitor
 from mdstream.schemas import BAR, TICK
 from tests.waiting import until
 from tests.wrong_records import good, wrong

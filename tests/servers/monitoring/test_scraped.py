@@ -22,14 +22,14 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from mdstream.config import load_settings
-from mdstream.config.database_url import database_url
-from mdstream.local import LocalServers
-from mdstream.local.demo import DemoOptions
-from mdstream.local.demo.processes import demo_environment
-from mdstream.local.process import Child
-from mdstream.local.server import free_port
+from mdstream.demo import DemoOptions
+from mdstream.demo.processes import demo_environment
+from mdstream.embedded import LocalServers
+from mdstream.embedded.server import free_port
+from mdstream.kafka.topics import create_topics, plan_topics
 from mdstream.operations.maintain import maintain_stores
-from mdstream.operations.topics import create_topics, plan_topics
+from mdstream.runtime.process import Child
+from mdstream.stores.timescaledb.database_url import database_url
 from tests.waiting import until
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(600)]

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from kafka.errors import KafkaError
 
-from mdstream.local import LocalKafka
-from mdstream.local.server import HOST, free_port
+from mdstream.embedded import LocalKafka
+from mdstream.embedded.server import HOST, free_port
 
 USER = "analyst"
 PASSWORD = 'hunter2 "\\quoted'

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from mdstream.config import KafkaSettings
-from mdstream.local import LocalKafka
+from mdstream.embedded import LocalKafka
 from tests.servers.serving.websocket.running import Exchange, Running, ready, with_topics
 
 

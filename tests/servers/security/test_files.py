@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from mdstream.local import LocalRedis
+from mdstream.embedded import LocalRedis
 
 pytestmark = pytest.mark.servers
 

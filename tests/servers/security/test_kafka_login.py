@@ -14,13 +14,13 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from mdstream.config import KafkaSecuritySettings, KafkaSettings, Settings, SparkSettings
+from mdstream.embedded.server import HOST
 from mdstream.indicators import indicator_record
-from mdstream.local.server import HOST
-from mdstream.operations.doctor import check_kafka
-from mdstream.operations.latency import open_consumer
-from mdstream.operations.topics import TopicPlan, create_topics, describe_topics
+from mdstream.kafka.latency import open_consumer
+from mdstream.kafka.topics import TopicPlan, create_topics, describe_topics
+from mdstream.monitoring.doctor import check_kafka
 from mdstream.schemas import BAR, TICK
-from mdstream.sinks import KafkaSink
+from mdstream.stores import KafkaSink
 from mdstream.streaming import live_engine, start_live_bars, trigger_for
 from mdstream.transforms import ConditionTable
 from tests.servers.security.broker import PASSWORD, USER, SecureKafka

@@ -9,9 +9,9 @@ from fastapi import FastAPI
 from httpx import AsyncClient
 
 from mdstream.config import RedisSettings, StoreSettings, TimescaleSettings
-from mdstream.local import LocalPostgres
+from mdstream.embedded import LocalPostgres
 from mdstream.serving.rest import create_app
-from mdstream.sinks.postgres import create_schema
+from mdstream.stores.timescaledb import create_schema
 from tests.servers.serving.direct import asking, direct_engine
 from tests.servers.serving.rows import RECORDS, SETTINGS
 

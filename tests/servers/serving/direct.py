@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 
 from mdstream.config import TimescaleSettings
-from mdstream.config.database_url import database_url
+from mdstream.stores.timescaledb.database_url import database_url
 
 LOCAL = "http://localhost"
 

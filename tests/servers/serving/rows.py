@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from mdstream.config import RedisSettings, Settings, TimescaleSettings
 from mdstream.schemas import BAR, STORED_TICK, Record
-from mdstream.sinks import RedisLatestPriceSink, Sink, TimescaleSink
+from mdstream.stores import RedisSink, Sink, TimescaleSink
 
 SETTINGS = Settings(technical_indicators={"sma": {"periods": [20]}, "rsi": {"period": 14}})
 """Two indicators, as columns `sma_20` and `rsi_14`."""
@@ -77,4 +77,4 @@ def remember(sink: Sink, record: Record, *rows: Row) -> None:
 
 
 def remember_latest(redis: RedisSettings, *rows: dict[str, Any]) -> None:
-    RedisLatestPriceSink(redis).write(pa.RecordBatch.from_pylist(list(rows), schema=STORED_TICK.schema))
+    RedisSink(redis, STORED_TICK).write(pa.RecordBatch.from_pylist(list(rows), schema=STORED_TICK.schema))

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from mdstream.config import RedisSettings, TimescaleSettings
-from mdstream.local import LocalRedis
+from mdstream.embedded import LocalRedis
 from mdstream.serving.access import entry_for
 from tests.servers.serving.rows import remember_latest, tick
 from tests.servers.serving.test_process import COMMAND, Api, environment, running

@@ -12,7 +12,7 @@ import pytest
 from mdstream.config import RedisSettings, TimescaleSettings
 from mdstream.schemas import ANOMALY, BAR, PREDICTION
 from mdstream.serving.access import entry_for
-from mdstream.sinks import RedisBarSink, RedisIndicatorSink, RedisPredictionSink
+from mdstream.stores import RedisSink
 from tests.servers.serving.rows import (
     INDICATORS,
     anomaly,
@@ -53,9 +53,9 @@ def fill(database: TimescaleSettings, redis: RedisSettings) -> None:
     ticks = [tick(number, minute, conditions=["@"] * (number % 3)) for number, minute in enumerate(minutes)]
     store_ticks(database, *ticks)
     remember_latest(redis, *ticks)
-    remember(RedisBarSink(redis), BAR, bar(now))
-    remember(RedisIndicatorSink(redis, INDICATORS), INDICATORS, indicators(now, rsi_14=71.5))
-    remember(RedisPredictionSink(redis), PREDICTION, prediction(now))
+    remember(RedisSink(redis, BAR), BAR, bar(now))
+    remember(RedisSink(redis, INDICATORS), INDICATORS, indicators(now, rsi_14=71.5))
+    remember(RedisSink(redis, PREDICTION), PREDICTION, prediction(now))
 
 
 @pytest.mark.slow

@@ -13,10 +13,12 @@ from fastapi import FastAPI
 from httpx import AsyncClient, Response
 
 from mdstream.config import RedisSettings, ServingSettings, Settings, StoreSettings, TimescaleSettings
-from mdstream.local import LocalPostgres, LocalRedis
-from mdstream.serving.rest import create_app, database, newest
+from mdstream.embedded import LocalPostgres, LocalRedis
+from mdstream.serving.rest import create_app
 from mdstream.serving.rest.errors import ApiError
-from mdstream.sinks.postgres import create_schema
+from mdstream.stores.redis import newest
+from mdstream.stores.timescaledb import create_schema
+from mdstream.stores.timescaledb import reading as database
 from tests.servers.serving.direct import asking, direct_engine
 from tests.servers.serving.rows import RECORDS, remember_latest, store_ticks, tick
 

@@ -18,8 +18,8 @@ import pytest
 import sqlalchemy as sa
 
 from mdstream.config import RedisSettings, TimescaleSettings
-from mdstream.local import LocalPostgres
-from mdstream.sinks.postgres import create_schema
+from mdstream.embedded import LocalPostgres
+from mdstream.stores.timescaledb import create_schema
 from tests.servers.serving.direct import direct_engine
 from tests.servers.serving.rows import NOON, RECORDS, bar, remember_latest, store_bars, store_ticks, tick
 from tests.waiting import errors_until_end, until

@@ -11,7 +11,7 @@ from httpx import AsyncClient
 
 from mdstream.config import RedisSettings, TimescaleSettings
 from mdstream.schemas import ANOMALY, BAR, PREDICTION
-from mdstream.sinks import RedisBarSink, RedisIndicatorSink, RedisPredictionSink
+from mdstream.stores import RedisSink
 from tests.servers.serving.rows import (
     INDICATORS,
     NOON,
@@ -56,7 +56,7 @@ async def test_the_newest_bar_from_redis_and_the_bars_before_it_from_the_databas
     client: AsyncClient, database: TimescaleSettings, fresh_redis: RedisSettings
 ) -> None:
     store_bars(database, *(bar(NOON + MINUTE * number, volume=float(number)) for number in range(3)))
-    remember(RedisBarSink(fresh_redis), BAR, bar(NOON + MINUTE * 3, volume=3.0, vwap=100.25))
+    remember(RedisSink(fresh_redis, BAR), BAR, bar(NOON + MINUTE * 3, volume=3.0, vwap=100.25))
 
     newest = await page(client, "aggregated/AAPL", "redis", limit=1)
     before = await page(client, "aggregated/AAPL", limit=2, cursor=newest["next_cursor"])
@@ -75,7 +75,7 @@ async def test_indicators_of_the_newest_bar(
     store(database, INDICATORS, indicators(sma_20=100.5), indicators(NOON + MINUTE, sma_20=101.5, rsi_14=71.25))
 
     stored = await page(client, "indicators/AAPL")
-    remember(RedisIndicatorSink(fresh_redis, INDICATORS), INDICATORS, indicators(NOON + MINUTE * 2, sma_20=102.5))
+    remember(RedisSink(fresh_redis, INDICATORS), INDICATORS, indicators(NOON + MINUTE * 2, sma_20=102.5))
     remembered = await page(client, "indicators/AAPL", "redis", window="1min")
     before = await page(client, "indicators/AAPL", limit=10, cursor=remembered["next_cursor"])
 
@@ -95,7 +95,7 @@ async def test_indicators_of_a_window_that_redis_has_not(
     client: AsyncClient, database: TimescaleSettings, fresh_redis: RedisSettings
 ) -> None:
     store(database, INDICATORS, indicators(window="5min", sma_20=55.0))
-    remember(RedisIndicatorSink(fresh_redis, INDICATORS), INDICATORS, indicators(sma_20=11.0))
+    remember(RedisSink(fresh_redis, INDICATORS), INDICATORS, indicators(sma_20=11.0))
 
     assert values((await page(client, "indicators/AAPL", window="5min"))["items"], "sma_20") == [55.0]
 
@@ -220,7 +220,7 @@ async def test_the_newest_forecast_of_each_horizon(
     store(database, PREDICTION, *(prediction(time, horizon=minutes) for time in (old, new) for minutes in (15, 5)))
 
     stored = await page(client, "predictions/AAPL")
-    sink = RedisPredictionSink(fresh_redis)
+    sink = RedisSink(fresh_redis, PREDICTION)
     remember(sink, PREDICTION, prediction(new + MINUTE, horizon=15), prediction(new + MINUTE, horizon=5))
     remembered = await page(client, "predictions/AAPL", "redis")
 
@@ -234,7 +234,7 @@ async def test_the_newest_forecast_of_each_horizon(
 async def test_forecasts_in_pages(client: AsyncClient, database: TimescaleSettings, fresh_redis: RedisSettings) -> None:
     times = [NOON + MINUTE * number for number in range(3)]
     store(database, PREDICTION, *(prediction(time, horizon=minutes) for time in times for minutes in (5, 15)))
-    remember(RedisPredictionSink(fresh_redis), PREDICTION, prediction(NOON + MINUTE * 9))
+    remember(RedisSink(fresh_redis, PREDICTION), PREDICTION, prediction(NOON + MINUTE * 9))
 
     every = await pages(client, "predictions/AAPL", limit=4)
     of_one = await pages(client, "predictions/AAPL", limit=2, horizon_minutes=15)

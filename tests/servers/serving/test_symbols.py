@@ -9,7 +9,8 @@ from httpx import AsyncClient
 
 from mdstream.config import TimescaleSettings
 from mdstream.schemas import STORED_TICK
-from mdstream.serving.rest import queries, symbols
+from mdstream.serving.rest import symbols
+from mdstream.stores.timescaledb import series as queries
 from tests.servers.serving.direct import direct_engine
 from tests.servers.serving.rows import bar, store_bars, store_ticks, tick
 

@@ -17,15 +17,15 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from jobs import analytics
 from mdstream.config import InfluxSettings, KafkaSettings, RedisSettings, Settings, SparkSettings, TimescaleSettings
-from mdstream.config.database_url import database_url
 from mdstream.config.stores import KafkaResultSettings, StoreSettings
-from mdstream.local import LocalKafka
-from mdstream.local.server import HOST, LocalServer
-from mdstream.operations.topics import create_topics, plan_topics
+from mdstream.embedded import LocalKafka
+from mdstream.embedded.server import HOST, LocalServer
+from mdstream.kafka.topics import create_topics, plan_topics
 from mdstream.schemas import BAR, Record
 from mdstream.schemas.wire import decode, encode
-from mdstream.sinks.postgres import create_schema
-from tests.servers.sinks.stores import InfluxStore, RedisStore, Row, Store, TableStore
+from mdstream.stores.timescaledb import create_schema
+from mdstream.stores.timescaledb.database_url import database_url
+from tests.servers.stores.stores import InfluxStore, RedisStore, Row, Store, TableStore
 from tests.servers.streaming.real_bars import assert_stored_indicators_are_talibs, real_bars, send
 from tests.waiting import until
 

@@ -17,10 +17,10 @@ from confluent_kafka import OFFSET_END, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from mdstream.config import Settings
-from mdstream.config.database_url import database_url
-from mdstream.local import LocalServers
+from mdstream.embedded import LocalServers
 from mdstream.schemas import BAR
-from mdstream.sinks.postgres import create_schema
+from mdstream.stores.timescaledb import create_schema
+from mdstream.stores.timescaledb.database_url import database_url
 from tests.servers.streaming.real_bars import (
     Row,
     assert_stored_indicators_are_talibs,

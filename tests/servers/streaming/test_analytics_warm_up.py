@@ -10,11 +10,11 @@ import pyarrow as pa
 import pytest
 
 from mdstream.config import Settings, StoreSettings, TimescaleSettings
-from mdstream.errors import SinkError
+from mdstream.errors import StoreError
 from mdstream.indicators.history import Bars
 from mdstream.schemas import BAR
-from mdstream.sinks import TimescaleSink
-from mdstream.sinks.postgres import create_schema
+from mdstream.stores import TimescaleSink
+from mdstream.stores.timescaledb import create_schema
 from mdstream.streaming.warm_up import WarmUp
 
 pytestmark = pytest.mark.servers
@@ -86,7 +86,7 @@ def test_nothing_asked_and_nothing_found_are_no_histories(warm_up: WarmUp) -> No
 
 
 def test_a_missing_table_is_named(fresh_database: TimescaleSettings) -> None:
-    with pytest.raises(SinkError, match=r"no table that fits.*mdstream maintain"):
+    with pytest.raises(StoreError, match=r"no table that fits.*mdstream maintain"):
         WarmUp(fresh_database, bars=4, patience_seconds=1).read({("A", "1min"): first(0)})
 
 

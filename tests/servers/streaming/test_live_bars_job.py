@@ -21,12 +21,12 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from jobs import live_bars
 from mdstream.config import KafkaSettings, Settings, SparkSettings, TickSettings
+from mdstream.embedded import LocalKafka
+from mdstream.embedded.server import free_port
 from mdstream.errors import QueryFailedError
 from mdstream.indicators import indicator_record, indicator_values
 from mdstream.indicators.catalogue import BAR_SERIES
-from mdstream.local import LocalKafka
-from mdstream.local.server import free_port
-from mdstream.operations.topics import TopicPlan, create_topics
+from mdstream.kafka.topics import TopicPlan, create_topics
 from mdstream.schemas import ANOMALY, BAR, TICK
 from mdstream.schemas.wire import to_micros
 from mdstream.streaming import RunningQuery, kafka, live_engine, run_jobs, trigger_for

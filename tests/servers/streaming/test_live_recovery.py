@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from mdstream.config.database_url import database_url
-from mdstream.local import LocalServers
+from mdstream.embedded import LocalServers
+from mdstream.stores.timescaledb.database_url import database_url
 from tests.real_trades import BARS_FILE, test_data, write_conditions_table, write_ticks
 from tests.waiting import until
 

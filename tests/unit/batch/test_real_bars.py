@@ -12,8 +12,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from mdstream.batch import BarsReport, bars_of_file
+from mdstream.config.conditions import load_conditions
 from mdstream.schemas import BAR, BarWindow
-from mdstream.streaming import load_conditions
 from tests.real_trades import BARS_FILE, TRADE_COUNT, TRADES_FILE, test_data, write_conditions_table, write_ticks
 from tests.unit.batch.conftest import Command
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mdstream.batch.rebuild import _chunks
+from mdstream.operations.rebuild import _chunks
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -13,10 +13,10 @@ from pyspark.sql import SparkSession
 
 from mdstream.batch import anomalies_of_file, bars_of_file
 from mdstream.config import Settings, load_rules
+from mdstream.config.conditions import load_conditions
 from mdstream.config.rules import SHIPPED_RULES
 from mdstream.schemas import BarWindow
 from mdstream.schemas.rules import Rule
-from mdstream.streaming import load_conditions
 from tests.real_trades import BARS_FILE, test_data, write_conditions_table, write_ticks
 
 pytestmark = pytest.mark.slow

@@ -17,11 +17,11 @@ from mdstream.forecasting.samples import ClosedBars
 from mdstream.forecasting.store import ModelMetadata, ModelStore
 from mdstream.forecasting.stored import LearningBars, closed_bars
 from mdstream.forecasting.training import train
-from mdstream.lake import maintain_lake
 from mdstream.schemas import BAR
+from mdstream.stores.lake import maintain_lake
 from tests.unit.forecasting.series import MINUTE, autoregressive, random_walk
-from tests.unit.lake.appending import TODAY, append
-from tests.unit.sinks.rows import bar
+from tests.unit.stores.lake.appending import TODAY, append
+from tests.unit.stores.rows import bar
 
 SETTINGS = Settings(forecasting=ForecastSettings(rounds=20, folds=2, learning_rate=0.1))
 HORIZONS = (1, 5)

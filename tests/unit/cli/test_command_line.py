@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from mdstream.cli.app import app
 from mdstream.cli.command_line import with_log_options_first
 from mdstream.errors import InvalidInputError
-from mdstream.monitoring.logs import JsonLines
+from mdstream.telemetry.logs import JsonLines
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_the_library_is_all_that_is_imported_or_read() -> None:
     assert {
         "mdstream/__init__.py",
         "mdstream/jobs/live_bars.py",
-        "mdstream/sinks/postgres/__init__.py",
+        "mdstream/stores/timescaledb/__init__.py",
         "mdstream/config/rules.yaml",
         "mdstream/streaming/log4j2.properties",
     } <= names

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from mdstream.config import load_settings
-from mdstream.config.kafka_login import admin_login, client_login, spark_login
 from mdstream.errors import ConfigError
+from mdstream.kafka.login import admin_login, client_login, spark_login
 
 SECRET = 'hunter2 "\\'
 

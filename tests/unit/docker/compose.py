@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from mdstream.local.cache import cache_folder
+from mdstream.runtime.cache import cache_folder
 
 ROOT = Path(__file__).parents[3]
 FILE = ROOT / "docker-compose.yml"

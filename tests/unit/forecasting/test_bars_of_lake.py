@@ -12,10 +12,10 @@ from mdstream.cli.app import app
 from mdstream.config import ForecastSettings, LakeSettings, Settings, StoreSettings
 from mdstream.errors import InvalidInputError
 from mdstream.forecasting.stored import LearningBars, bars_of_lake
-from mdstream.lake import maintain_lake
 from mdstream.schemas import BAR, BarWindow
-from tests.unit.lake.appending import TODAY, append
-from tests.unit.sinks.rows import START, bar
+from mdstream.stores.lake import maintain_lake
+from tests.unit.stores.lake.appending import TODAY, append
+from tests.unit.stores.rows import START, bar
 
 _MINUTE = BarWindow("1min", 60)
 _DAY = 1_440

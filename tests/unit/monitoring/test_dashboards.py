@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from mdstream.monitoring.dashboards.generate import generate
-from mdstream.monitoring.metrics import ALL_METRICS
+from mdstream.telemetry.metrics import ALL_METRICS
 
 CONF = Path(__file__).parents[3] / "conf"
 FOLDER = CONF / "grafana" / "dashboards"

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mdstream.serving.rest.cursors import Position, decode_cursor, encode_cursor
+from mdstream.serving.rest.cursors import decode_cursor, encode_cursor
+from mdstream.stores.timescaledb.series import Position
 
 TICKS = ("stored tick", "AAPL", "desc")
 TWO = (int, int)

@@ -16,13 +16,13 @@ WITHOUT_SPARK = [
     "mdstream.config",
     "mdstream.feeds",
     "mdstream.schemas",
-    "mdstream.schemas.tables",
+    "mdstream.stores.timescaledb.definitions",
     "mdstream.schemas.wire",
     "mdstream.serving",
     "mdstream.serving.dashboard",
     "mdstream.serving.rest",
     "mdstream.serving.server",
-    "mdstream.sinks",
+    "mdstream.stores",
 ]
 
 

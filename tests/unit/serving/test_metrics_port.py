@@ -10,11 +10,11 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
+from mdstream.embedded.server import free_port
 from mdstream.errors import ConfigError
-from mdstream.local.server import free_port
-from mdstream.monitoring import GaugeMetric
 from mdstream.serving import metrics_port
 from mdstream.serving.metrics_port import serve_metrics
+from mdstream.telemetry import GaugeMetric
 from tests import waiting
 
 

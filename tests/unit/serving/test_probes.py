@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from mdstream.config import TimescaleSettings
-from mdstream.serving.rest.database import Database
+from mdstream.stores.timescaledb.reading import Database
 
 pytestmark = pytest.mark.anyio
 

@@ -13,12 +13,12 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from mdstream.config import Settings
+from mdstream.kafka.reader import Arrival
 from mdstream.schemas import Record
 from mdstream.serving.dashboard.desk import Desk
 from mdstream.serving.metrics import REFUSED
 from mdstream.serving.websocket.counters import Counters
 from mdstream.serving.websocket.hub import Hub, Selection
-from mdstream.serving.websocket.reader import Arrival
 from tests.unit.serving.websocket.peers import Peer, client_of
 from tests.wrong_records import NO_RECORDS, RECORDS, good, wrong
 

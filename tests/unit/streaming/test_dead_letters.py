@@ -11,7 +11,7 @@ import pytest
 
 from mdstream.errors import SinkError
 from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER
-from mdstream.sinks import MemorySink
+from mdstream.stores import MemorySink
 from mdstream.streaming import AcceptedOrDeadLetter, ByRecord
 from mdstream.transforms import DEAD_LETTER_COLUMN
 

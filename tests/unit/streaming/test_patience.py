@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from mdstream.errors import SinkError, SinkUnavailableError
-from mdstream.sinks import Sink
+from mdstream.stores import Sink
 from mdstream.streaming import patience
 from mdstream.streaming.leftovers import OWN_FOLDER_VARIABLE
 

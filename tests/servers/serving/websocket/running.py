@@ -18,8 +18,8 @@ from confluent_kafka import Producer
 from websockets.sync.client import ClientConnection, connect
 
 from mdstream.config import KafkaSettings, Settings
-from mdstream.local import LocalKafka
-from mdstream.operations.topics import create_topics, plan_topics
+from mdstream.embedded import LocalKafka
+from mdstream.kafka.topics import create_topics, plan_topics
 from tests.waiting import until
 
 COMMAND = [sys.executable, "-c", "from mdstream.cli import main; main()", "websocket"]

@@ -13,8 +13,8 @@ from websockets.exceptions import ConnectionClosedOK
 from websockets.sync.client import connect
 
 from mdstream.config import KafkaSettings, Settings
-from mdstream.local import LocalKafka
-from mdstream.operations.topics import create_topics, plan_topics
+from mdstream.embedded import LocalKafka
+from mdstream.kafka.topics import create_topics, plan_topics
 from tests.servers.serving.websocket.running import (
     ANSWER_SECONDS,
     COMMAND,

@@ -23,7 +23,7 @@ from mdstream.feeds.websocket import EvictedError, MassiveVenue
 from mdstream.feeds.websocket.massive_bars import MinuteAggregates
 from mdstream.schemas import BAR, BarWindow
 from mdstream.schemas.wire import encode
-from mdstream.sinks import MemorySink
+from mdstream.stores import MemorySink
 from tests.real_trades import test_data
 from tests.unit.feeds.websocket.any_frames import any_frames
 from tests.unit.feeds.websocket.venue_server import KEY, MassiveBarsServer

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from mdstream.serving.websocket.reader import Arrival
+from mdstream.kafka.reader import Arrival
 
 MINUTE = 60_000_000
 NOON = 1_714_996_800_000_000

@@ -9,11 +9,11 @@ from prometheus_client import CollectorRegistry
 
 from mdstream.config import ServingSettings, Settings
 from mdstream.config.serving import WebSocketSettings
+from mdstream.kafka.reader import Arrival
 from mdstream.serving.websocket.channels import DEFAULT_CHANNELS
 from mdstream.serving.websocket.client import Client
 from mdstream.serving.websocket.counters import Counters
 from mdstream.serving.websocket.hub import Hub, Selection
-from mdstream.serving.websocket.reader import Arrival
 from tests.unit.serving.websocket.peers import Peer, client_of
 from tests.unit.serving.websocket.records import MINUTE, NOON, anomaly, bar, prediction, tick
 

@@ -1,0 +1,1 @@
+"""Redis and Valkey: how they are reached, and the newest records in them."""

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mdstream.config import ServingSettings
+from mdstream.demo import DemoOptions, processes
+from mdstream.embedded import LocalServers
+from tests.servers.embedded.processes import names_of, open_to_others, words_of
+from tests.waiting import until
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
+
+_TICKS = """\
+{"symbol":"ACME","price":10,"size":100,"event_time":"2024-03-01T14:30:00Z","sequence":1,"conditions":["regular"]}
+{"symbol":"ACME","price":99,"size":5,"event_time":"2024-03-01T14:30:10Z","sequence":2,"conditions":["odd"]}
+{"symbol":"ACME","price":12,"size":300,"event_time":"2024-03-01T14:30:20Z","sequence":3,"conditions":["regular"]}
+{"symbol":"ACME","price":9,"size":100,"event_time":"2024-03-01T14:30:59.999999Z","sequence":4,"conditions":[]}
+"""
+_CONDITIONS = "code,open_close,high_low,volume\nodd,false,false,true\n*,true,true,true\n"
+
+_SERVED = {
+    "symbol": "ACME",
+    "window": "1min",
+    "window_start": "2024-03-01T14:30:00Z",
+    "open": "10.0",
+    "high": "12.0",
+    "low": "9.0",
+    "close": "9.0",
+    "volume": "505.0",
+    "vwap": "11.0",  # (1,000 + 3,600 + 900) / 500
+    "trade_count": "4",
+}
+
+_LITTLE = ("--rate", "50", "--symbols", "1")
+
+
+@contextmanager
+def _demo(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A demo whose output is no terminal; it is killed if the test leaves it running."""
+    command = [sys.executable, "-m", "mdstream", "demo", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _until_bars_flow(demo: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Return the demo's processes once it has said that there are bars."""
+    assert demo.stdout
+    line = next((line for line in demo.stdout if re.search(r"[1-9][\d,]* bar updates", line)), None)
+    assert line, demo.stderr and demo.stderr.read()
+    return psutil.Process(demo.pid).children(recursive=True)
+
+
+def _of_command(name: str, demo: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Return the processes of the demo that run a command of mdstream."""
+    processes = psutil.Process(demo.pid).children(recursive=True)
+    return [process for process in processes if {"mdstream", name} <= {*words_of(process)}]
+
+
+def _assert_nothing_is_left(processes: list[psutil.Process]) -> None:
+    names = names_of(processes)
+    assert psutil.wait_procs(processes, timeout=60)[1] == [], names
+
+
+def test_real_input_is_served_as_bars_computed_by_hand_until_sigterm(tmp_path: Path) -> None:
+    (tmp_path / "ticks.jsonl").write_text(_TICKS)
+    (tmp_path / "conditions.csv").write_text(_CONDITIONS)
+    files = ("--replay", str(tmp_path / "ticks.jsonl"), "--conditions", str(tmp_path / "conditions.csv"))
+    out = _assert_signal_ends_it_and_leaves_nothing(signal.SIGTERM, *files)
+    assert "4 sent, 4 in the database" in out
+    served = dict(re.findall(r"^\s+(\w+): (\S+)\s*$", out, re.MULTILINE))
+    assert {name: served.get(name) for name in _SERVED} == _SERVED
+
+
+def test_a_made_up_market_is_shown_until_ctrl_c() -> None:
+    _assert_signal_ends_it_and_leaves_nothing(signal.SIGINT, *_LITTLE)
+
+
+def _assert_signal_ends_it_and_leaves_nothing(number: signal.Signals, *arguments: str) -> str:
+    """Return what the demo said."""
+    with _demo(*arguments) as demo:
+        processes = _until_bars_flow(demo)
+        assert {"java", "postgres", "valkey-server"} <= names_of(processes)
+        assert open_to_others(processes) == set()
+        [folder] = {part for process in processes for part in _run_folders(process)}
+        demo.send_signal(number)
+        out, err = demo.communicate()
+    assert demo.returncode == 0, err
+    assert "what the demo saw" in out
+    assert not Path(folder).exists()
+    _assert_nothing_is_left(processes)
+    return out
+
+
+def test_sigkill_leaves_nothing() -> None:
+    with _demo(*_LITTLE) as demo:
+        processes = _until_bars_flow(demo)
+        [folder] = {part for process in processes for part in _run_folders(process)}
+        demo.kill()
+    _assert_nothing_is_left(processes)
+    until(lambda: not Path(folder).exists())
+
+
+def test_a_process_that_dies_ends_it_with_the_reason() -> None:
+    with _demo(*_LITTLE) as demo:
+        until(lambda: _of_command("dashboard", demo))  # which starts when the API listens
+        processes = psutil.Process(demo.pid).children(recursive=True)
+        [api] = _of_command("api", demo)
+        os.kill(api.pid, signal.SIGKILL)
+        _, err = demo.communicate()
+    assert demo.returncode == 1
+    assert "rest-api ended with code -9; its log ends:" in err
+    assert "REST API on http://127.0.0.1" in err
+    _assert_nothing_is_left(processes)
+
+
+def test_api_takes_another_port_if_someone_else_was_quicker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when two demos start at once: the port is free when it is chosen, and taken when the API wants it."""
+    monkeypatch.setattr(processes, "is_free", lambda port: port > 0)
+    monkeypatch.setattr(processes, "_JOBS", ())  # Spark would take longer than all others
+    with LocalServers() as servers, socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        running = processes.DemoProcesses(servers, DemoOptions(), ServingSettings(rest_port=taken))
+        assert running.rest_port != taken
+        socket.create_connection(("127.0.0.1", running.rest_port)).close()
+        running.stop()
+
+
+@pytest.mark.parametrize(
+    ("option", "content", "said"),
+    [
+        ("--conditions", "code\n", "code,open_close,high_low,volume"),
+        ("--replay", "symbol,price,size,event_time\n", "no usable tick"),
+        ("--replay", "symbol,price\n", "event_time"),
+    ],
+)
+def test_unusable_input_is_refused_before_anything_starts(tmp_path: Path, option: str, content: str, said: str) -> None:
+    (tmp_path / "input.csv").write_text(content)
+    with _demo(option, str(tmp_path / "input.csv")) as demo:
+        out, err = demo.communicate()
+    assert demo.returncode == 1
+    assert said in err
+    assert "starting" not in out + err
+
+
+def _run_folders(process: psutil.Process) -> set[str]:
+    found = (re.search(rf"{tempfile.gettempdir()}/mdstream-\w+", word) for word in words_of(process))
+    return {match[0] for match in found if match}

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import io
+from collections import deque
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from mdstream.cli import demo as command
+from mdstream.demo import DemoOptions, Latency, Snapshot, Summary
+from mdstream.demo.processes import feed_arguments
+
+
+@pytest.mark.parametrize(
+    ("options", "arguments"),
+    [
+        (DemoOptions(), "ingest --feed synthetic --rate 1000 --history 240"),
+        (DemoOptions(rate=20.5, symbols="100"), "ingest --feed synthetic --rate 20.5 --history 240 --symbols 100"),
+        (DemoOptions(replay=Path("/ticks.csv")), "replay /ticks.csv --speed max"),
+        (
+            DemoOptions(replay=Path("/ticks.csv"), speed="10x", shift_to_now=True, symbols="SPY,IBM"),
+            "replay /ticks.csv --speed 10x --shift now --symbols SPY,IBM",
+        ),
+    ],
+)
+def test_feed_is_what_the_options_say(options: DemoOptions, arguments: str) -> None:
+    assert feed_arguments(options) == arguments.split()
+
+
+def test_relative_file_is_found_from_any_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert feed_arguments(DemoOptions(replay=Path("ticks.csv")))[1] == str(tmp_path / "ticks.csv")
+
+
+def _snapshot(time: float, ticks: int, bars: int, latency: Latency | None = None) -> Snapshot:
+    return Snapshot(
+        time,
+        ticks,
+        bars,
+        dead_letters=7,
+        stored_ticks=ticks - 250,
+        stored_bars=5,
+        ticks_behind=250,
+        bars_behind=0,
+        latency=latency,
+    )
+
+
+def _printed(monkeypatch: pytest.MonkeyPatch, summary: Summary) -> str:
+    console = Console(width=100, record=True, file=io.StringIO())
+    monkeypatch.setattr(command, "output", console)
+    command._print_summary(summary)
+    return console.export_text()
+
+
+def test_rates_are_differences_over_time() -> None:
+    before, now = _snapshot(100.0, 1_000, 3_000), _snapshot(102.5, 3_500, 10_500)
+    assert command._rates(before, now) == ("1,000", "3,000")
+    assert command._rates(now, now) == ("0", "0")
+
+
+def test_dashboard_shows_rates_latency_and_what_is_behind() -> None:
+    console = Console(width=120, record=True, file=io.StringIO())
+    latency = Latency(bars=100, p50=1.26, p95=1.84, p99=3.3, longest=9.0)
+    recent = deque([_snapshot(10.0, 1_000, 3_000), _snapshot(12.0, 3_000, 9_000, latency)])
+    console.print(command._dashboard(recent, Table(), feed_has_ended=False))
+    shown = " ".join(console.export_text().split())
+    for expected in ("3,000 1,000/s", "9,000 3,000/s", "p50 1.3 ms, p95 1.8 ms, p99 3.3 ms", "2,750 250 behind"):
+        assert expected in shown
+
+
+def test_summary_shows_the_bar_that_was_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    bar = {"symbol": "ACME", "close": 10.5}
+    summary = Summary(60.0, 60_000, 180_000, 0, 60_000, 15, None, bar, "http://127.0.0.1:8000/x")
+    shown = _printed(monkeypatch, summary)
+    assert "60,000 sent, 60,000 in the database" in shown
+    assert "close: 10.5" in shown
+    assert "not measured" in shown
