@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := local,influxdb,slack,dashboard,forecasting,notebook,delta
+EXTRAS := local,influxdb,slack,dashboard,forecasting,notebook,delta,calendars
 INSTALL := python -m pip install --quiet --constraint
 ARGS ?=
 # Which services of docker-compose.yml `make start` starts besides the servers: ingest, jobs, serving, alerts,
@@ -21,14 +21,14 @@ SPARK_VENV = .venv-spark-$(SPARK)
 # Where a session is connected to; empty for none. local[2] is a server of its own, which Spark Connect is tested with.
 REMOTE ?=
 SPARK_TESTS := mdstream/transforms mdstream/testing \
-  $(addprefix tests/unit/transforms/test_,$(addsuffix .py,any_session trade_columns usable_trades indicators anomalies))
+  $(addprefix tests/unit/transforms/test_,$(addsuffix .py,any_session trade_columns usable_trades indicators anomalies session_bars larger_bars))
 # What hangs ends so many seconds after it began, where there is something that ends it; a single test by its own limit.
 SPARK_SECONDS := 900
 LIMITED := $(shell command -v timeout >/dev/null && echo timeout --kill-after=30 $(SPARK_SECONDS))
 BASE := 'import tomllib; print("\n".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]))'
 
 .PHONY: help setup setup-dev setup-lake setup-spark demo start stop producer consumer api websocket dashboard anomaly metrics train-ml
-.PHONY: test test-lake test-main test-spark test-sparks lint sbom bench clean clean-data
+.PHONY: test test-lake test-main test-spark test-sparks check sbom bench clean clean-data
 
 help: ## what there is
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -107,13 +107,13 @@ metrics: setup ## lag, latency and health for Prometheus
 train-ml: setup ## models that forecast prices
 	$(BIN)/mdstream train $(ARGS)
 
-lint: setup-dev ## formats, types, import contracts
+check: setup-dev ## formats, lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy mdstream jobs docker tests bench conftest.py
 	$(BIN)/lint-imports --config setup.cfg
 
-test: lint test-lake test-sparks test-main ## these and all tests, on real servers
+test: check test-lake test-sparks test-main ## these and all tests, on real servers
 
 # Behind `make setup-dev setup-lake`, `make --jobs 4 test` runs it beside the others.
 test-main: setup-dev ## all tests in .venv, in two processes
@@ -121,7 +121,7 @@ test-main: setup-dev ## all tests in .venv, in two processes
 
 # The lake, and streams on the older Spark: all but forecasts, whose library is not in this environment.
 test-lake: setup-lake ## the lake, and streams on Spark 4.2, alone
-	$(LAKE_BIN)/python -m pytest -o cache_dir=.pytest_cache/lake tests/lake tests/streaming tests/unit/streaming/test_live_engine.py --ignore tests/streaming/test_stream_predictions.py
+	$(LAKE_BIN)/python -m pytest -o cache_dir=.pytest_cache/lake tests/lake tests/streaming tests/unit/streaming/test_live_engine.py --ignore tests/streaming/test_stream_forecasts.py
 
 # Without tests/conftest.py, which asks for servers.
 test-spark: setup-spark ## the library on SPARK=4.0.1 or another; REMOTE='local[2]': over Spark Connect

@@ -4,7 +4,7 @@ What a notebook or a job of one's own needs is here::
 
     import mdstream as md
 
-    bars = ticks.transform(md.to_bars, ["1min", "5min"])
+    bars = ticks.transform(md.to_bars, ["1min", "1d@XNYS"])
     analysed = bars.transform(md.with_indicators, ["rsi(14)", "sma(20)"])
 
 It comes from `mdstream.transforms` (DataFrame to DataFrame), `mdstream.indicators`, `mdstream.schemas` and
@@ -23,13 +23,21 @@ if TYPE_CHECKING:
     from mdstream.indicators import Indicator, parse_indicators
     from mdstream.schemas import ANOMALY, BAR, STORED_TICK, TICK, BarWindow, Record, Rule
     from mdstream.transforms import (
+        Calendar,
         ConditionTable,
         Eligibility,
+        SessionWindow,
         filter_usable_trades,
         from_primary_source,
+        is_first_partial,
+        parse_window,
+        to_adjustment_factors,
         to_anomalies,
         to_bars,
+        to_complete_bars,
+        to_larger_bars,
         to_ticks,
+        with_adjusted_prices,
         with_indicators,
         with_trade_columns,
     )
@@ -42,6 +50,7 @@ __all__ = [
     "STORED_TICK",
     "TICK",
     "BarWindow",
+    "Calendar",
     "ConditionTable",
     "ConfigError",
     "Eligibility",
@@ -51,16 +60,23 @@ __all__ = [
     "MissingDependencyError",
     "Record",
     "Rule",
+    "SessionWindow",
     "filter_usable_trades",
     "from_primary_source",
     "indicators",
+    "is_first_partial",
     "parse_indicators",
+    "parse_window",
     "schemas",
     "testing",
+    "to_adjustment_factors",
     "to_anomalies",
     "to_bars",
+    "to_complete_bars",
+    "to_larger_bars",
     "to_ticks",
     "transforms",
+    "with_adjusted_prices",
     "with_indicators",
     "with_trade_columns",
 ]

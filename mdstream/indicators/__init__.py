@@ -1,6 +1,7 @@
-"""Technical indicators as plain functions of arrays, by TA-Lib's names; nothing here knows Spark."""
+"""Technical indicators as plain functions of arrays, by their names in TA-Lib; nothing here knows Spark."""
 
 from mdstream.indicators.configuration import parse_indicators
+from mdstream.indicators.extension import IndicatorExtension, runs_in_engine
 from mdstream.indicators.indicator import Indicator
 from mdstream.indicators.memory import bars_needed
 from mdstream.indicators.records import analysed_schema, indicator_fields, indicator_levels, indicator_record
@@ -11,6 +12,7 @@ __all__ = [
     "LATENCY",
     "RULE_FIELDS",
     "Indicator",
+    "IndicatorExtension",
     "IndicatorsLike",
     "analysed_schema",
     "bars_needed",
@@ -21,4 +23,5 @@ __all__ = [
     "parse_indicators",
     "read_indicators",
     "rule_values",
+    "runs_in_engine",
 ]

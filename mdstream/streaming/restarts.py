@@ -17,7 +17,7 @@ from mdstream.config import SparkSettings
 from mdstream.errors import QueryFailedError
 from mdstream.streaming.failures import Failure, explain_failure
 from mdstream.streaming.leftovers import local_folder, written_folders
-from mdstream.streaming.running import RunningQuery
+from mdstream.streaming.running_query import RunningQuery
 from mdstream.streaming.spark_log import where_traces_are
 
 logger = logging.getLogger(__name__)

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import subprocess
 import sys
+from enum import Enum
 from pathlib import Path
 from types import ModuleType
 
@@ -31,9 +32,9 @@ def signature_of(thing: object) -> str:
 
 
 def is_called(thing: object) -> bool:
-    """Whether it is a function, or a class that is no error."""
+    """Whether it is a function, or a class that is neither an error nor a list of choices."""
     if inspect.isclass(thing):
-        return not issubclass(thing, Exception)
+        return not issubclass(thing, Exception | Enum)
     return callable(thing) and inspect.isfunction(inspect.unwrap(thing))
 
 

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from mdstream.config import Settings
 from mdstream.errors import InvalidInputError
-from mdstream.forecasting.closing import CLOSED_BAR, read_closed_bar
+from mdstream.forecasting.closed_bar import CLOSED_BAR, read_closed_bar
 from mdstream.forecasting.predictor import forecasts_of
 from mdstream.forecasting.samples import steps_of
 from mdstream.forecasting.store import ModelStore
@@ -30,7 +30,7 @@ def _models_in(folder: Path) -> ModelStore:
     return ModelStore(folder)
 
 
-class Predictions:
+class Forecasts:
     """Makes forecasts from analysed bars.
 
     The folder of the models must be there for the driver and every executor. A model that cannot be used never stops

@@ -9,7 +9,7 @@ import pytest
 
 from mdstream.errors import SinkError, SinkUnavailableError
 from mdstream.stores import Sink
-from mdstream.streaming import patience
+from mdstream.streaming import retries
 from mdstream.streaming.leftovers import OWN_FOLDER_VARIABLE
 
 BATCH = pa.RecordBatch.from_pydict({"n": [1]})
@@ -33,9 +33,9 @@ class FakeTime:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
     clock = FakeTime()
-    monkeypatch.setattr(patience, "time", clock)
+    monkeypatch.setattr(retries, "time", clock)
     monkeypatch.delenv(OWN_FOLDER_VARIABLE, raising=False)
-    patience._outages.cache_clear()
+    retries._outages.cache_clear()
     return clock
 
 
@@ -52,8 +52,8 @@ class Store:
         self.written.append(batch)
 
 
-def write(sink: Sink, patience_seconds: float = 300) -> None:
-    patience.patiently(lambda: sink.write(BATCH), patience_seconds)
+def write(sink: Sink, retry_seconds: float = 300) -> None:
+    retries.with_retries(lambda: sink.write(BATCH), retry_seconds)
 
 
 def test_pauses_grow_to_five_seconds(clock: FakeTime, caplog: pytest.LogCaptureFixture) -> None:
@@ -73,10 +73,10 @@ def test_a_store_that_works_is_not_waited_for(clock: FakeTime, caplog: pytest.Lo
     assert (store.written, clock.pauses, caplog.records) == ([BATCH], [], [])
 
 
-def test_patience_ends_with_the_stores_own_reason(clock: FakeTime) -> None:
+def test_retries_end_with_the_stores_own_reason(clock: FakeTime) -> None:
     store = Store([SinkUnavailableError(f"away {number}") for number in range(100)])
     with pytest.raises(SinkUnavailableError, match="away 3"):
-        write(store, patience_seconds=1)
+        write(store, retry_seconds=1)
     # 0.1 + 0.2 + 0.4 s; 0.8 s more would be over the second.
     assert clock.pauses == [0.1, 0.2, 0.4]
     assert store.written == []

@@ -16,12 +16,12 @@ from redis.exceptions import RedisError
 from mdstream.config import RedisSettings
 from mdstream.stores.redis.address import redis_address
 
-_LOGGER = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _TIMEOUT_SECONDS = 1.0
 _PAUSE_SECONDS = 1.0
 
 
-class NewestValues:
+class LatestValues:
     """Asks Redis for values; after a failure it leaves Redis alone for a second, so that answers stay fast.
 
     Each answer is None, or empty, if Redis has none or cannot say.
@@ -69,7 +69,7 @@ class NewestValues:
         try:
             return await ask()
         except RedisError as exc:
-            _LOGGER.warning("Redis does not answer, the database does instead: %s", exc)
+            logger.warning("Redis does not answer, the database does instead: %s", exc)
             self._paused_until = now + _PAUSE_SECONDS
             return None
 

@@ -29,7 +29,7 @@ from mdstream.serving.keeping import Keeper
 from mdstream.serving.metrics import REFUSED
 from mdstream.telemetry.refused_records import RefusedRecords
 
-_LOGGER = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _HEALTH_SECONDS = 1.0
 _SYMBOLS_SECONDS = 5.0
 _CHARTS_SECONDS = 0.1
@@ -40,7 +40,7 @@ _MOST_SYMBOLS = 500
 _EVERY = ["*"]
 
 
-class Desk:
+class MarketView:
     """What pages ask: series, quotes, anomalies and the state of the servers.
 
     Args:
@@ -58,7 +58,7 @@ class Desk:
         self._configured = frozenset(settings.symbols)
         records = {"bar": BAR, "indicator": settings.indicator_record, "anomaly": ANOMALY, "prediction": PREDICTION}
         self._checks = {channel: RecordCheck(record) for channel, record in records.items()}
-        self._refused = RefusedRecords(_LOGGER)
+        self._refused = RefusedRecords(logger)
         self._keeper = Keeper()
         self._windows = sorted(settings.windows, key=lambda window: window.seconds)
         columns = [line.column for indicator in settings.indicators for line in study_of(indicator).lines]
@@ -255,6 +255,6 @@ async def _again_and_again(work: Callable[[], Awaitable[None]], seconds: float) 
         try:
             await work()
         except HistoryError as exc:
-            _LOGGER.info("%s", exc)
+            logger.info("%s", exc)
             await asyncio.sleep(_AFTER_FAILURE_SECONDS)
         await asyncio.sleep(seconds)

@@ -23,7 +23,7 @@ class Parsed:
 
     Attributes:
         ticks: Fields of TICK without `ingest_time` and `source`, which the feed sets; not judged yet.
-        rejects: What is no tick and no message that the venue knows.
+        rejects: What is no tick and no message that is known of the vendor.
         bars: Fields of BAR without `last_ingest_time`, which the feed sets; not judged yet.
     """
 
@@ -32,8 +32,8 @@ class Parsed:
     bars: Sequence[WireBar] = ()
 
 
-class Venue(Protocol):
-    """The protocol of one vendor. A venue holds no connection and no state of one."""
+class Vendor(Protocol):
+    """What one vendor speaks. It holds no connection, and no state of one."""
 
     @property
     def name(self) -> str:

@@ -19,7 +19,7 @@ _RECORDS = 200
 _ANSWER_SECONDS = 30
 
 
-def newest_ingest_time(settings: Settings, topic: str) -> int:
+def latest_ingest_time(settings: Settings, topic: str) -> int:
     """Return when the newest tick had arrived of those that are in the newest bars of a topic.
 
     A query that begins again at its last checkpoint makes the bars since then a second time. How long those took is
@@ -99,7 +99,7 @@ def _bounds(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
 
 
 def _ingest_time(record: Message) -> int:
-    """Return the bar's newest ingest time; 0 of what is no bar with one."""
+    """Return the bar's newest ingest time; 0 of what is not a bar with one."""
     try:
         bar = orjson.loads(record.value() or b"null")
     except orjson.JSONDecodeError:

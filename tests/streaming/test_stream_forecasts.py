@@ -14,12 +14,12 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from mdstream.config import ForecastSettings, Settings
-from mdstream.forecasting.closing import CLOSED_BAR
+from mdstream.forecasting.closed_bar import CLOSED_BAR
 from mdstream.forecasting.samples import ClosedBars
 from mdstream.forecasting.store import ModelStore, TrainedModel
 from mdstream.forecasting.training import train
 from mdstream.schemas import PREDICTION
-from mdstream.streaming import Predictions, analyse_stream
+from mdstream.streaming import Forecasts, analyse_stream
 from mdstream.streaming.warm_up import WarmUp
 from tests.streaming.streams import Row, add_file
 from tests.streaming.test_stream_indicators import _SCHEMA, bar, spark_schema_of
@@ -71,7 +71,7 @@ class Stage:
             add_file(self._folder / "bars", batch, _SCHEMA)
         source = self._spark.readStream.schema(spark_schema_of(_SCHEMA)).option("maxFilesPerTrigger", 1)
         analysed = analyse_stream(source.parquet(str(self._folder / "bars")), self.settings)
-        predictions = Predictions(self.settings)
+        predictions = Forecasts(self.settings)
         made: list[list[Row]] = []
 
         def take(frame: DataFrame, _: int) -> None:
@@ -177,10 +177,10 @@ def test_nothing_is_said_of_the_past_nor_by_a_model_that_has_seen_it(
 
 def test_there_is_no_job_until_there_is_a_model(spark: SparkSession, tmp_path: Path, models: Path) -> None:
     settings = ForecastSettings(models=tmp_path / "models")
-    predictions = Predictions(Settings(forecasting=settings))
+    predictions = Forecasts(Settings(forecasting=settings))
     frame = spark.createDataFrame(pa.table({"symbol": ["A"], CLOSED_BAR.name: pa.array([None], pa.binary())}))
     assert predictions(frame) is None
-    said_anyway = Predictions(Settings(forecasting=settings.model_copy(update={"naive_without_model": True})))
+    said_anyway = Forecasts(Settings(forecasting=settings.model_copy(update={"naive_without_model": True})))
     assert said_anyway(frame) is not None
     shutil.copytree(models, tmp_path / "models")
     assert predictions(frame) is not None
@@ -195,7 +195,7 @@ def test_a_horizon_between_bars_stops_nothing(
             "forecasting": {"horizons_minutes": [5], "naive_without_model": True, "models": tmp_path},
         }
     )
-    predictions = Predictions(settings)
+    predictions = Forecasts(settings)
     assert "no forecasts 5 minutes ahead: a horizon of 5 minutes cannot be forecast from bars of 2min" in caplog.text
     frame = spark.createDataFrame(pa.table({"symbol": ["A"], CLOSED_BAR.name: pa.array([None], pa.binary())}))
     assert predictions(frame) is None

@@ -16,7 +16,7 @@ from websockets.http11 import Request, Response
 
 from mdstream.feeds import WireTick
 from mdstream.feeds.base import WireBar
-from mdstream.feeds.websocket import BinanceVenue, FinageVenue, FmpVenue, MassiveVenue, Venue
+from mdstream.feeds.websocket import BinanceVendor, FinageVendor, FmpVendor, MassiveVendor, Vendor
 from mdstream.feeds.websocket.massive_bars import MinuteAggregates
 from mdstream.schemas import BarWindow
 
@@ -54,7 +54,7 @@ class VendorServer(ABC):
     asked: list[tuple[str, list[str]]] = field(default_factory=list)
 
     @abstractmethod
-    def venue(self) -> Venue: ...
+    def vendor(self) -> Vendor: ...
 
     @staticmethod
     @abstractmethod
@@ -102,8 +102,8 @@ class KeyedServer(VendorServer):
 class BinanceServer(VendorServer):
     size = "q"
 
-    def venue(self) -> Venue:
-        return BinanceVenue(self.url)
+    def vendor(self) -> Vendor:
+        return BinanceVendor(self.url)
 
     @staticmethod
     def trade(number: int, symbol: str = "BTCUSDT", **changes: object) -> bytes:
@@ -128,8 +128,8 @@ class MassiveServer(KeyedServer):
     size = "ds"
     channel = "T"
 
-    def venue(self) -> Venue:
-        return MassiveVenue(SecretStr(KEY), self.url)
+    def vendor(self) -> Vendor:
+        return MassiveVendor(SecretStr(KEY), self.url)
 
     @staticmethod
     def trade(number: int, symbol: str = "BTCUSDT", **changes: object) -> bytes:
@@ -170,8 +170,8 @@ class MassiveBarsServer(MassiveServer):
     price = "o"
     channel = "AM"
 
-    def venue(self) -> Venue:
-        return MassiveVenue(SecretStr(KEY), self.url, MinuteAggregates(BarWindow("1min", 60)))
+    def vendor(self) -> Vendor:
+        return MassiveVendor(SecretStr(KEY), self.url, MinuteAggregates(BarWindow("1min", 60)))
 
     @staticmethod
     def trade(number: int, symbol: str = "BTCUSDT", **changes: object) -> bytes:
@@ -190,8 +190,8 @@ class MassiveBarsServer(MassiveServer):
 class FinageServer(KeyedServer):
     size = "v"
 
-    def venue(self) -> Venue:
-        return FinageVenue(self.url.removesuffix("/stream"), SecretStr(KEY))
+    def vendor(self) -> Vendor:
+        return FinageVendor(self.url.removesuffix("/stream"), SecretStr(KEY))
 
     @staticmethod
     def trade(number: int, symbol: str = "BTCUSDT", **changes: object) -> bytes:
@@ -225,8 +225,8 @@ class FmpServer(KeyedServer):
     size = "ls"
     price = "lp"
 
-    def venue(self) -> Venue:
-        return FmpVenue(SecretStr(KEY), self.url)
+    def vendor(self) -> Vendor:
+        return FmpVendor(SecretStr(KEY), self.url)
 
     @staticmethod
     def trade(number: int, symbol: str = "BTCUSDT", **changes: object) -> bytes:

@@ -13,14 +13,14 @@ from mdstream.schemas.checking import MalformedRecordError, RecordCheck
 from mdstream.schemas.keys import bar_key, indicators_key, latest_price_key, predictions_key
 from mdstream.schemas.wire import with_datetimes
 from mdstream.serving.rest.models import Bar, Prediction, Tick, model_of
-from mdstream.stores.redis.newest import NewestValues
+from mdstream.stores.redis.latest import LatestValues
 from mdstream.telemetry.refused_records import RefusedRecords
 
-_LOGGER = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
-class NewestRecords:
-    """Newest records of Redis as models of the API; see `NewestValues`.
+class LatestRecords:
+    """Newest records of Redis as models of the API; see `LatestValues`.
 
     Each answer is None, or empty, if Redis has none or cannot say.
 
@@ -29,7 +29,7 @@ class NewestRecords:
     """
 
     def __init__(self, settings: RedisSettings, connections: int, indicators: Record) -> None:
-        self._values = NewestValues(settings, connections)
+        self._values = LatestValues(settings, connections)
         self._tick, self._bar = _Reading(TICK, Tick), _Reading(BAR, Bar)
         self._indicators = _Reading(indicators, model_of("Indicators", indicators))
         self._prediction = _Reading(PREDICTION, Prediction)
@@ -73,7 +73,7 @@ class _Reading:
         self._record = record
         self._model = model
         self._check = RecordCheck(record)
-        self._refused = RefusedRecords(_LOGGER)
+        self._refused = RefusedRecords(logger)
 
     def read(self, key: str, value: bytes | None, **asked: str) -> BaseModel | None:
         if value is None:

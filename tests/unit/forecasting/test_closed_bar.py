@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from mdstream.forecasting.closing import closed_bar, read_closed_bar
+from mdstream.forecasting.closed_bar import closed_bar, read_closed_bar
 from mdstream.indicators.history import BAR_TYPE, Bars, History
 from tests.unit.forecasting.series import random_walk
 

@@ -26,15 +26,15 @@ _SERVER = re.compile(r",? (?:database|topic|cannot|did not|does not|is not)\b")
 """What stands behind a server's name in our messages."""
 
 
-def patiently(action: Callable[[], Result], patience_seconds: float) -> Result:
+def with_retries(action: Callable[[], Result], retry_seconds: float) -> Result:
     """Do something with a store, again and again while it is away.
 
     Raises:
-        StoreUnavailableError: The store stayed away for `patience_seconds`.
+        StoreUnavailableError: The store stayed away for `retry_seconds`.
 
     Whatever else `action` raises comes through at once.
     """
-    deadline = time.monotonic() + patience_seconds
+    deadline = time.monotonic() + retry_seconds
     pause = 0.1
     away: str | None = None
     while True:

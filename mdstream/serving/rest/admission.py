@@ -29,7 +29,7 @@ NAME_IN_SCOPE = "mdstream.client"
 _MOST_URL_BYTES = 8_192
 _NEVER_LIMITED = "/health/live"
 _PREFLIGHT_SECONDS = 600
-_LOGGER = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Headers = dict[str, str]
 
@@ -74,7 +74,7 @@ class OriginPolicy(CORSMiddleware):
         return None
 
 
-class Gate:
+class Admission:
     """Refuses requests that are too big, without a key where one is needed, or too many."""
 
     def __init__(self, app: ASGIApp, access: AccessList, limiter: RateLimiter) -> None:
@@ -105,7 +105,7 @@ class Gate:
         if path != _NEVER_LIMITED and (wait := self._limiter.wait(_client_of(scope, name), _now())):
             return _too_many(wait)
         if name is None and path not in WITHOUT_KEY:
-            _LOGGER.info("refused %s without a known key, from %s", path, scope.get("client"))
+            logger.info("refused %s without a known key, from %s", path, scope.get("client"))
             message = "a key is needed, as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'; see mdstream config key"
             return _refuse("key", ApiError(401, "key_refused", message), {"WWW-Authenticate": "Bearer"})
         return None
