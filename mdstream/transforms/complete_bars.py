@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from mdstream.errors import InvalidInputError
 from mdstream.schemas.session_table import SessionTable, session_table
-from mdstream.schemas.session_windows import SessionWindow, Window, parse_window
+from mdstream.schemas.session_windows import SessionWindow, Window, read_windows
 from mdstream.transforms.bar_terms import EXTENDED, MICROSECONDS
 from mdstream.transforms.bars import check_names
 from mdstream.transforms.session_columns import numbers
@@ -35,7 +35,7 @@ class Fill(StrEnum):
 
 def to_complete_bars(
     bars: DataFrame,
-    windows: Sequence[Window | str],
+    windows: Window | str | Sequence[Window | str],
     *,
     fill: Fill | str = Fill.NOTHING,
     start: datetime | None = None,
@@ -76,7 +76,7 @@ def to_complete_bars(
         raise InvalidInputError(f"bars have no column {missing[0]}; found: {', '.join(bars.columns)}")
     if fill not in list(Fill):
         raise InvalidInputError(f"there is no fill '{fill}'; expected one of {', '.join(Fill)}")
-    named = [parse_window(window) if isinstance(window, str) else window for window in windows]
+    named = read_windows(windows)
     check_names(named)
     regular = ~F.coalesce(F.col(EXTENDED), F.lit(False)) if EXTENDED in bars.columns else F.lit(True)
     series = Over.partitionBy(*_SERIES, "is_regular").orderBy("window_start")
