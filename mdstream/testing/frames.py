@@ -63,7 +63,7 @@ def frame_of(spark: SparkSession, record: Record, rows: Iterable[Mapping[str, ob
     return spark.createDataFrame(table_of(record, rows))
 
 
-def kafka_records(spark: SparkSession, values: Iterable[bytes | None], topic: str = str(TICK.topic)) -> DataFrame:
+def kafka_records(spark: SparkSession, values: Iterable[bytes | None], topic: str = TICK.topic_name) -> DataFrame:
     """Return records as Spark's Kafka source gives them: value, topic, partition, offset and timestamp.
 
     Args:
