@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := local,influxdb,slack,dashboard,forecasting,notebook,delta
+EXTRAS := local,influxdb,slack,dashboard,forecasting,notebook,delta,calendars
 INSTALL := python -m pip install --quiet --constraint
 ARGS ?=
 # Which services of docker-compose.yml `make start` starts besides the servers: ingest, jobs, serving, alerts,
@@ -20,10 +20,10 @@ SPARK ?= $(lastword $(SPARKS))
 SPARK_VENV = .venv-spark-$(SPARK)
 # Where a session is connected to; empty for none. local[2] is a server of its own, which Spark Connect is tested with.
 REMOTE ?=
-SPARK_TESTS := $(addprefix tests/unit/transforms/test_,$(addsuffix .py,any_session trade_columns usable_trades indicators anomalies))
+SPARK_TESTS := $(addprefix tests/unit/transforms/test_,$(addsuffix .py,any_session trade_columns usable_trades indicators anomalies session_bars larger_bars))
 
 .PHONY: help setup setup-dev setup-lake setup-spark demo start stop producer consumer api websocket dashboard anomaly metrics train-ml
-.PHONY: test test-lake test-main test-spark test-sparks lint sbom bench clean clean-data
+.PHONY: test test-lake test-main test-spark test-sparks check sbom bench chaos clean clean-data
 
 help: ## what there is
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -100,13 +100,13 @@ metrics: setup ## lag, latency and health for Prometheus
 train-ml: setup ## models that forecast prices
 	$(BIN)/mdstream train $(ARGS)
 
-lint: setup-dev ## formats, types, import contracts
+check: setup-dev ## formats, lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy mdstream jobs docker tests bench
 	$(BIN)/lint-imports --config setup.cfg
 
-test: lint test-lake test-main ## these and all tests, on real servers
+test: check test-lake test-main ## these and all tests, on real servers
 
 # Behind `make setup-dev setup-lake`, `make --jobs 3 test` runs it beside the others.
 test-main: setup-dev ## all tests in .venv, in two processes
@@ -114,7 +114,7 @@ test-main: setup-dev ## all tests in .venv, in two processes
 
 # The lake, and streams on the older Spark: all but forecasts, whose library is not in this environment.
 test-lake: setup-lake ## the lake, and streams on Spark 4.2, alone
-	$(LAKE_BIN)/python -m pytest -o cache_dir=.pytest_cache/lake tests/lake tests/streaming tests/unit/streaming/test_live_engine.py --ignore tests/streaming/test_stream_predictions.py
+	$(LAKE_BIN)/python -m pytest -o cache_dir=.pytest_cache/lake tests/lake tests/streaming tests/unit/streaming/test_live_engine.py --ignore tests/streaming/test_stream_forecasts.py
 
 # Without tests/conftest.py, which asks for servers.
 test-spark: setup-spark ## the library on SPARK=4.0.1 or another; REMOTE='local[2]': over Spark Connect
@@ -140,6 +140,10 @@ bench: setup-dev ## latency and throughput
 	$(BIN)/python -m bench.feeds
 	$(BIN)/python -m bench.rest
 	$(BIN)/python -m bench.websocket
+
+# Servers and processes of its own, on free ports; bench/CHAOS.md says what it has found.
+chaos: setup-dev ## faults by a seeded schedule, and what they have spoilt; ARGS="--seed 1 --minutes 20"
+	$(BIN)/python -m bench.chaos $(ARGS)
 
 clean: ## remove what was installed and built, and the containers; their data stay
 	rm -rf $(VENV) $(LAKE_VENV) .venv-spark-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

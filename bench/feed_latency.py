@@ -25,7 +25,7 @@ from bench.feeds import SYMBOLS, VENDORS, create_topics, frame, let_in, serve_ve
 from mdstream.config import KafkaSettings
 from mdstream.embedded import LocalKafka
 from mdstream.feeds import TickProducer, pump
-from mdstream.feeds.websocket import Venue, WebSocketFeed
+from mdstream.feeds.websocket import Vendor, WebSocketFeed
 from mdstream.kafka.producing import Client, Headers, OnDelivery, Outbox
 from mdstream.schemas import DEAD_LETTER, TICK
 
@@ -78,9 +78,9 @@ class TimedProducer(TickProducer):
         return outbox
 
 
-async def measure(venue: Venue, settings: KafkaSettings, ticks: int) -> tuple[list[float], float]:
+async def measure(vendor: Vendor, settings: KafkaSettings, ticks: int) -> tuple[list[float], float]:
     """Return each tick's milliseconds, in the order of acknowledgement, and the cores that were busy."""
-    feed, producer = WebSocketFeed(venue), TimedProducer(settings, venue.name)
+    feed, producer = WebSocketFeed(vendor), TimedProducer(settings, vendor.name)
     pumping = asyncio.create_task(pump(feed, producer, symbols=SYMBOLS))
     while not feed.counts.ticks:
         await asyncio.sleep(0.01)

@@ -27,7 +27,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from mdstream.config import KafkaSettings
 from mdstream.embedded import LocalKafka
 from mdstream.feeds import TickProducer, pump
-from mdstream.feeds.websocket import BinanceVenue, FinageVenue, FmpVenue, MassiveVenue, Venue, WebSocketFeed
+from mdstream.feeds.websocket import BinanceVendor, FinageVendor, FmpVendor, MassiveVendor, Vendor, WebSocketFeed
 from mdstream.schemas import DEAD_LETTER, TICK
 
 SYMBOLS = tuple(f"SYM{number:03d}" for number in range(100))
@@ -59,11 +59,11 @@ def _massive(number: int, micros: int) -> dict[str, object]:
     }  # fmt: skip
 
 
-VENDORS: dict[str, tuple[Callable[[str], Venue], Callable[[int, int], dict[str, object]], int]] = {
-    "massive": (lambda url: MassiveVenue(SecretStr("key"), url), _massive, _PACKED),
-    "binance": (BinanceVenue, _binance, 1),
-    "finage": (lambda url: FinageVenue(url, SecretStr("key")), _finage, 1),
-    "fmp": (lambda url: FmpVenue(SecretStr("key"), url), _fmp, 1),
+VENDORS: dict[str, tuple[Callable[[str], Vendor], Callable[[int, int], dict[str, object]], int]] = {
+    "massive": (lambda url: MassiveVendor(SecretStr("key"), url), _massive, _PACKED),
+    "binance": (BinanceVendor, _binance, 1),
+    "finage": (lambda url: FinageVendor(url, SecretStr("key")), _finage, 1),
+    "fmp": (lambda url: FmpVendor(SecretStr("key"), url), _fmp, 1),
 }
 """How each is opened, its trades by number and epoch microseconds, and how many of them are in a frame."""
 
@@ -115,9 +115,9 @@ def play_vendor(vendor: str, ticks: int, address: Connection) -> None:
     serve_vendor(handle, address)
 
 
-async def through_feed(venue: Venue, settings: KafkaSettings, ticks: int) -> tuple[float, float]:
+async def through_feed(vendor: Vendor, settings: KafkaSettings, ticks: int) -> tuple[float, float]:
     """Return ticks a second and cores."""
-    feed, producer = WebSocketFeed(venue), TickProducer(settings, venue.name)
+    feed, producer = WebSocketFeed(vendor), TickProducer(settings, vendor.name)
     started, cpu = time.perf_counter(), time.process_time()
     pumping = asyncio.create_task(pump(feed, producer, symbols=SYMBOLS))
     while producer.counts.acknowledged < ticks:
@@ -175,17 +175,17 @@ def main() -> None:
         settings = KafkaSettings(bootstrap_servers=kafka.bootstrap_servers)
         create_topics(settings, str(TICK.topic), str(DEAD_LETTER.topic), _PLAIN_TOPIC)
         print("| feed | ticks/s | cores | plain, ticks/s | cores | ratio |\n| --- | --- | --- | --- | --- | --- |")
-        for vendor, (venue, _, _) in VENDORS.items():
+        for name, (vendor, _, _) in VENDORS.items():
             ours, theirs = spawn.Pipe()
-            server = spawn.Process(target=play_vendor, args=(vendor, ticks, theirs), daemon=True)
+            server = spawn.Process(target=play_vendor, args=(name, ticks, theirs), daemon=True)
             server.start()
             url = f"ws://127.0.0.1:{ours.recv()}"
-            rate, cores = asyncio.run(through_feed(venue(url), settings, ticks))
+            rate, cores = asyncio.run(through_feed(vendor(url), settings, ticks))
             plain_rate, plain_cores = asyncio.run(plainly(url, settings, ticks))
             server.terminate()
             server.join()
             ratio = rate / plain_rate
-            print(f"| {vendor} | {rate:,.0f} | {cores:.2f} | {plain_rate:,.0f} | {plain_cores:.2f} | {ratio:.2f} |")
+            print(f"| {name} | {rate:,.0f} | {cores:.2f} | {plain_rate:,.0f} | {plain_cores:.2f} | {ratio:.2f} |")
 
 
 if __name__ == "__main__":

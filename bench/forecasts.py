@@ -36,7 +36,7 @@ from mdstream.forecasting.samples import ClosedBars, as_datetime, samples_of, st
 from mdstream.forecasting.statistics import Accuracy, Test
 from mdstream.forecasting.store import ModelStore
 from mdstream.forecasting.training import fit_of, train
-from mdstream.indicators.values import Series
+from mdstream.indicators.values import Values
 from mdstream.schemas import BarWindow
 
 _MINUTE, _DAY = BarWindow.parse("1min"), BarWindow.parse("1d")
@@ -61,7 +61,7 @@ _TARGET = Path(__file__).with_name("FORECASTS.md")
 def mean_fit(settings: ForecastSettings) -> Fit:
     """Train plain trees for the mean on returns as they are: what most people try first."""
 
-    def fit(features: Matrix, target: Series) -> Callable[[Matrix], Matrix]:
+    def fit(features: Matrix, target: Values) -> Callable[[Matrix], Matrix]:
         parameters = {
             "max_depth": settings.max_depth,
             "learning_rate": settings.learning_rate,
@@ -92,7 +92,7 @@ def real_series(folder: Path) -> Iterator[tuple[str, ClosedBars, BarWindow, int]
             yield f"{symbol} 1 min, 2 days", ClosedBars(ends, *_columns(own)), _MINUTE, horizon
 
 
-def _columns(frame: pd.DataFrame) -> tuple[Series, Series]:
+def _columns(frame: pd.DataFrame) -> tuple[Values, Values]:
     return frame["close"].to_numpy(np.float64), frame["volume"].to_numpy(np.float64)
 
 

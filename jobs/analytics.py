@@ -7,14 +7,14 @@ from pyspark.sql import functions as F
 
 from mdstream.config import Settings, load_rules, load_settings
 from mdstream.config.jobs import ANALYTICS_JOB, STORE_QUERY, vendors_query
-from mdstream.indicators import indicator_levels
+from mdstream.indicators import indicator_levels, runs_in_engine
 from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION
 from mdstream.stores import KafkaSink, configured_sinks, stored_sinks
 from mdstream.streaming import (
     BUCKETS,
     IS_VENDORS,
     ByRecord,
-    Predictions,
+    Forecasts,
     RunningQuery,
     analyse_stream,
     build_session,
@@ -36,8 +36,11 @@ def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
     kinds = (BAR, record, ANOMALY)
     live = read_topic(spark, settings, *kinds).transform(with_records, kinds).transform(with_dead_letter)
     stores = ByRecord([(kind, stored_sinks(settings, kind)) for kind in kinds], KafkaSink(settings.kafka, DEAD_LETTER))
+    bars = read_bars(spark, settings).transform(with_bar_fields)
+    if not runs_in_engine(settings.indicators):
+        bars = bars.withColumn(IS_VENDORS, F.lit(True))
     needed = F.col(IS_VENDORS) | (F.col("window") == settings.shortest_window.name)
-    analysed = read_bars(spark, settings).transform(with_bar_fields).where(needed).transform(analyse_stream, settings)
+    analysed = bars.where(needed).transform(analyse_stream, settings)
     found = analysed.transform(with_findings, rules, indicator_levels(settings.indicators))
 
     def of_vendors(rows: DataFrame) -> DataFrame:
@@ -50,7 +53,7 @@ def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
             [
                 (lambda rows: of_vendors(rows).select(*record.schema.names), [KafkaSink(settings.kafka, record)]),
                 (lambda rows: findings_to_anomalies(of_vendors(rows)), [KafkaSink(settings.kafka, ANOMALY)]),
-                (Predictions(settings), configured_sinks(settings, PREDICTION)),
+                (Forecasts(settings), configured_sinks(settings, PREDICTION)),
             ],
             settings,
             name=vendors_query(len(BUCKETS)),

@@ -1,4 +1,4 @@
-"""Ticks to their stores: `tick_data` in, the configured stores out; what is no tick goes to `dead_letter`."""
+"""Ticks to their stores: `tick_data` in, the configured stores out; what is not a tick goes to `dead_letter`."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""Every error that mdstream raises on purpose.
+"""The errors that mdstream raises for its users to catch; others stand where they are raised, and are one of these.
 
 ::
 
     MdstreamError
     ├── ConfigError                what was configured cannot be used
     ├── MissingDependencyError     an optional package is not installed
+    ├── ExtensionError             what a package adds to mdstream is not there, or cannot be used
     ├── InvalidInputError          a file, record or argument is not what was expected
     ├── FeedError                  a market data source fails for good
     ├── DeliveryError              Kafka did not take a record
@@ -68,6 +69,10 @@ def brought_by(extra: str) -> Iterator[None]:
         if package in {"", "mdstream"}:
             raise
         raise MissingDependencyError.for_extra(package, extra) from exc
+
+
+class ExtensionError(MdstreamError):
+    """What a package adds to mdstream is not there, or cannot be used."""
 
 
 class InvalidInputError(MdstreamError):

@@ -53,6 +53,10 @@ for _name in ("COLUMNS", "LINES"):
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+collect_ignore = ["extension_example"]
+"""A package of its own, which tests install."""
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _logs_of_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the traces of what tests start away from the user's own."""

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import logging
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 from mdstream.alerting.alert import Alert
 from mdstream.alerting.slack import SlackChannel
 from mdstream.config import AlertSettings
+from mdstream.config.alerting import AUTOMATIC
+from mdstream.config.extensible import Extension
+from mdstream.config.section import Section
 from mdstream.errors import ConfigError
+from mdstream.extensions import CHANNELS
+
+Own = TypeVar("Own", bound=Section)
 
 # A name of its own, so that alerts can be told from what the process says about itself.
 _ALERTS = logging.getLogger("mdstream.alerts")
@@ -48,16 +56,46 @@ class LogChannel:
         _ALERTS.warning("%s: %s: %s%s", alert.severity.upper(), alert.title, alert.message, more)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ChannelExtension(Extension, Generic[Own]):
+    """A channel that is found by name: what an entry point of the group `mdstream.channels` gives.
+
+    Attributes:
+        settings: Class of its section `alerts.<name>` of the settings.
+        open: Makes the channel from that section and the settings of alerts, without sending anything. It raises
+            ConfigError where something that the channel needs is missing, such as its address.
+
+    Example:
+        >>> CHANNEL = ChannelExtension(open=lambda own, alerts: LogChannel())
+    """
+
+    open: Callable[[Own, AlertSettings], Channel]
+
+
 def open_channel(settings: AlertSettings) -> Channel:
     """Return the channel that is configured.
 
     Raises:
-        ConfigError: It is Slack, and its address is not set.
+        ConfigError: Something that it needs is missing, such as the address of Slack.
         MissingDependencyError: It is Slack, and slack-sdk is not installed.
+        ExtensionError: It cannot be used.
     """
-    has_address = bool(settings.slack_webhook_url.get_secret_value())
-    if settings.channel == "slack" and not has_address:
+    name = settings.channel
+    if name == AUTOMATIC:
+        name = "slack" if settings.slack_webhook_url.get_secret_value() else "log"
+    extension: ChannelExtension[Section] = CHANNELS.load(name, ChannelExtension)
+    return extension.open(settings.section_of(name), settings)
+
+
+def _open_log(_: Section, __: AlertSettings) -> Channel:
+    return LogChannel()
+
+
+def _open_slack(_: Section, settings: AlertSettings) -> Channel:
+    if not settings.slack_webhook_url.get_secret_value():
         raise ConfigError("alerts.channel is slack, but SLACK_WEBHOOK_URL is not set; put it into .env")
-    if settings.channel == "log" or not has_address:
-        return LogChannel()
     return SlackChannel(settings.slack_webhook_url, settings.timeout_seconds)
+
+
+LOG = ChannelExtension(open=_open_log)
+SLACK = ChannelExtension(open=_open_slack)

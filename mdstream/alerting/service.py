@@ -1,4 +1,4 @@
-"""Reads anomalies from Kafka until it is told to stop."""
+"""Reads anomalies from Kafka until it is stopped."""
 
 from __future__ import annotations
 

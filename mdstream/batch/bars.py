@@ -21,8 +21,9 @@ from mdstream.errors import InvalidInputError
 from mdstream.feeds.files import ROW_NUMBER, FileForm, read_ticks
 from mdstream.feeds.rejects import Reject
 from mdstream.feeds.remedies import remedy_of
-from mdstream.schemas import BAR, STORED_TICK, BarWindow, nest_windows
+from mdstream.schemas import BAR, STORED_TICK, BarWindow, group_windows
 from mdstream.schemas.limits import kind_of
+from mdstream.schemas.session_windows import SessionWindow, Window
 from mdstream.schemas.sources import PrimarySources
 from mdstream.transforms import ConditionTable, from_primary_source, to_bars
 
@@ -80,7 +81,7 @@ def staged_ticks(
         source: What `mdstream.feeds.files.read_ticks` reads.
         form: What the file does not say itself.
         ticks: How far ahead times may be, and whether prices may be zero or less.
-        on_progress: Told the share of the input read so far, 0 to 1.
+        on_progress: Called with the share of the input read so far, 0 to 1.
 
     Raises:
         InvalidInputError: The input cannot be read, or nothing in it is usable: the message says why.
@@ -120,7 +121,7 @@ def bars_of_ticks(
     spark: SparkSession,
     staged: StagedTicks,
     target: Path,
-    windows: Sequence[BarWindow],
+    windows: Sequence[Window],
     conditions: ConditionTable,
     sources: PrimarySources = _EVERY_SOURCE,
 ) -> BarsReport:
@@ -143,9 +144,9 @@ def bars_of_ticks(
         InvalidInputError: No tick is of its symbol's source, or the kind of output is not known.
     """
     check_target(target)
-    nests = nest_windows(windows)
+    calls = _calls(windows)
     stored = spark.read.parquet(str(staged.path)).transform(from_primary_source, sources)
-    bars = reduce(DataFrame.unionByName, (stored.transform(to_bars, nest, conditions) for nest in nests))
+    bars = reduce(DataFrame.unionByName, (stored.transform(to_bars, call, conditions) for call in calls))
     table = bars.sort(*_ORDER).toArrow().cast(BAR.schema)
     if not table.num_rows:
         raise InvalidInputError(
@@ -156,11 +157,19 @@ def bars_of_ticks(
     return BarsReport(staged.ticks, staged.rejects, table.num_rows)
 
 
+def _calls(windows: Sequence[Window]) -> list[Sequence[Window]]:
+    """Split windows into those that one aggregation serves."""
+    of_calendars = [window for window in windows if isinstance(window, SessionWindow)]
+    plain = [window for window in windows if isinstance(window, BarWindow)]
+    groups: list[Sequence[Window]] = list(group_windows(plain)) if plain or not of_calendars else []
+    return [*groups, of_calendars] if of_calendars else groups
+
+
 def bars_of_file(
     spark: SparkSession,
     source: Path,
     target: Path,
-    windows: Sequence[BarWindow],
+    windows: Sequence[Window],
     conditions: ConditionTable,
     on_progress: Callable[[float], None] = lambda _: None,
     sources: PrimarySources = _EVERY_SOURCE,
@@ -173,7 +182,7 @@ def bars_of_file(
         target: A `.parquet` or `.csv` file; it appears when it is complete.
         windows: Any windows.
         conditions: Which trades may shape a bar.
-        on_progress: Told the share of the input read so far, 0 to 1.
+        on_progress: Called with the share of the input read so far, 0 to 1.
         sources: Whose ticks make the bars of each symbol.
 
     Returns:

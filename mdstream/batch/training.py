@@ -172,7 +172,7 @@ def train_on_spark(
         horizons_minutes: How far ahead.
         settings: The model and its evaluation.
         store: Where the models go.
-        on_progress: Told the share of the symbols that is done.
+        on_progress: Called with the share of the symbols that is done.
 
     Yields:
         Symbol and horizon in order, with what is known of the model, or why there is none.

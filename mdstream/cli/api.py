@@ -38,7 +38,7 @@ def api(
     from mdstream.serving.access import AccessList
     from mdstream.serving.connections import ConnectionLimits
     from mdstream.serving.rest import create_app
-    from mdstream.serving.rest.gate import SERVER
+    from mdstream.serving.rest.admission import SERVER
     from mdstream.serving.server import listen, serve
 
     settings = load_settings(config)

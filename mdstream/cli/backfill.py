@@ -15,11 +15,11 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, output
-from mdstream.cli.feeds import Kind
 from mdstream.cli.times import From, To
 from mdstream.config import Settings, load_settings
 from mdstream.errors import ConfigError
 from mdstream.feeds import Counts, FeedBatch, TickProducer, WireTick
+from mdstream.feeds.extension import Kind
 from mdstream.feeds.ingest import Ingestion, ingest
 from mdstream.feeds.massive import BackfillProgress, MassiveRest, Span, TradeBackfill
 from mdstream.kafka.broker_watch import watched_broker

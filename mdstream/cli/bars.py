@@ -13,8 +13,7 @@ from mdstream.cli.console import errors
 from mdstream.cli.spark import batch_session, reading
 from mdstream.cli.tick_files import Columns, Format, SymbolOfFile, UnitOfTimes, file_form, print_rejects
 from mdstream.config import load_settings
-from mdstream.schemas import BarWindow
-from mdstream.schemas.windows import check_lengths
+from mdstream.schemas.windows import BarWindow, check_lengths
 
 
 def bars(
@@ -29,7 +28,7 @@ def bars(
     target: Annotated[Path, typer.Option("--output", help="Bars: .parquet or .csv.", show_default=False)],
     window: Annotated[
         list[str] | None,
-        typer.Option(help="Window, e.g. 1min, 5min, 1h; may be given several times. Else those configured."),
+        typer.Option(help="Window, e.g. 1min, 30min@XNYS, 1d@XNYS; may be given several times. Else those configured."),
     ] = None,
     conditions: Annotated[
         Path | None,
@@ -52,19 +51,22 @@ def bars(
 
         mdstream bars --input ticks.parquet --window 1min --window 5min --output bars.parquet
 
+        mdstream bars --input ticks.parquet --window 30min@XNYS --window 1d@XNYS --output sessions.parquet
+
         mdstream bars --input BTCUSDT-trades-2026-01-05.zip --format binance --window 1h --output bars.csv
     """
     settings = load_settings(config)
-    windows = [BarWindow.parse(name) for name in window] if window else list(settings.windows)
 
     # Imported here so that `mdstream --help` stays quick.
     from mdstream.batch import bars_of_ticks, staged_ticks
     from mdstream.batch.files import check_target
     from mdstream.config.conditions import load_conditions
+    from mdstream.schemas.session_windows import parse_window
 
+    windows = [parse_window(name) for name in window] if window else list(settings.windows)
     table = load_conditions(conditions or settings.ticks.conditions_table)
     check_target(target)
-    check_lengths(windows)
+    check_lengths([each for each in windows if isinstance(each, BarWindow)])
     form = file_form(format_name, unit, symbol, columns)
     with ExitStack() as stack:
         with reading(source.name) as on_progress:

@@ -50,7 +50,7 @@ def with_log_options_first(arguments: list[str]) -> list[str]:
 def end_on_signals() -> None:
     """Let Ctrl-C and SIGTERM end the process without a trace, with 128 and their number as exit code.
 
-    What runs until it is told to stop has handlers of its own meanwhile. What a shell started in the background ignores
+    What runs until it is stopped has handlers of its own meanwhile. What a shell started in the background ignores
     Ctrl-C, as it is to.
     """
     for number in (signal.SIGINT, signal.SIGTERM):

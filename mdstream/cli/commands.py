@@ -35,6 +35,7 @@ _PANELS = {
         "topics": ("topics", "jobs"),
         "maintain": ("maintain", "jobs"),
         "systemd": ("systemd", "jobs"),
+        "extensions": ("extensions", "commands"),
     },
 }
 """By the heading under which the help lists it, each command with its module here, which has a function of its name, or

@@ -14,8 +14,8 @@ from rich.table import Table
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, grid_of, output, table_of
-from mdstream.cli.feeds import Shift
 from mdstream.config import Settings, load_settings
+from mdstream.feeds.extension import Shift
 
 if TYPE_CHECKING:
     from mdstream.demo import Demo, DemoOptions, Latency, Snapshot, Summary

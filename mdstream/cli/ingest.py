@@ -14,17 +14,19 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, output
-from mdstream.cli.feeds import FeedName, FeedOptions, Kind, Shift, open_feeds, replay_feed, symbols_of_feeds
+from mdstream.cli.feeds import symbols_of_feeds
 from mdstream.cli.metrics_port import MetricsPort
 from mdstream.cli.symbols import listed
 from mdstream.cli.tick_files import Columns, Format, SymbolOfFile, UnitOfTimes, file_form
 from mdstream.config import Settings, load_settings
 from mdstream.errors import InvalidInputError
 from mdstream.feeds import Counts, Feed, FeedBatch, Ingestion, TickProducer
+from mdstream.feeds.extension import FeedOptions, Kind, Shift, feed_extension, open_feeds
 from mdstream.feeds.ingest import Observer
 from mdstream.feeds.ingest import ingest as run_feeds
 from mdstream.feeds.metrics import FeedMetrics
 from mdstream.feeds.remedies import remedy_of
+from mdstream.feeds.shipped import replay_feed
 from mdstream.feeds.sources import check_sources
 from mdstream.feeds.supervision import Overflow
 from mdstream.kafka.broker_watch import watched_broker
@@ -87,7 +89,13 @@ def replay(
 
 def ingest(  # one parameter an option
     feed: Annotated[
-        list[FeedName], typer.Option("--feed", help="Where the ticks come from; may be given several times.")
+        list[str],
+        typer.Option(
+            "--feed",
+            metavar="NAME",
+            help="Where the ticks come from; may be given several times: alphavantage, binance, finage, fmp, massive, "
+            "replay, synthetic, or what an installed package adds (`mdstream extensions`).",
+        ),
     ],
     symbols: Annotated[
         str | None,
@@ -166,7 +174,7 @@ def ingest(  # one parameter an option
         form=file_form(format_name, unit, symbol, columns),
     )
     feeds = open_feeds(symbols_of_feeds(symbols, feed), options, settings)
-    _run(feeds, settings, metrics_port, kind, ends=set(feed) == {FeedName.REPLAY})
+    _run(feeds, settings, metrics_port, kind, ends=all(feed_extension(name).ends for name in feed))
 
 
 def _run(

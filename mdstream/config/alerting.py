@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from mdstream.config.section import Seconds, Section
+from mdstream.config.extensible import ExtensibleSection
+from mdstream.config.section import Seconds
+from mdstream.extensions import CHANNELS, ExtensionPoint
+
+AUTOMATIC = "auto"
+"""Instead of a channel: Slack if its address is set, else the log."""
+
+SHIPPED_CHANNELS = ("log", "slack")
 
 
 def _web_address(url: SecretStr) -> SecretStr:
@@ -15,10 +22,20 @@ def _web_address(url: SecretStr) -> SecretStr:
     return url
 
 
-class AlertSettings(Section):
-    """Which anomalies people are told about, and how often."""
+def _installed(channel: str) -> str:
+    if channel not in (AUTOMATIC, *SHIPPED_CHANNELS) and channel not in CHANNELS.installed():
+        raise ValueError(CHANNELS.unknown(channel))
+    return channel
 
-    channel: Literal["auto", "log", "slack"] = Field("auto", description="auto: slack if its address is set, else log")
+
+class AlertSettings(ExtensibleSection):
+    """Which anomalies are sent where and how often, with a section for each channel of another package."""
+
+    extension_point: ClassVar[ExtensionPoint] = CHANNELS
+
+    channel: Annotated[str, AfterValidator(_installed)] = Field(
+        AUTOMATIC, description="auto: slack if its address is set, else log; or the channel of an installed package"
+    )
     slack_webhook_url: Annotated[SecretStr, AfterValidator(_web_address)] = Field(
         SecretStr(""), description="where Slack takes alerts; a secret: set SLACK_WEBHOOK_URL"
     )

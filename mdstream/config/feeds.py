@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr
 
+from mdstream.config.extensible import ExtensibleSection
 from mdstream.config.section import Seconds, Section
+from mdstream.extensions import FEEDS, ExtensionPoint
 
 
 class BinanceSettings(Section):
@@ -72,8 +74,10 @@ class AlphaVantageSettings(Section):
     )
 
 
-class FeedSettings(Section):
-    """Where market data come from."""
+class FeedSettings(ExtensibleSection):
+    """Where market data come from, with a section for each feed of another package."""
+
+    extension_point: ClassVar[ExtensionPoint] = FEEDS
 
     binance: BinanceSettings = BinanceSettings()
     massive: MassiveSettings = MassiveSettings()

@@ -18,8 +18,9 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from mdstream.config.extensible import ExtensibleSection
 from mdstream.config.paths import paths_from_file
-from mdstream.config.problems import told
+from mdstream.config.problems import problem_list
 from mdstream.config.settings import Settings
 from mdstream.config.spark_defaults import SPARK_DEFAULTS, read_spark_defaults
 from mdstream.config.yaml_file import read_yaml
@@ -133,7 +134,7 @@ def _refuse_unknown_variables(names: Iterable[str], where: str) -> None:
 
 def _explain(error: ValidationError, source: Path | None) -> str:
     places = f"{source}, .env and environment" if source else ".env and environment"
-    return told(
+    return problem_list(
         f"the configuration cannot be used ({places}):",
         [_explain_one(problem) for problem in error.errors(include_input=False, include_url=False)],
     )
@@ -151,9 +152,13 @@ def _explain_one(problem: ErrorDetails) -> str:
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     model: type[BaseModel] = Settings
     for part in location:
-        if isinstance(part, str):
+        if not isinstance(part, str):
+            continue
+        if part not in model.model_fields and issubclass(model, ExtensibleSection):
+            model = model.settings_class(part)
+        else:
             model = next(_models_in(model.model_fields[part].annotation))
-    return list(model.model_fields)
+    return model.known_names() if issubclass(model, ExtensibleSection) else list(model.model_fields)
 
 
 def _models_in(annotation: object) -> Iterator[type[BaseModel]]:

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
+from mdstream.config.extensible import ExtensibleSection
+
 _FOLDERS_OR_URLS = frozenset({("spark", "checkpoint_location"), ("stores", "lake", "path")})
 
 Place = tuple[str, ...]
@@ -28,13 +30,17 @@ def paths_from_file(content: Mapping[str, Any], folder: Path, model: type[BaseMo
         {'rules_file': '/etc/mdstream/rules.yaml'}
     """
     changed = dict(content)
-    for place in _places(model):
+    for place in _places(model, content):
         _change(changed, place, folder.absolute())
     return changed
 
 
-def _places(model: type[BaseModel], above: Place = ()) -> Iterator[Place]:
-    """Yield where settings are that hold a path."""
+def _places(model: type[BaseModel], content: object, above: Place = ()) -> Iterator[Place]:
+    """Yield where settings are that hold a path, those of extensions that `content` has included."""
+    configured = content if isinstance(content, Mapping) else {}
+    if issubclass(model, ExtensibleSection):
+        for name in (configured.keys() - model.model_fields.keys()) & model.extension_point.installed().keys():
+            yield from _places(model.settings_class(name), configured[name], (*above, name))
     for name, field in model.model_fields.items():
         place = (*above, name)
         kinds = {field.annotation, *get_args(field.annotation)}
@@ -42,7 +48,7 @@ def _places(model: type[BaseModel], above: Place = ()) -> Iterator[Place]:
             yield place
         for kind in kinds:
             if isinstance(kind, type) and issubclass(kind, BaseModel):
-                yield from _places(kind, place)
+                yield from _places(kind, configured.get(name), place)
 
 
 def _change(section: dict[str, Any], place: Place, folder: Path) -> None:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-MOST_TOLD = 20
-"""So many problems are told at once; of others there is only the number."""
+MOST_LISTED = 20
+"""So many problems are listed at once; of others there is only the number."""
 
 
-def told(heading: str, problems: Sequence[str]) -> str:
+def problem_list(heading: str, problems: Sequence[str]) -> str:
     """Return the text of an error that has several reasons, each on a line of its own.
 
     Example:
-        >>> print(told("it cannot be used:", ["a: unknown key", "b: unknown key"]))
+        >>> print(problem_list("it cannot be used:", ["a: unknown key", "b: unknown key"]))
         it cannot be used:
           a: unknown key
           b: unknown key
     """
-    left_out = len(problems) - MOST_TOLD
-    lines = [*problems[:MOST_TOLD], *([f"and {left_out} more"] if left_out > 0 else [])]
+    left_out = len(problems) - MOST_LISTED
+    lines = [*problems[:MOST_LISTED], *([f"and {left_out} more"] if left_out > 0 else [])]
     return "\n".join([heading, *(f"  {line}" for line in lines)])

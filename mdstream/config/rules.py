@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from mdstream.config.problems import told
+from mdstream.config.problems import problem_list
 from mdstream.config.settings import Settings
 from mdstream.config.yaml_file import read_yaml
 from mdstream.errors import ConfigError, InvalidInputError, did_you_mean
@@ -83,7 +83,9 @@ def load_rules(settings: Settings) -> tuple[Rule, ...]:
 
 def _explain(error: ValidationError, content: object, path: Path) -> str:
     problems = error.errors(include_url=False)
-    return told(f"the rules in {path} cannot be used:", [_explain_one(problem, content) for problem in problems])
+    return problem_list(
+        f"the rules in {path} cannot be used:", [_explain_one(problem, content) for problem in problems]
+    )
 
 
 def _explain_one(problem: ErrorDetails, content: object) -> str:

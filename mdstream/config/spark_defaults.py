@@ -22,8 +22,8 @@ def read_spark_defaults(path: Path) -> dict[str, Any]:
         path: The file; comments begin with #.
 
     Raises:
-        ConfigError: It cannot be read, a line is no setting of Spark, or one stands twice. A value is never quoted: it
-            may be a secret.
+        ConfigError: It cannot be read, a line is not a setting of Spark, or one stands twice. A value is never
+            quoted: it may be a secret.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

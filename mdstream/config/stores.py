@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field, SecretStr
 
+from mdstream.config.extensible import ExtensibleSection
 from mdstream.config.section import Interval, Port, Seconds, Section
+from mdstream.extensions import STORES, ExtensionPoint
 
 SPARK_DELTA_PACKAGE = "io.delta:delta-spark_4.2_2.13:4.4.0"
 """Maven coordinate of Delta Lake: of the release of the package delta-spark, for the Spark that it allows."""
+
+
+SHIPPED_STORES = ("timescaledb", "redis", "influxdb", "kafka")
+"""Stores that come with mdstream, in the order in which they are written to."""
+
+
+class StoreSection(Section):
+    """A store of another package: off, unless it is switched on."""
+
+    enabled: bool = False
 
 
 class TimescaleSettings(Section):
@@ -76,12 +90,14 @@ class KafkaResultSettings(Section):
     enabled: bool = True
 
 
-class StoreSettings(Section):
-    """Where results are kept."""
+class StoreSettings(ExtensibleSection):
+    """Where results are kept, with a section for each store of another package."""
+
+    extension_point: ClassVar[ExtensionPoint] = STORES
 
     timescaledb: TimescaleSettings = TimescaleSettings()
     redis: RedisSettings = RedisSettings()
     influxdb: InfluxSettings = InfluxSettings()
     lake: LakeSettings = LakeSettings()
     kafka: KafkaResultSettings = KafkaResultSettings()
-    patience_seconds: Seconds = Field(300, description="how long a job waits for a store that is away before it fails")
+    retry_seconds: Seconds = Field(300, description="how long a job waits for a store that is away before it fails")

@@ -41,7 +41,7 @@ _SERVER_SETTINGS = {
 class LocalPostgres(LocalServer):
     """A PostgreSQL with a database and a role for mdstream, and a password made up for it.
 
-    The role owns its database and is no superuser. What is committed survives a crash, as usual.
+    The role owns its database and is not a superuser. What is committed survives a crash, as usual.
 
     Attributes:
         settings: How to reach it.

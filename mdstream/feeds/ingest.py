@@ -1,4 +1,4 @@
-"""Runs feeds into Kafka until they end or are told to stop."""
+"""Runs feeds into Kafka until they end or are stopped."""
 
 from __future__ import annotations
 

@@ -22,11 +22,11 @@ def redacted(text: str, secrets: Sequence[str]) -> str:
     return text
 
 
-def told(message: object, secrets: Sequence[str]) -> str:
+def shown_message(message: object, secrets: Sequence[str]) -> str:
     """Return what a vendor told us as logs and errors show it; what is cut off is cut behind the secrets' going.
 
     Example:
-        >>> told(None, ["k3y"]), told("k3y?", ["k3y"])
+        >>> shown_message(None, ["k3y"]), shown_message("k3y?", ["k3y"])
         ('None', '***?')
     """
     return shown(redacted(str(message), secrets))

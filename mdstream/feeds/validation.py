@@ -190,7 +190,7 @@ def bar_refusal(bar: Mapping[str, object], *, max_future_skew: timedelta = MAX_F
 
 
 def symbol_refusal(symbol: object) -> str | None:
-    """Return why this is no symbol; None if it is.
+    """Return why this is not a symbol; None if it is.
 
     Example:
         >>> symbol_refusal(" AAPL"), symbol_refusal("^GSPC")

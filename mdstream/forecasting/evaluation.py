@@ -15,12 +15,12 @@ from mdstream.forecasting.features import Matrix
 from mdstream.forecasting.samples import Samples, as_datetime
 from mdstream.forecasting.scores import Outcomes, Scores, scores_of
 from mdstream.forecasting.statistics import mean_absolute
-from mdstream.indicators.values import Series
+from mdstream.indicators.values import Values
 
 Forecaster = Callable[[Matrix], Matrix]
 """Gives the low, middle and high log return of each row of features."""
 
-Fit = Callable[[Matrix, Series], Forecaster]
+Fit = Callable[[Matrix, Values], Forecaster]
 """Trains a forecaster on features and log returns."""
 
 _TEST_SHARE = 0.5
@@ -90,7 +90,7 @@ def walk_forward(
         fit: Trains; everything that is learned is learned in here.
         steps: Length of the horizon in bars.
         folds: How many refits.
-        on_progress: Told the share of the work that is done.
+        on_progress: Called with the share of the work that is done.
 
     Raises:
         InvalidInputError: There are too few samples, or the price never moves.

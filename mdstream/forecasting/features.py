@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdstream.indicators import Indicator, indicator_values, parse_indicators
-from mdstream.indicators.values import Series
+from mdstream.indicators.values import Values
 
 Matrix = NDArray[np.float64]
 
@@ -41,7 +41,7 @@ def _indicators() -> tuple[Indicator, ...]:
     )
 
 
-def feature_matrix(bars: Mapping[str, Series]) -> Matrix:
+def feature_matrix(bars: Mapping[str, Values]) -> Matrix:
     """Compute the features of every bar of one series.
 
     Args:
@@ -76,13 +76,13 @@ def feature_matrix(bars: Mapping[str, Series]) -> Matrix:
     return matrix
 
 
-def _lagged(values: Series, bars: int) -> Series:
+def _lagged(values: Values, bars: int) -> Values:
     lagged = np.full(len(values), np.nan)
     lagged[bars:] = values[: max(len(values) - bars, 0)]
     return lagged
 
 
-def _mean_of_last(values: Series, bars: int) -> Series:
+def _mean_of_last(values: Values, bars: int) -> Values:
     means = np.full(len(values), np.nan)
     if len(values) >= bars:
         means[bars - 1 :] = np.lib.stride_tricks.sliding_window_view(values, bars).mean(axis=1)

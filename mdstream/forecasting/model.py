@@ -11,7 +11,7 @@ import numpy as np
 from mdstream.config import ForecastSettings
 from mdstream.errors import InvalidInputError, MissingDependencyError, ModelError
 from mdstream.forecasting.features import FEATURES, Matrix
-from mdstream.indicators.values import Series
+from mdstream.indicators.values import Values
 
 if TYPE_CHECKING:
     import xgboost
@@ -64,7 +64,7 @@ class QuantileModel:
         self._scale = float(scale)
 
     @classmethod
-    def fit(cls, features: Matrix, target: Series, settings: ForecastSettings) -> QuantileModel:
+    def fit(cls, features: Matrix, target: Values, settings: ForecastSettings) -> QuantileModel:
         """Train on moves and what was known before them; the same rows give the same model.
 
         Args:

@@ -14,7 +14,7 @@ from mdstream.errors import InvalidInputError, MissingDependencyError
 from mdstream.forecasting.evaluation import Evaluation
 from mdstream.forecasting.store import replace_file
 
-Series = tuple[str, int]
+Horizon = tuple[str, int]
 """Symbol and horizon in minutes."""
 
 
@@ -31,7 +31,7 @@ class ReportFiles:
     picture: Path
 
 
-def write_report(evaluations: Mapping[Series, Evaluation], folder: Path) -> ReportFiles:
+def write_report(evaluations: Mapping[Horizon, Evaluation], folder: Path) -> ReportFiles:
     """Write all numbers and a picture into a folder, which is made.
 
     Raises:
@@ -53,7 +53,7 @@ def write_report(evaluations: Mapping[Series, Evaluation], folder: Path) -> Repo
     return files
 
 
-def _page(evaluations: Mapping[Series, Evaluation]) -> str:
+def _page(evaluations: Mapping[Horizon, Evaluation]) -> str:
     try:
         import plotly.graph_objects as go
         from plotly.subplots import make_subplots

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mdstream.errors import InvalidInputError
 from mdstream.forecasting.features import Matrix, feature_matrix
-from mdstream.indicators.values import Series
+from mdstream.indicators.values import Values
 from mdstream.schemas import BarWindow
 from mdstream.schemas.wire import from_micros
 
@@ -31,8 +31,8 @@ class ClosedBars:
     """
 
     ends: Times
-    close: Series
-    volume: Series
+    close: Values
+    volume: Values
     left_out: int = 0
 
     def __len__(self) -> int:
@@ -46,7 +46,7 @@ class ClosedBars:
         return feature_matrix({"close": self.close, "volume": self.volume})
 
 
-def usable_bars(ends: Times, close: Series, volume: Series) -> ClosedBars:
+def usable_bars(ends: Times, close: Values, volume: Values) -> ClosedBars:
     """Return the bars that can be learned from, and count the others: a price must have a logarithm.
 
     A bar of which close is not above zero, or volume below zero, or either missing, is left out as if nothing had
@@ -78,9 +78,9 @@ class Samples:
     """
 
     features: Matrix
-    target: Series
-    last_price: Series
-    last_move: Series
+    target: Values
+    last_price: Values
+    last_move: Values
     ends: Times
     target_ends: Times
     row: NDArray[np.int64]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mdstream.errors import MissingDependencyError
-from mdstream.indicators.values import Series
+from mdstream.indicators.values import Values
 
 _CONFIDENCE = 0.95
 
@@ -56,7 +56,7 @@ def _stats() -> Any:  # noqa: ANN401 - a module
     return stats
 
 
-def accuracy(called: Series, moved: Series) -> Accuracy:
+def accuracy(called: Values, moved: Values) -> Accuracy:
     """Count how often the sign of `called` is that of `moved`; rows in which either is 0 are not counted."""
     counted = (called != 0) & (moved != 0)
     rows = int(counted.sum())
@@ -67,7 +67,7 @@ def accuracy(called: Series, moved: Series) -> Accuracy:
     return Accuracy(right / rows, float(interval.low), float(interval.high), rows)
 
 
-def diebold_mariano(losses: Series, naive_losses: Series, steps: int) -> Test:
+def diebold_mariano(losses: Values, naive_losses: Values, steps: int) -> Test:
     """Test whether two forecasts are equally accurate.
 
     The variance is that of Newey and West with `steps - 1` lags, as forecasts over several steps overlap; the statistic
@@ -96,7 +96,7 @@ def diebold_mariano(losses: Series, naive_losses: Series, steps: int) -> Test:
     return Test(statistic, float(2 * _stats().t.sf(abs(statistic), rows - 1)))
 
 
-def pesaran_timmermann(called: Series, moved: Series, steps: int) -> Test:
+def pesaran_timmermann(called: Values, moved: Values, steps: int) -> Test:
     """Test whether directions are foreseen, against calls that have nothing to do with what happens.
 
     The test takes rows as independent, so of overlapping ones every `steps`th is used; rows in which a sign is 0 are
@@ -123,7 +123,7 @@ def pesaran_timmermann(called: Series, moved: Series, steps: int) -> Test:
     return Test(statistic, float(_stats().norm.sf(statistic)))
 
 
-def mean_absolute(values: Series) -> float:
+def mean_absolute(values: Values) -> float:
     """Return the mean of the magnitudes."""
     return float(np.abs(values).mean())
 

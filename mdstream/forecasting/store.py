@@ -193,7 +193,7 @@ class ModelStore:
 
     def log_contents(self) -> None:
         """Log which models there are, and which of them are not better than the last price."""
-        found, dull = 0, []
+        found, not_better = 0, []
         for path in sorted(self._files()):
             try:
                 metadata = _read_metadata(path)
@@ -202,16 +202,16 @@ class ModelStore:
                 continue
             found += 1
             if not metadata.beats_naive:
-                dull.append(f"{metadata.symbol} {metadata.horizon_minutes} min")
+                not_better.append(f"{metadata.symbol} {metadata.horizon_minutes} min")
         if not found:
             logger.info("there is no model in %s; `mdstream train` makes them", self._folder)
-        elif dull:
+        elif not_better:
             logger.warning(
                 "%d of %d models in %s are not better than the last price, and their forecasts say so: %s",
-                len(dull),
+                len(not_better),
                 found,
                 self._folder,
-                ", ".join(dull[:_NAMED]) + (" ..." if len(dull) > _NAMED else ""),
+                ", ".join(not_better[:_NAMED]) + (" ..." if len(not_better) > _NAMED else ""),
             )
         else:
             logger.info("%d models in %s, each better than the last price", found, self._folder)

@@ -16,14 +16,14 @@ from mdstream.forecasting.features import FEATURES, Matrix
 from mdstream.forecasting.model import QuantileModel, xgboost_version
 from mdstream.forecasting.samples import ClosedBars, Samples, as_datetime, samples_of, steps_of
 from mdstream.forecasting.store import ModelMetadata, ModelStore, TrainedModel, log_verdict
-from mdstream.indicators.values import Series
+from mdstream.indicators.values import Values
 from mdstream.schemas import BarWindow
 
 
 def fit_of(settings: ForecastSettings) -> Fit:
     """Return the training of the shipped model as `walk_forward` takes it."""
 
-    def fit(features: Matrix, target: Series) -> Callable[[Matrix], Matrix]:
+    def fit(features: Matrix, target: Values) -> Callable[[Matrix], Matrix]:
         return QuantileModel.fit(features, target, settings).predict
 
     return fit
@@ -43,7 +43,7 @@ def evaluate(
         window: What its bars are of.
         horizon_minutes: How far ahead.
         settings: The model and the number of folds.
-        on_progress: Told the share of the work that is done.
+        on_progress: Called with the share of the work that is done.
 
     Raises:
         InvalidInputError: There are too few bars, or the horizon is not a multiple of the window.
@@ -85,7 +85,7 @@ def trained(
         window: What they are of.
         horizon_minutes: How far ahead.
         settings: The model and the number of folds.
-        on_progress: Told the share of the work that is done.
+        on_progress: Called with the share of the work that is done.
 
     Raises:
         InvalidInputError: There are too few bars, or the horizon is not a multiple of the window.
@@ -125,7 +125,7 @@ def train(
         horizon_minutes: How far ahead.
         settings: The model and the number of folds.
         store: Where it goes.
-        on_progress: Told the share of the work that is done.
+        on_progress: Called with the share of the work that is done.
 
     Raises:
         InvalidInputError: There are too few bars, or the horizon is not a multiple of the window.

@@ -1,6 +1,7 @@
-"""Technical indicators as plain functions of arrays, by TA-Lib's names; nothing here knows Spark."""
+"""Technical indicators as plain functions of arrays, by their names in TA-Lib; nothing here knows Spark."""
 
 from mdstream.indicators.configuration import parse_indicators
+from mdstream.indicators.extension import IndicatorExtension, runs_in_engine
 from mdstream.indicators.indicator import Indicator
 from mdstream.indicators.memory import bars_needed
 from mdstream.indicators.records import analysed_schema, indicator_fields, indicator_levels, indicator_record
@@ -10,6 +11,7 @@ __all__ = [
     "LATENCY",
     "RULE_FIELDS",
     "Indicator",
+    "IndicatorExtension",
     "analysed_schema",
     "bars_needed",
     "indicator_fields",
@@ -18,4 +20,5 @@ __all__ = [
     "indicator_values",
     "parse_indicators",
     "rule_values",
+    "runs_in_engine",
 ]

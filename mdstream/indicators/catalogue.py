@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
+import numpy as np
 import talib
 import talib.abstract
+from numpy.typing import NDArray
 
 BAR_SERIES = ("open", "high", "low", "close", "volume")
 """The columns of a bar that TA-Lib's functions read."""
@@ -35,7 +37,7 @@ _MOST = 2**31 - 1
 
 @dataclass(frozen=True)
 class Function:
-    """One function of TA-Lib.
+    """One function of TA-Lib, or of a package that adds it: see `mdstream.indicators.extension`.
 
     Attributes:
         name: TA-Lib's name, e.g. `STOCH`.
@@ -57,6 +59,11 @@ class Function:
     on_prices: bool
     drawn: tuple[Drawing, ...]
 
+    @property
+    def owner(self) -> str:
+        """Who computes it, in messages."""
+        return "TA-Lib"
+
     def lookback(self, parameters: Mapping[str, int | float]) -> int | None:
         """Return how many bars pass before the first value; None if TA-Lib does not take these parameters."""
         try:
@@ -64,6 +71,13 @@ class Function:
         except OverflowError:
             return None
         return bars if bars >= 0 else None
+
+    def values(
+        self, inputs: Sequence[NDArray[np.float64]], parameters: Mapping[str, int | float]
+    ) -> Sequence[NDArray[Any]]:
+        """Compute an array for each of `outputs`, all as long as the inputs."""
+        result = getattr(talib, self.name)(*inputs, *parameters.values())
+        return result if isinstance(result, tuple) else (result,)
 
     def whole_range(self, parameter: str) -> tuple[int, int] | None:
         """Return the smallest and largest value that TA-Lib takes for a whole parameter, if it takes any."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import reprlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from mdstream.errors import ConfigError, did_you_mean
-from mdstream.indicators.catalogue import BAR_SERIES, MA_TYPES, Function, functions
+from mdstream.extensions import INDICATORS
+from mdstream.indicators.catalogue import BAR_SERIES, MA_TYPES, Function
+from mdstream.indicators.extension import find_function, function_of, known_functions
 from mdstream.indicators.indicator import Indicator
 from mdstream.indicators.naming import PERIOD, Variant, columns_of, refuse_clashes, stem_of
 
@@ -29,11 +31,12 @@ def parse_indicators(configuration: Mapping[str, object]) -> tuple[Indicator, ..
     """Read indicators from the configuration section `technical_indicators`.
 
     Args:
-        configuration: Parameters by function. A function is any of TA-Lib's by its name in any case, or
-            `bollinger` for BBANDS. Parameters are TA-Lib's own; besides, `period` is timeperiod, `periods` a list
-            of them, `fast`, `slow` and `signal` are those periods, `stddev` is nbdevup and nbdevdn, a `matype` may
-            be a name such as `ema`, `price` (`price0`, `price1`) is the series to compute from, e.g. `volume`, and
-            `overbought` and `oversold` are levels for rules. Several uses of one function are a list.
+        configuration: Parameters by function. A function is any of TA-Lib's by its name in any case,
+            `bollinger` for BBANDS, or one that an installed package adds. Parameters are TA-Lib's own; besides,
+            `period` is timeperiod, `periods` a list of them, `fast`, `slow` and `signal` are those periods, `stddev` is
+            nbdevup and nbdevdn, a `matype` may be a name such as `ema`, `price` (`price0`, `price1`) is the series to
+            compute from, e.g. `volume`, and `overbought` and `oversold` are levels for rules. Several uses of one
+            function are a list.
 
     Returns:
         The indicators in the order configured. Columns are named after the function and its period, `sma_20`; of
@@ -54,9 +57,7 @@ def parse_indicators(configuration: Mapping[str, object]) -> tuple[Indicator, ..
             variant for settings in _each(name, content) for variant in _variants(name, function, settings)
         )
     indicators = tuple(
-        _indicator(functions()[name.lower()], variant, variants)
-        for name, variants in uses.items()
-        for variant in variants
+        _indicator(function_of(name), variant, variants) for name, variants in uses.items() for variant in variants
     )
     refuse_clashes(column for i in indicators for column in (*i.columns, *dict(i.levels)))
     return indicators
@@ -65,19 +66,20 @@ def parse_indicators(configuration: Mapping[str, object]) -> tuple[Indicator, ..
 def _function_named(name: object) -> Function:
     if not isinstance(name, str):
         raise ConfigError(f"{_shown(name)} is not a function; expected the name of one of TA-Lib's, e.g. sma")
-    known = functions()
     asked = name.lower()
-    function = known.get(_FUNCTIONS_AS_USERS_SAY.get(asked, asked))
+    function = find_function(_FUNCTIONS_AS_USERS_SAY.get(asked, asked))
     if function is None:
-        raise ConfigError(f"{_shown(name)} is not a TA-Lib function; {did_you_mean(asked, _names_of_functions(known))}")
+        known = [*known_functions(), *_FUNCTIONS_AS_USERS_SAY]
+        raise ConfigError(f"{_shown(name)} is not a TA-Lib function{_own_functions()}; {did_you_mean(asked, known)}")
     unknown = [series for series in function.prices.values() if series not in BAR_SERIES]
     if unknown:
         raise ConfigError(f"{asked} needs a series of {unknown[0]}, which bars do not have; expected another function")
     return function
 
 
-def _names_of_functions(known: Iterable[str]) -> list[str]:
-    return [*known, *_FUNCTIONS_AS_USERS_SAY]
+def _own_functions() -> str:
+    own = sorted(INDICATORS.installed())
+    return f", nor one of an installed package ({', '.join(own)})" if own else ""
 
 
 def _each(name: str, content: object) -> Iterator[Mapping[object, object]]:
@@ -108,12 +110,12 @@ def _variant(name: str, function: Function, given: Mapping[object, object]) -> V
     parameters = dict(function.defaults)
     prices = dict(function.prices)
     levels: dict[str, float] = {}
-    told: set[str] = set()
+    seen: set[str] = set()
     for key, value in given.items():
         targets = _targets(name, function, key)
-        if not told.isdisjoint(targets):
+        if not seen.isdisjoint(targets):
             raise ConfigError(f"{name}: {key} is given twice, once under another name; expected it once")
-        told.update(targets)
+        seen.update(targets)
         where = f"{name}: {key}"
         for target in targets:
             if target in LEVELS:
@@ -149,7 +151,7 @@ def _parameter(where: str, function: Function, parameter: str, value: object) ->
         number = _number(where, value)
         if function.lookback({parameter: number}) is None:
             raise ConfigError(
-                f"{where} is {number:g}, which TA-Lib does not take; expected e.g. its default {default:g}"
+                f"{where} is {number:g}, which {function.owner} does not take; expected e.g. its default {default:g}"
             )
         return number
     # TA-Lib reads the smallest of all integers as "the default", so what is below zero is not asked.
@@ -186,7 +188,9 @@ def _indicator(function: Function, variant: Variant, variants: list[Variant]) ->
     lookback = function.lookback(variant.parameters)
     if lookback is None:
         found = ", ".join(f"{name} {value:g}" for name, value in variant.parameters.items())
-        raise ConfigError(f"{function.name.lower()}: TA-Lib does not take these together: {found}; expected others")
+        raise ConfigError(
+            f"{function.name.lower()}: {function.owner} does not take these together: {found}; expected others"
+        )
     return Indicator(
         function=function.name,
         parameters=tuple(variant.parameters.items()),

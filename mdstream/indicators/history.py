@@ -18,7 +18,7 @@ from mdstream.schemas import BAR
 Bars = NDArray[np.void]
 """Bars of one symbol and window: an array of `BAR_TYPE`."""
 
-Series = tuple[str, str]
+SeriesKey = tuple[str, str]
 """Symbol and window."""
 
 _SERIES_KEY = ("symbol", "window")
@@ -167,7 +167,7 @@ def computed(bars: Bars, first: int, indicators: Iterable[Indicator]) -> dict[st
     return of_indicators | {name: values[first - begin :] for name, values in for_rules.items()}
 
 
-def fold(histories: dict[Series, History], changes: Iterable[Mapping[Series, History]], limit: int) -> None:
+def fold(histories: dict[SeriesKey, History], changes: Iterable[Mapping[SeriesKey, History]], limit: int) -> None:
     """Take changes into `histories`, oldest first: the same as merging and trimming one by one, in one go.
 
     Args:
@@ -175,7 +175,7 @@ def fold(histories: dict[Series, History], changes: Iterable[Mapping[Series, His
         changes: Accepted revisions, or bars from elsewhere, by series.
         limit: Bars that are kept of each series.
     """
-    parts: dict[Series, list[History]] = {}
+    parts: dict[SeriesKey, list[History]] = {}
     for change in changes:
         for series, part in change.items():
             parts.setdefault(series, []).append(part)
@@ -193,7 +193,7 @@ _ENCODED = pa.schema(
 )
 
 
-def encode(histories: Mapping[Series, History]) -> bytes:
+def encode(histories: Mapping[SeriesKey, History]) -> bytes:
     """Return histories as an Arrow stream of one row a series.
 
     Example:
@@ -212,7 +212,7 @@ def encode(histories: Mapping[Series, History]) -> bytes:
     return bytes(buffer.getvalue())
 
 
-def decode(encoded: bytes) -> dict[Series, History]:
+def decode(encoded: bytes) -> dict[SeriesKey, History]:
     """Return what `encode` was given.
 
     Raises:

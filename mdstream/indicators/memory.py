@@ -6,9 +6,9 @@ from functools import cache
 
 import numpy as np
 
-from mdstream.indicators.catalogue import functions
+from mdstream.indicators.extension import function_of
 from mdstream.indicators.indicator import Indicator
-from mdstream.indicators.values import Series, indicator_values
+from mdstream.indicators.values import Values, indicator_values
 
 LONGEST = 8192
 """More bars than this are not looked for."""
@@ -46,7 +46,7 @@ def bars_needed(indicator: Indicator, rtol: float = 1e-9) -> int | None:
         >>> bars_needed(sma), bars_needed(obv)
         (20, None)
     """
-    if functions()[indicator.function.lower()].path_dependent or indicator.lookback >= LONGEST:
+    if function_of(indicator.function).path_dependent or indicator.lookback >= LONGEST:
         return None
     needed = indicator.lookback + 1
     for bars in (_random_bars(), _aimless_bars()):
@@ -62,7 +62,7 @@ def bars_needed(indicator: Indicator, rtol: float = 1e-9) -> int | None:
     return needed if needed <= LONGEST else None
 
 
-def _bars_until_equal(tail: Series, whole: Series, tolerance: Series) -> int:
+def _bars_until_equal(tail: Values, whole: Values, tolerance: Values) -> int:
     """Return from which bar of the tail on, counted from 1, all its values are those of the whole series."""
     equal = (np.abs(tail - whole) <= tolerance) | (np.isnan(tail) & np.isnan(whole))
     differing = np.flatnonzero(~equal)
@@ -70,7 +70,7 @@ def _bars_until_equal(tail: Series, whole: Series, tolerance: Series) -> int:
 
 
 @cache
-def _random_bars() -> dict[str, Series]:
+def _random_bars() -> dict[str, Values]:
     random = np.random.default_rng(_SEED)
     count = 2 * LONGEST
     close = 100 * np.exp(random.normal(0, 0.002, count).cumsum())
@@ -86,7 +86,7 @@ def _random_bars() -> dict[str, Series]:
 
 
 @cache
-def _aimless_bars() -> dict[str, Series]:
+def _aimless_bars() -> dict[str, Values]:
     """Return bars of a price in whole cents that goes nowhere, and later stands still for an hour of every seven."""
     places = np.arange(2 * LONGEST)
     moving = (places < LONGEST) | (places % 420 >= 60)

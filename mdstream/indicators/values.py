@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import talib
 from numpy.typing import NDArray
 
+from mdstream.indicators.extension import function_of
 from mdstream.indicators.indicator import Indicator
 
-Series = NDArray[np.float64]
+Values = NDArray[np.float64]
 
 AVERAGED_BARS = 20
 """How many bars before it a bar is compared with."""
@@ -35,7 +36,7 @@ LATENCY = pa.field(
 """What the stream knows of a bar besides its record; null of bars that did not come through it."""
 
 
-def indicator_values(indicators: Iterable[Indicator], bars: Mapping[str, Series], first: int = 0) -> dict[str, Series]:
+def indicator_values(indicators: Iterable[Indicator], bars: Mapping[str, Values], first: int = 0) -> dict[str, Values]:
     """Compute indicators over one series of bars.
 
     Args:
@@ -59,7 +60,7 @@ def indicator_values(indicators: Iterable[Indicator], bars: Mapping[str, Series]
     results = [(indicator, _outputs(indicator, arrays)) for indicator in indicators]
     columns = [column for indicator, _ in results for column in indicator.columns]
     rows = max((len(values) for values in arrays.values()), default=0) - first
-    # One array for all, because of each numpy call costs as much as computing an indicator of 600 bars.
+    # One array for all, because each call of numpy costs as much as computing an indicator of 600 bars.
     matrix = np.full((len(columns), rows), np.nan)
     place = 0
     for indicator, outputs in results:
@@ -72,7 +73,7 @@ def indicator_values(indicators: Iterable[Indicator], bars: Mapping[str, Series]
     return dict(zip(columns, matrix, strict=True))
 
 
-def rule_values(bars: Mapping[str, Series]) -> dict[str, Series]:
+def rule_values(bars: Mapping[str, Values]) -> dict[str, Values]:
     """Compute the columns `RULE_FIELDS` over one series of bars, NaN while there are too few.
 
     Args:
@@ -86,15 +87,14 @@ def rule_values(bars: Mapping[str, Series]) -> dict[str, Series]:
     return dict(zip((field.name for field in RULE_FIELDS), columns, strict=True))
 
 
-def _outputs(indicator: Indicator, bars: Mapping[str, Series]) -> Sequence[NDArray[np.float64] | NDArray[np.int32]]:
+def _outputs(indicator: Indicator, bars: Mapping[str, Values]) -> Sequence[NDArray[Any]]:
     inputs = [bars[name] for name in indicator.inputs]
     if len(inputs[0]) <= indicator.lookback:
         return [inputs[0]] * len(indicator.columns)  # of which nothing lies behind the lookback
-    result = getattr(talib, indicator.function)(*inputs, *(value for _, value in indicator.parameters))
-    return result if isinstance(result, tuple) else (result,)
+    return function_of(indicator.function).values(inputs, dict(indicator.parameters))
 
 
-def _mean_before(values: Series) -> Series:
+def _mean_before(values: Values) -> Values:
     means = np.full(len(values), np.nan)
     if len(values) > AVERAGED_BARS:
         # One after the other, as the live engine adds them up: the same to the last bit.
@@ -106,7 +106,7 @@ def _mean_before(values: Series) -> Series:
     return means
 
 
-def _shifted(values: Series, bars: int) -> Series:
+def _shifted(values: Values, bars: int) -> Values:
     shifted = np.full(len(values), np.nan)
     shifted[bars:] = values[: len(values) - bars]
     return shifted

@@ -127,7 +127,7 @@ class LatencySampler:
 
 
 def ingest_micros(value: bytes) -> int | None:
-    """Return `last_ingest_time` of a bar as the topic has it; None if there is none, or the value is no bar.
+    """Return `last_ingest_time` of a bar as the topic has it; None if there is none, or the value is not a bar.
 
     Example:
         >>> print(ingest_micros(b'{"symbol": "AAPL", "last_ingest_time": 1767364200000000}'))

@@ -20,8 +20,8 @@ from mdstream.schemas.batches import conform
 from mdstream.schemas.limits import MAX_DEAD_LETTER_BYTES
 from mdstream.schemas.wire import encode_batch
 
-_LOG = logging.getLogger(__name__)
-_LOG.addFilter(WithoutConnections())
+logger = logging.getLogger(__name__)
+logger.addFilter(WithoutConnections())
 
 _POLL_SECONDS = 0.05
 _UNKNOWN_TOPIC = {"_UNKNOWN_TOPIC", "UNKNOWN_TOPIC_OR_PART"}
@@ -84,7 +84,7 @@ class KafkaSink:
         error = next((error for error in errors if error.name() not in _PASSING), errors[0])
         where = f"Kafka at {self.settings.bootstrap_servers}, topic '{self.record.topic}'"
         if error.name() in _UNKNOWN_TOPIC:
-            return SinkError(f"{where} is not there: {error.str()}; run `mdstream topics`")
+            return SinkError(f"{where} is not there: {error.str()}; run `mdstream topics create`")
         if error.fatal() or error.retriable() or error.name() in _PASSING:
             return SinkUnavailableError(f"{where} did not acknowledge {len(errors)} records: {error.str()}")
         return SinkError(f"{where} refused {len(errors)} records: {error.str()}")
@@ -155,7 +155,7 @@ def _open_producer(settings: KafkaSettings) -> Producer:
             "partitioner": "murmur2_random",
             "message.max.bytes": 2 * MAX_DEAD_LETTER_BYTES,
             "topic.metadata.propagation.max.ms": 10_000,
-            "logger": _LOG,
+            "logger": logger,
         }
     )
 

@@ -8,13 +8,16 @@ import socket
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from mdstream.config import InfluxSettings, LakeSettings, RedisSettings, Settings, TimescaleSettings
 from mdstream.errors import MissingDependencyError, StoreError, StoreUnavailableError
+from mdstream.extensions import STORES
 from mdstream.kafka.topics import broker_version, describe_topics, plan_topics
 from mdstream.monitoring.findings import Finding
+from mdstream.stores.extension import EnabledStore, enabled_stores
 from mdstream.stores.influxdb.sink import state_of as influxdb_state
 from mdstream.stores.lake import LAKE_RECORDS, open_table
 from mdstream.stores.redis.client import state_of
@@ -55,7 +58,18 @@ def checks_of_stores(settings: Settings) -> list[Check]:
         checks.append(lambda: check_redis(stores.redis))
     if stores.influxdb.enabled:
         checks.append(lambda: check_influxdb(stores.influxdb))
-    return checks
+    others = [store for store in enabled_stores(settings) if store.name in stores.extensions()]
+    return [*checks, *(partial(check_extension, store) for store in others)]
+
+
+def check_extension(store: EnabledStore) -> Finding:
+    """Ask a store of another package what is missing, as far as it can say."""
+    where, check = STORES.installed()[store.name], store.extension.check
+    try:
+        missing = () if check is None else tuple(check(store.own))
+    except StoreError as exc:
+        return Finding(store.name, where, reachable=False, missing=(str(exc),), fixes=_fixes(f"stores.{store.name}"))
+    return Finding(store.name, where, reachable=True, missing=missing)
 
 
 def findings_of(checks: Sequence[Check]) -> list[Finding]:

@@ -57,7 +57,7 @@ class KafkaMeasurements(Collector):
 
 
 class Monitor:
-    """Measures what no process knows of itself, until it is told to stop.
+    """Measures what no process knows of itself, until it is stopped.
 
     Args:
         settings: Kafka, stores, checkpoints and `monitoring`.

@@ -51,7 +51,7 @@ async def backfill_bars(
         symbols: Of which symbols.
         span: From when to when: whole minutes.
         progress: How far it has come.
-        on_progress: Told the share of the work that is done, 0 to 1.
+        on_progress: Called with the share of the work that is done, 0 to 1.
 
     Raises:
         InvalidInputError: The times are not whole minutes, or there is no such symbol.

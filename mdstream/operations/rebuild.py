@@ -17,7 +17,7 @@ from mdstream.config import Settings, load_rules
 from mdstream.config.conditions import load_conditions
 from mdstream.errors import ConfigError, InvalidInputError
 from mdstream.indicators import indicator_levels
-from mdstream.schemas import ANOMALY, BAR, Record, nest_windows
+from mdstream.schemas import ANOMALY, BAR, Record, group_windows
 from mdstream.schemas.rules import Rule
 from mdstream.stores import lasting_sinks
 from mdstream.stores.timescaledb.spans import series_with_bars
@@ -73,7 +73,7 @@ def rebuild(
         start: First instant, aware.
         end: First instant after, aware.
         symbols: Of which symbols; empty for all.
-        on_progress: Told the share of the work that is done, 0 to 1.
+        on_progress: Called with the share of the work that is done, 0 to 1.
         from_lake: Take the ticks from the lake instead of the database.
 
     Returns:
@@ -90,16 +90,16 @@ def rebuild(
     rules = load_rules(settings)
     check_rules(spark, rules, settings)
     conditions = load_conditions(settings.ticks.conditions_table)
-    nests = nest_windows(settings.windows)
+    groups = group_windows(settings.windows)
     stores = settings.stores
     ticks_of = (
         partial(archived_ticks, spark, stores.lake) if from_lake else partial(stored_ticks, spark, stores.timescaledb)
     )
-    chunks = [(nest, *chunk) for nest in nests for chunk in _chunks(start, end, nest[-1].seconds)]
+    chunks = [(group, *chunk) for group in groups for chunk in _chunks(start, end, group[-1].seconds)]
     bars = 0
-    for number, (nest, first, after) in enumerate(chunks, 1):
+    for number, (group, first, after) in enumerate(chunks, 1):
         ticks = ticks_of(first, after, symbols).transform(from_primary_source, settings.ticks.primary_sources)
-        bars += _store(ticks.transform(to_bars, nest, conditions), settings, BAR)
+        bars += _store(ticks.transform(to_bars, group, conditions), settings, BAR)
         on_progress(number / (len(chunks) + 1))
     widened = min(first for _, first, _ in chunks), max(after for _, _, after in chunks)
     indicators, anomalies = _analyse(spark, settings, rules, *widened, symbols)
@@ -150,4 +150,4 @@ def _analyse(
 
 def _store(frame: DataFrame, settings: Settings, record: Record) -> int:
     """Write the rows to the stores that keep the past, and return how many there were."""
-    return write_batch(lasting_sinks(settings, record), settings.stores.patience_seconds)(frame)
+    return write_batch(lasting_sinks(settings, record), settings.stores.retry_seconds)(frame)

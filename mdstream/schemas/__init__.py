@@ -13,7 +13,7 @@ from mdstream.schemas.records import (
     Record,
 )
 from mdstream.schemas.rules import Rule
-from mdstream.schemas.windows import BarWindow, nest_windows
+from mdstream.schemas.windows import BarWindow, group_windows
 
 __all__ = [
     "ANOMALY",
@@ -28,5 +28,5 @@ __all__ = [
     "BarWindow",
     "Record",
     "Rule",
-    "nest_windows",
+    "group_windows",
 ]

@@ -39,7 +39,7 @@ _OPTION = re.compile(r"[A-Z0-9.]{1,6} +[0-9]{6}[CP][0-9]{8}")
 
 
 def read_codes(text: str) -> list[str] | None:
-    """Return the codes of a list in text; None if it is no list of codes.
+    """Return the codes of a list in text; None if it is not a list of codes.
 
     Example:
         >>> read_codes("12,37"), read_codes("12 37"), read_codes('["12","37"]'), read_codes("[12, 37.0]")

@@ -28,6 +28,11 @@ class BarWindow:
     seconds: int
 
     def __post_init__(self) -> None:
+        if "@" in self.name:
+            raise InvalidInputError(
+                f"window '{self.name}' is one of a calendar, and expected are windows of a length here, e.g. 30min: "
+                "windows of calendars are for to_bars and mdstream bars, not for live bars"
+            )
         if self.seconds < 1:
             raise InvalidInputError(f"window '{self.name}' has {self.seconds} seconds; expected at least 1")
         said = _seconds_said(self.name)
@@ -48,9 +53,9 @@ class BarWindow:
             BarWindow(name='5min', seconds=300)
         """
         seconds = _seconds_said(name)
-        if seconds is None:
+        if seconds is None and "@" not in name:
             raise InvalidInputError(f"window '{name}' is not a number and a unit (s, min, h, d), e.g. 1min or 4h")
-        return cls(name, seconds)
+        return cls(name, seconds or 0)
 
 
 def _seconds_said(name: str) -> int | None:
@@ -67,6 +72,8 @@ def check_lengths(windows: Sequence[BarWindow]) -> None:
     Raises:
         InvalidInputError: Two are equally long, or one is longer than `MAX_WINDOW_SECONDS`.
     """
+    if not windows:
+        return
     if len({window.seconds for window in windows}) < len(windows):
         raise InvalidInputError(f"two of the windows {', '.join(window.name for window in windows)} are equally long")
     longest = max(windows, key=lambda window: window.seconds)
@@ -74,28 +81,28 @@ def check_lengths(windows: Sequence[BarWindow]) -> None:
         raise InvalidInputError(f"window {longest.name} is longer than {MAX_WINDOW_SECONDS // 86_400} days")
 
 
-def nest_windows(windows: Iterable[BarWindow]) -> list[tuple[BarWindow, ...]]:
-    """Split windows into as few nests as it takes, the longest last in each.
+def group_windows(windows: Iterable[BarWindow]) -> list[tuple[BarWindow, ...]]:
+    """Split windows into as few groups as it takes, the longest last in each.
 
-    A nest is a set of windows that all divide its longest one, so that each lies wholly within one window
-    of that length. One streaming query builds all bars of a nest.
+    A group is a set of windows that all divide its longest one, so that each lies wholly within one window
+    of that length. One streaming query builds all bars of a group.
 
     Raises:
         InvalidInputError: There is no window, or two have the same name.
 
     Example:
-        >>> [[w.name for w in nest] for nest in nest_windows(map(BarWindow.parse, ["1min", "5min", "7min"]))]
+        >>> [[w.name for w in group] for group in group_windows(map(BarWindow.parse, ["1min", "5min", "7min"]))]
         [['1min', '7min'], ['5min']]
     """
     ordered = sorted(windows, key=lambda window: window.seconds, reverse=True)
     names = [window.name for window in ordered]
     if not names or len(set(names)) < len(names):
         raise InvalidInputError(f"expected windows with different names, found: {', '.join(names) or 'none'}")
-    nests: list[list[BarWindow]] = []
+    groups: list[list[BarWindow]] = []
     for window in ordered:
-        home = next((nest for nest in nests if nest[0].seconds % window.seconds == 0), None)
+        home = next((group for group in groups if group[0].seconds % window.seconds == 0), None)
         if home is None:
-            nests.append([window])
+            groups.append([window])
         else:
             home.append(window)
-    return [tuple(reversed(nest)) for nest in nests]
+    return [tuple(reversed(group)) for group in groups]

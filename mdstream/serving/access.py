@@ -119,7 +119,7 @@ class AccessList:
         return found
 
     def allows_origin(self, origin: str | None) -> bool:
-        """Return whether a web page of `origin`, as the browser states it, may ask; None is no browser, and may.
+        """Return whether a web page of `origin`, as the browser states it, may ask; None: it is not a browser, and may.
 
         Besides `serving.allowed_origins`, pages of this machine itself and of `serving.host` may.
         """

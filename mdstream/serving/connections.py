@@ -191,6 +191,6 @@ class GuardedProtocol(HttpToolsProtocol):
             (self._guard.answers if has_next else self._guard.waits)(self)
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP."""
+        """Refuse what is not HTTP."""
         self._guard.count("not_http")
         super().send_400_response(msg)

@@ -174,7 +174,7 @@ class _Handler(WSGIRequestHandler):
         """Say nothing."""
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """Refuse what is no request, without repeating it."""
+        """Refuse what is not a request, without repeating it."""
         # What was not understood is taken for HTTP/0.9, whose answers have no head.
         self.request_version = "HTTP/1.0"
         self.send_response_only(code)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 NOTHING_POLICY = "default-src 'none'; frame-ancestors 'none'"
-"""Content security policy of what is no page: a browser that shows it loads and runs nothing."""
+"""Content security policy of what is not a page: a browser that shows it loads and runs nothing."""
 
 
 def safety_headers(policy: str = NOTHING_POLICY) -> Mapping[str, str]:

@@ -12,8 +12,9 @@ from mdstream.errors import brought_by
 
 if TYPE_CHECKING:
     from mdstream.kafka.sink import KafkaSink
-    from mdstream.stores.base import Sink, Store
+    from mdstream.stores.base import Sink
     from mdstream.stores.configured import configured_sinks, lasting_sinks, stored_sinks
+    from mdstream.stores.extension import StoreExtension
     from mdstream.stores.influxdb.sink import InfluxSink
     from mdstream.stores.memory import MemorySink
     from mdstream.stores.redis.sink import RedisSink
@@ -25,7 +26,7 @@ __all__ = [
     "MemorySink",
     "RedisSink",
     "Sink",
-    "Store",
+    "StoreExtension",
     "TimescaleSink",
     "configured_sinks",
     "lasting_sinks",
@@ -38,7 +39,7 @@ _PLACES = {
     "MemorySink": "mdstream.stores.memory",
     "RedisSink": "mdstream.stores.redis.sink",
     "Sink": "mdstream.stores.base",
-    "Store": "mdstream.stores.base",
+    "StoreExtension": "mdstream.stores.extension",
     "TimescaleSink": "mdstream.stores.timescaledb.sink",
     "configured_sinks": "mdstream.stores.configured",
     "lasting_sinks": "mdstream.stores.configured",

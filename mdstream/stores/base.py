@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
-
-from mdstream.config import Settings
-from mdstream.schemas import Record
 
 
 class Sink(Protocol):
@@ -45,21 +40,3 @@ class Sink(Protocol):
             SinkError: The batch is refused.
         """
         ...
-
-
-@dataclass(frozen=True)
-class Store:
-    """A kind of store: what it can hold, and how it is written.
-
-    Attributes:
-        is_on: Whether it is switched on.
-        holds: Whether it has a place for such records.
-        sink: Returns what writes such records to it.
-        is_lasting: Whether it keeps the past. To one that does not, the past is no news: it would look like the
-            present, and alert people.
-    """
-
-    is_on: Callable[[Settings], bool]
-    holds: Callable[[Record], bool]
-    sink: Callable[[Settings, Record], Sink]
-    is_lasting: bool = False

@@ -6,13 +6,13 @@ with brought_by("jobs"):
     from mdstream.streaming.archive import archive_revisions, archive_rows, with_delta
     from mdstream.streaming.dead_letters import AcceptedOrDeadLetter, ByRecord
     from mdstream.streaming.foreach_batch import store_results, store_stream, write_batch
+    from mdstream.streaming.forecasts import Forecasts
     from mdstream.streaming.indicators import BUCKETS, analyse_stream
     from mdstream.streaming.kafka import IS_VENDORS, read_bars, read_topic
     from mdstream.streaming.lifecycle import Job, run_jobs, stop_session
     from mdstream.streaming.live_engine import BarRecords, start_live_bars, to_bar_records
-    from mdstream.streaming.predictions import Predictions
     from mdstream.streaming.rules import check_rules
-    from mdstream.streaming.running import RunningQuery
+    from mdstream.streaming.running_query import RunningQuery
     from mdstream.streaming.session import build_session
     from mdstream.streaming.triggers import Trigger, trigger_for
 
@@ -22,8 +22,8 @@ __all__ = [
     "AcceptedOrDeadLetter",
     "BarRecords",
     "ByRecord",
+    "Forecasts",
     "Job",
-    "Predictions",
     "RunningQuery",
     "Trigger",
     "analyse_stream",

@@ -50,8 +50,8 @@ _LENGTH = "its result may be of any length: write concat(a, b)"
 _PATTERN = "how long it takes is not known: write a LIKE '...', a RLIKE '...', startswith, endswith or contains"
 _SEVERAL = "aggregate, window and generator functions are not possible: a rule sees one bar"
 _ELEMENT = "it stops the job where there is no such element: write get(array, index)"
-_DATE = "it stops the job on what is no date: write TRY_CAST(a AS DATE) or TRY_CAST(a AS TIMESTAMP)"
-_NUMBER = "it stops the job on what is no number: write TRY_CAST(a AS DOUBLE)"
+_DATE = "it stops the job on what is not a date: write TRY_CAST(a AS DATE) or TRY_CAST(a AS TIMESTAMP)"
+_NUMBER = "it stops the job on what is not a number: write TRY_CAST(a AS DOUBLE)"
 _CHANGING = "it is not deterministic: after a restart the same bar could get another result"
 _DOCUMENT = "no column of a bar is such a document: write columns"
 _RAISING = "raise_error and assert_true stop the job: write the condition itself"
@@ -226,7 +226,7 @@ def _is_column(node: Any) -> bool:  # noqa: ANN401
 
 
 def _text(node: Any) -> str | None:  # noqa: ANN401
-    """Return a constant as it was written; None if it is no constant."""
+    """Return a constant as it was written; None if it is not a constant."""
     return str(node.toString()) if kind(node) == "Literal" else None
 
 

@@ -15,8 +15,8 @@ from mdstream.errors import ConfigError, MissingDependencyError, SinkError, Sink
 from mdstream.schemas import Record
 from mdstream.stores.lake import DATE, open_table, table_schema, table_url
 from mdstream.streaming.kafka import CHECKPOINT_OPTION, checkpoint_of
-from mdstream.streaming.patience import patiently
-from mdstream.streaming.running import RunningQuery
+from mdstream.streaming.retries import with_retries
+from mdstream.streaming.running_query import RunningQuery
 from mdstream.transforms import to_newest_revisions
 
 _EXTENSION = "io.delta.sql.DeltaSparkSessionExtension"
@@ -94,7 +94,7 @@ def archive_revisions(revisions: DataFrame, settings: Settings, record: Record, 
     """Start a query that keeps of each key its newest revision in the table of `record`.
 
     A batch that comes again changes nothing, nor does an older revision. If upkeep rewrites the same days meanwhile,
-    the batch is tried again, for as long as `stores.patience_seconds` allows.
+    the batch is tried again, for as long as `stores.retry_seconds` allows.
 
     Args:
         revisions: A stream with the columns of `record`.
@@ -102,12 +102,12 @@ def archive_revisions(revisions: DataFrame, settings: Settings, record: Record, 
         record: What the rows are.
         name: Name of the query; its checkpoint is a folder of that name.
     """
-    where, patience = table_url(settings.stores.lake, record), settings.stores.patience_seconds
+    where, patience = table_url(settings.stores.lake, record), settings.stores.retry_seconds
 
     def write(batch: DataFrame, _: int) -> None:
         newest = batch.transform(to_newest_revisions, record).transform(with_date, record).persist()
         try:
-            patiently(partial(merge_revisions, newest, where, record), patience)
+            with_retries(partial(merge_revisions, newest, where, record), patience)
         finally:
             newest.unpersist()
 

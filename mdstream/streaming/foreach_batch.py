@@ -12,8 +12,8 @@ from pyspark.sql import DataFrame
 from mdstream.config import Settings
 from mdstream.stores import MemorySink, Sink
 from mdstream.streaming.kafka import CHECKPOINT_OPTION, checkpoint_of
-from mdstream.streaming.patience import patiently
-from mdstream.streaming.running import RunningQuery
+from mdstream.streaming.retries import with_retries
+from mdstream.streaming.running_query import RunningQuery
 from mdstream.telemetry.logs import ensure_logging
 
 Result = tuple[Callable[[DataFrame], DataFrame | None], Sequence[Sink]]
@@ -24,7 +24,7 @@ def store_stream(frame: DataFrame, sinks: Sequence[Sink], settings: Settings, na
     """Start a micro-batch query that writes every row of `frame` to all sinks, in order, on the executors.
 
     A batch whose write failed comes again with the same rows: sinks are idempotent. A store that is away is waited
-    for as long as `stores.patience_seconds` allows; then, or if a sink refuses the batch, the query fails and
+    for as long as `stores.retry_seconds` allows; then, or if a sink refuses the batch, the query fails and
     its checkpoint stays before the batch.
 
     Args:
@@ -33,7 +33,7 @@ def store_stream(frame: DataFrame, sinks: Sequence[Sink], settings: Settings, na
         settings: Trigger, patience and checkpoint location.
         name: Name of the query; its checkpoint is a folder of that name.
     """
-    return _start(frame, write_batch(sinks, settings.stores.patience_seconds), settings, name)
+    return _start(frame, write_batch(sinks, settings.stores.retry_seconds), settings, name)
 
 
 def store_results(frame: DataFrame, results: Sequence[Result], settings: Settings, name: str) -> RunningQuery:
@@ -48,7 +48,7 @@ def store_results(frame: DataFrame, results: Sequence[Result], settings: Setting
         settings: Trigger, patience and checkpoint location.
         name: Name of the query; its checkpoint is a folder of that name.
     """
-    writes = [(transform, write_batch(sinks, settings.stores.patience_seconds)) for transform, sinks in results]
+    writes = [(transform, write_batch(sinks, settings.stores.retry_seconds)) for transform, sinks in results]
 
     def write_all(batch: DataFrame) -> None:
         batch.persist()
@@ -78,7 +78,7 @@ def _start(frame: DataFrame, write: Callable[[DataFrame], object], settings: Set
     return RunningQuery.begin(writer.start, checkpoint)
 
 
-def write_batch(sinks: Sequence[Sink], patience_seconds: float) -> Callable[[DataFrame], int]:
+def write_batch(sinks: Sequence[Sink], retry_seconds: float) -> Callable[[DataFrame], int]:
     """Return a function that writes a batch frame to all sinks and returns the number of its rows.
 
     It is written partition by partition, where the partitions are, and computed once.
@@ -92,7 +92,7 @@ def write_batch(sinks: Sequence[Sink], patience_seconds: float) -> Callable[[Dat
         rows = 0
         for batch in batches:
             for sink in on_executors:
-                patiently(partial(sink.write, batch), patience_seconds)
+                with_retries(partial(sink.write, batch), retry_seconds)
             rows += batch.num_rows
         yield pa.RecordBatch.from_pydict({"rows": pa.array([rows], pa.int64())})
 

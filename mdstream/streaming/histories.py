@@ -13,7 +13,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from mdstream.config import Settings
 from mdstream.errors import StoreError, StoreUnavailableError
-from mdstream.indicators.history import History, Series
+from mdstream.indicators.history import History, SeriesKey
 from mdstream.stores.timescaledb.bars import symbols_with_bars
 from mdstream.streaming.history_chunks import BAR_IN_STATE, CHUNKS, chunks_of
 from mdstream.streaming.kafka import checkpoint_of
@@ -59,7 +59,7 @@ def first_histories(spark: SparkSession, settings: Settings, query: str, topic: 
 
 def _copy_stored(spark: SparkSession, settings: Settings, place: str) -> int:
     """Copy the histories in the database to files, and return how many there are."""
-    warm_up = WarmUp.of(settings, patience_seconds=0)
+    warm_up = WarmUp.of(settings, retry_seconds=0)
     if warm_up is None:
         return 0
     try:
@@ -89,7 +89,7 @@ def _copy(spark: SparkSession, settings: Settings, warm_up: WarmUp, place: str) 
     return count
 
 
-def _chunks(series: Series, history: History, seconds: Mapping[str, int]) -> Iterator[dict[str, object]]:
+def _chunks(series: SeriesKey, history: History, seconds: Mapping[str, int]) -> Iterator[dict[str, object]]:
     bars = np.empty(len(history.bars), BAR_IN_STATE)
     for name in BAR_IN_STATE.names or ():
         values = history.bars[name]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pyspark.sql.streaming.stateful_processor import StatefulProcessorHandle
 
-from mdstream.indicators.history import History, Series, decode, encode, fold
+from mdstream.indicators.history import History, SeriesKey, decode, encode, fold
 
 _SMALL_LOG_BYTES = 262_144
 """A log up to this size is not worth a new snapshot."""
@@ -29,7 +29,7 @@ class _Head:
 class _Cached:
     last: int
     version: bytes
-    histories: dict[Series, History]
+    histories: dict[SeriesKey, History]
 
 
 _CACHE: dict[int, _Cached] = {}
@@ -58,7 +58,7 @@ class HistoryState:
         self._taken: _Head | None = None
         self._entries = handle.getMapState("entries", "number bigint", "before binary, version binary, changes binary")
 
-    def take(self, bucket: int) -> dict[Series, History]:
+    def take(self, bucket: int) -> dict[SeriesKey, History]:
         """Return the histories, which belong to the caller until they are given to `keep`."""
         known = _CACHE.pop(bucket, None)
         head = self._taken = self._read_head()
@@ -69,11 +69,11 @@ class HistoryState:
             if changes is not None:
                 fold(known.histories, changes, self._limit)
                 return known.histories
-        histories: dict[Series, History] = {}
+        histories: dict[SeriesKey, History] = {}
         fold(histories, self._changes(head.first, head, None) or (), self._limit)
         return histories
 
-    def keep(self, bucket: int, histories: dict[Series, History], changes: Mapping[Series, History]) -> None:
+    def keep(self, bucket: int, histories: dict[SeriesKey, History], changes: Mapping[SeriesKey, History]) -> None:
         """Write what has changed since `take` of the same bucket; `histories` hold it already."""
         head = self._taken
         if changes:
@@ -86,7 +86,7 @@ class HistoryState:
     def _longest_log(self, bucket: int, head: _Head) -> float:
         return max(_SMALL_LOG_BYTES, head.snapshot_bytes) * (0.5 + bucket / self._buckets)
 
-    def _changes(self, start: int, head: _Head, version: bytes | None) -> list[dict[Series, History]] | None:
+    def _changes(self, start: int, head: _Head, version: bytes | None) -> list[dict[SeriesKey, History]] | None:
         """Return the entries from `start` on; None if they do not continue what had `version`."""
         changes = []
         for number in range(start, head.last + 1):

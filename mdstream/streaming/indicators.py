@@ -17,9 +17,9 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.streaming.stateful_processor import StatefulProcessor, StatefulProcessorHandle, TimerValues
 
 from mdstream.config import Settings
-from mdstream.forecasting.closing import CLOSED_BAR, closed_bar
+from mdstream.forecasting.closed_bar import CLOSED_BAR, closed_bar
 from mdstream.indicators import LATENCY, Indicator, analysed_schema
-from mdstream.indicators.history import BAR_TYPE, Bars, History, Merged, Series, chosen, computed, joined, no_bars
+from mdstream.indicators.history import BAR_TYPE, Bars, History, Merged, SeriesKey, chosen, computed, joined, no_bars
 from mdstream.schemas import BAR
 from mdstream.streaming.history_state import HistoryState
 from mdstream.streaming.kafka import IS_VENDORS
@@ -50,7 +50,7 @@ def analyse_stream(revisions: DataFrame, settings: Settings) -> DataFrame:
     and seconds from a tick to its indicators. The live engine does the same within milliseconds.
 
     Args:
-        revisions: A stream with the columns that `mdstream.transforms.with_bar_fields` gives; what is no bar is left
+        revisions: A stream with the columns that `mdstream.transforms.with_bar_fields` gives; what is not a bar is left
             out. And `is_vendors`, if it is there: of bars of which it is false nothing is computed but `CLOSED_BAR`.
         settings: The indicators, the length of the history and the database.
 
@@ -106,7 +106,7 @@ def _time(field: pa.Field) -> Column:
 class _Result:
     """What a batch changes of a series: bars, what is computed of them, and `CLOSED_BAR` of the newest."""
 
-    series: Series
+    series: SeriesKey
     bars: Bars
     values: Mapping[str, NDArray[np.float64]]
     is_vendors: bool
@@ -169,7 +169,7 @@ class IndicatorProcessor(StatefulProcessor):
         if results:
             yield _frame_of(results)
 
-    def _results(self, series: Series, known: History, merged: Merged, *, is_vendors: bool) -> Iterator[_Result]:
+    def _results(self, series: SeriesKey, known: History, merged: Merged, *, is_vendors: bool) -> Iterator[_Result]:
         closed = self._closed(series, known, merged)
         if is_vendors:
             first = merged.first_to_compute(self.context)
@@ -180,7 +180,7 @@ class IndicatorProcessor(StatefulProcessor):
             values = dict.fromkeys(computed(no_bars(), 0, self.indicators), nothing)
             yield _Result(series, merged.bars[-1:], values, is_vendors, closed)
 
-    def _closed(self, series: Series, known: History, merged: Merged) -> bytes | None:
+    def _closed(self, series: SeriesKey, known: History, merged: Merged) -> bytes | None:
         """Return the value of `CLOSED_BAR` in the row of the newest bar; no other row has one."""
         if series[1] != self.forecast_window:
             return None
@@ -188,8 +188,8 @@ class IndicatorProcessor(StatefulProcessor):
         return closed_bar(merged.bars, merged.accepted, known_until)
 
     def _warmed_up(
-        self, histories: Mapping[Series, History], revisions: Mapping[Series, Bars]
-    ) -> dict[Series, History]:
+        self, histories: Mapping[SeriesKey, History], revisions: Mapping[SeriesKey, Bars]
+    ) -> dict[SeriesKey, History]:
         if self.warm_up is None:
             return {}
         return self.warm_up.read(
@@ -197,16 +197,16 @@ class IndicatorProcessor(StatefulProcessor):
         )
 
 
-def _by_series(chunks: Iterable[pd.DataFrame]) -> tuple[dict[Series, Bars], set[Series]]:
+def _by_series(chunks: Iterable[pd.DataFrame]) -> tuple[dict[SeriesKey, Bars], set[SeriesKey]]:
     """Return the bars of each series, and the series that have bars of vendors."""
-    parts: dict[Series, list[Bars]] = {}
-    vendors: set[Series] = set()
+    parts: dict[SeriesKey, list[Bars]] = {}
+    vendors: set[SeriesKey] = set()
     for chunk in chunks:
         bars = np.empty(len(chunk), BAR_TYPE)
         for name in BAR_TYPE.names or ():
             values = chunk[name].to_numpy()
             bars[name] = values.view("<M8[us]") if BAR_TYPE[name].kind == "M" else values
-        places: dict[Series, list[int]] = {}
+        places: dict[SeriesKey, list[int]] = {}
         for place, series in enumerate(zip(chunk["symbol"], chunk["window"], strict=True)):
             places.setdefault(series, []).append(place)
         is_vendors = chunk[IS_VENDORS].to_numpy()

@@ -15,7 +15,7 @@ from mdstream.kafka.login import spark_login
 from mdstream.schemas import BAR, Record
 from mdstream.schemas.wire import VENDOR_HEADER
 from mdstream.streaming.leftovers import remove_unfinished
-from mdstream.streaming.running import RunningQuery
+from mdstream.streaming.running_query import RunningQuery
 from mdstream.streaming.triggers import Trigger
 
 RECORD_COLUMNS = ("value", "topic", "partition", "offset", "timestamp")
@@ -27,6 +27,7 @@ IS_VENDORS = "is_vendors"
 CHECKPOINT_OPTION = "checkpointLocation"
 """Where Spark is told that a query keeps its progress and state."""
 
+_ANSWER_SECONDS = requiring.ANSWER_SECONDS
 _MOST_OFFSETS = "maxOffsetsPerTrigger"
 
 # A micro-batch knows where it ends, and by default a fetch waits half a second for what comes behind that.
@@ -120,7 +121,7 @@ def require_topic(settings: Settings, topic: str) -> None:
         QueryFailedError: The topic does not exist, or the broker does not answer.
     """
     try:
-        requiring.require_topic(settings.kafka, topic)
+        requiring.require_topic(settings.kafka, topic, _ANSWER_SECONDS)
     except StoreError as exc:
         raise QueryFailedError(str(exc)) from exc
 

@@ -20,7 +20,7 @@ from mdstream.streaming.failures import explain_failure
 from mdstream.streaming.leftovers import written_folders
 from mdstream.streaming.listener import measured
 from mdstream.streaming.restarts import Restarts
-from mdstream.streaming.running import RunningQuery
+from mdstream.streaming.running_query import RunningQuery
 from mdstream.streaming.spark_log import where_traces_are
 from mdstream.streaming.stopping import StopRequest, java_is_gone, stop_signals
 

@@ -26,7 +26,7 @@ from pyspark.sql.streaming.listener import (
 
 from mdstream.config import Settings
 from mdstream.serving.metrics_port import serve_metrics
-from mdstream.streaming.running import RunningQuery
+from mdstream.streaming.running_query import RunningQuery
 from mdstream.telemetry import metrics
 
 _COUNTS_STATE_ROWS = "spark.sql.streaming.stateStore.rocksdb.trackTotalNumberOfRows"

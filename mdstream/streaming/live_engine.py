@@ -6,6 +6,7 @@ memory nor without a row for each window of each tick. `to_bars` says in Columns
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,8 +19,8 @@ from pyspark.sql import functions as F
 from mdstream.config import Settings
 from mdstream.config.jobs import live_query
 from mdstream.errors import MissingDependencyError
-from mdstream.indicators import indicator_record
-from mdstream.kafka.newest import newest_ingest_time
+from mdstream.indicators import indicator_record, runs_in_engine
+from mdstream.kafka.latest import latest_ingest_time
 from mdstream.schemas import ANOMALY, BAR, TICK, BarWindow
 from mdstream.schemas.limits import (
     MAX_CONDITIONS,
@@ -43,13 +44,15 @@ from mdstream.streaming.kafka import (
     write_records,
 )
 from mdstream.streaming.live_analysis import Analysis, plan_analysis
-from mdstream.streaming.running import RunningQuery
+from mdstream.streaming.running_query import RunningQuery
 from mdstream.streaming.triggers import Trigger
 from mdstream.transforms import ConditionTable
-from mdstream.transforms.bars import is_trade
+from mdstream.transforms.bar_terms import is_trade
 from mdstream.transforms.eligibility import is_eligible
 from mdstream.transforms.sources import is_from_primary_source
 from mdstream.transforms.ticks import IS_USABLE, TICK_JSON, with_usability
+
+logger = logging.getLogger(__name__)
 
 _SOURCE = "mdstream.engine.KafkaSource"
 _PARTITIONS = "spark.sql.shuffle.partitions"
@@ -94,7 +97,8 @@ def start_live_bars(
     """Start the query from `tick_data` to `aggregated_data`, `technical_indicators` and `anomalies`.
 
     Its checkpoint is named after the windows' lengths: with others it begins again at the topic's first tick, because
-    bars of a new window must have all its ticks.
+    bars of a new window must have all its ticks. Where an indicator is not TA-Lib's it builds bars alone, and the job
+    `analytics` does the rest.
 
     Args:
         spark: A session that has the engine's jar (see `mdstream.runtime.engine`).
@@ -111,9 +115,14 @@ def start_live_bars(
     ticks = read_ticks(spark, settings, trigger)
     is_usable = F.col(IS_USABLE) & is_from_primary_source(taken.primary_sources)
     windows = sorted(settings.windows, key=lambda window: window.seconds)
-    analysis = Analysis.of(settings, rules, newest_ingest_time(settings, topic_of(BAR)))
     name = live_query(_STATE, [window.seconds for window in windows])
-    before = first_histories(spark, settings, name, topic_of(BAR))
+    analysis, before = None, None
+    if runs_in_engine(settings.indicators):
+        analysis = Analysis.of(settings, rules, latest_ingest_time(settings, topic_of(BAR)))
+        before = first_histories(spark, settings, name, topic_of(BAR))
+    else:
+        name = f"{name}_alone"
+        logger.warning("an indicator is not TA-Lib's: indicators and anomalies come from the job analytics, in seconds")
     lateness = taken.allowed_lateness_seconds
     bars = to_bar_records(ticks, windows, conditions, lateness, is_usable, analysis, before)
     again = partial(start_live_bars, spark, settings, conditions, rules, trigger)
@@ -205,7 +214,7 @@ def _operator_columns() -> dict[str, Column]:
 
 
 def _may(conditions: ConditionTable, is_usable: Column) -> Column:
-    """Return what a trade's conditions allow, as the sum of flags that the operator takes; 0 of what is no trade."""
+    """Return what a trade's conditions allow, as the sum of flags that the operator takes; 0 of what is not a trade."""
     codes = F.col("conditions")
     flags = F.when(is_usable & is_trade(), _IS_TRADE).otherwise(0)
     for purpose, flag in _MAY.items():

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from mdstream.config import Settings
-from mdstream.kafka.newest import last_offsets
+from mdstream.kafka.latest import last_offsets
 from mdstream.schemas import BAR
 from mdstream.streaming.history_chunks import BAR_IN_STATE, CHUNKS, chunks_of
 from mdstream.streaming.kafka import load_offsets

@@ -12,7 +12,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import NumericType
 
 from mdstream.config import Settings
-from mdstream.config.problems import told
+from mdstream.config.problems import problem_list
 from mdstream.errors import ConfigError, did_you_mean
 from mdstream.indicators import analysed_schema, indicator_levels
 from mdstream.schemas import SEVERITIES
@@ -55,7 +55,7 @@ def check_rules(spark: SparkSession, rules: Sequence[Rule], settings: Settings) 
     frame = _empty_analysed(spark, settings)
     problems = [f"rule '{rule.name}': {problem}" for rule in rules for problem in _problems(frame, rule)]
     if problems:
-        raise ConfigError(told("anomaly rules cannot be used:", problems))
+        raise ConfigError(problem_list("anomaly rules cannot be used:", problems))
     passed.append(asked)
 
 
@@ -98,4 +98,4 @@ def _placeholder_problems(frame: DataFrame, placeholder: Placeholder, known: set
     elif placeholder.number_format and (
         column == "severity" or (column in frame.columns and not isinstance(frame.schema[column].dataType, NumericType))
     ):
-        yield f"message: {column} is no number and cannot be written as {placeholder.number_format}"
+        yield f"message: {column} is not a number and cannot be written as {placeholder.number_format}"

@@ -12,10 +12,10 @@ import pyarrow as pa
 
 from mdstream.config import Settings, TimescaleSettings
 from mdstream.indicators import LATENCY
-from mdstream.indicators.history import BAR_TYPE, Bars, History, Series
+from mdstream.indicators.history import BAR_TYPE, Bars, History, SeriesKey
 from mdstream.schemas import BAR
 from mdstream.stores.timescaledb.bars import TIMES, bars_before
-from mdstream.streaming.patience import patiently
+from mdstream.streaming.retries import with_retries
 
 _KEY = ("symbol", "window")
 
@@ -27,28 +27,28 @@ class WarmUp:
     Attributes:
         database: Where the bars are.
         bars: How many are read of each series.
-        patience_seconds: How long a database that is away is waited for.
+        retry_seconds: How long a database that is away is waited for.
     """
 
     database: TimescaleSettings
     bars: int
-    patience_seconds: float
+    retry_seconds: float
 
     @classmethod
-    def of(cls, settings: Settings, patience_seconds: float | None = None) -> WarmUp | None:
+    def of(cls, settings: Settings, retry_seconds: float | None = None) -> WarmUp | None:
         """Return the warm-up that the settings ask for: none if no database is switched on.
 
         Args:
             settings: The database, how many bars are read, and how long a database that is away is waited for.
-            patience_seconds: Another time to wait.
+            retry_seconds: Another time to wait.
         """
         stores = settings.stores
         if not stores.timescaledb.enabled:
             return None
-        patience = stores.patience_seconds if patience_seconds is None else patience_seconds
+        patience = stores.retry_seconds if retry_seconds is None else retry_seconds
         return cls(stores.timescaledb, settings.history_bars, patience)
 
-    def read(self, firsts: Mapping[Series, np.datetime64]) -> dict[Series, History]:
+    def read(self, firsts: Mapping[SeriesKey, np.datetime64]) -> dict[SeriesKey, History]:
         """Return the last bars before each of `firsts`, for the series that have any.
 
         Args:
@@ -60,15 +60,15 @@ class WarmUp:
         """
         if not firsts:
             return {}
-        rows = patiently(partial(self._query, firsts), self.patience_seconds)
+        rows = with_retries(partial(self._query, firsts), self.retry_seconds)
         bars = _bars_of(rows)
         symbols, windows = rows["symbol"].to_pylist(), rows["window"].to_pylist()
-        places: dict[Series, list[int]] = {}
+        places: dict[SeriesKey, list[int]] = {}
         for place, series in enumerate(zip(symbols, windows, strict=True)):
             places.setdefault(series, []).append(place)
         return {series: History(bars[own], cut=len(own) >= self.bars) for series, own in places.items()}
 
-    def _query(self, firsts: Mapping[Series, np.datetime64]) -> pa.Table:
+    def _query(self, firsts: Mapping[SeriesKey, np.datetime64]) -> pa.Table:
         return bars_before(self.database, {series: _as_datetime(first) for series, first in firsts.items()}, self.bars)
 
 

@@ -1,14 +1,19 @@
 """Transformations of market data: DataFrame to DataFrame, alike in batch and stream, without session or action."""
 
 from mdstream.errors import brought_by
-from mdstream.schemas.windows import MAX_WINDOW_SECONDS
+from mdstream.schemas.calendars import Calendar
+from mdstream.schemas.session_windows import Period, SessionWindow, parse_window
+from mdstream.schemas.windows import MAX_WINDOW_SECONDS, BarWindow
 
 with brought_by("spark"):
+    from mdstream.transforms.adjusted_prices import Adjustment, to_adjustment_factors, with_adjusted_prices
     from mdstream.transforms.anomalies import findings_to_anomalies, to_anomalies, with_findings
     from mdstream.transforms.bars import to_bars
+    from mdstream.transforms.complete_bars import Fill, is_first_partial, to_complete_bars
     from mdstream.transforms.dead_letters import DEAD_LETTER_COLUMN, with_dead_letter
     from mdstream.transforms.eligibility import ConditionTable, Eligibility
     from mdstream.transforms.indicators import with_indicators
+    from mdstream.transforms.larger_bars import to_larger_bars
     from mdstream.transforms.revisions import to_bar_revisions, to_newest_revisions, with_bar_fields, with_records
     from mdstream.transforms.sources import from_primary_source
     from mdstream.transforms.ticks import to_ticks, with_reject_reason
@@ -18,16 +23,28 @@ with brought_by("spark"):
 __all__ = [
     "DEAD_LETTER_COLUMN",
     "MAX_WINDOW_SECONDS",
+    "Adjustment",
+    "BarWindow",
+    "Calendar",
     "ConditionTable",
     "Eligibility",
+    "Fill",
+    "Period",
+    "SessionWindow",
     "filter_usable_trades",
     "findings_to_anomalies",
     "from_primary_source",
+    "is_first_partial",
+    "parse_window",
+    "to_adjustment_factors",
     "to_anomalies",
     "to_bar_revisions",
     "to_bars",
+    "to_complete_bars",
+    "to_larger_bars",
     "to_newest_revisions",
     "to_ticks",
+    "with_adjusted_prices",
     "with_bar_fields",
     "with_dead_letter",
     "with_findings",

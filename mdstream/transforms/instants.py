@@ -51,7 +51,7 @@ def instant_of(value: Column, kind: DataType, name: str, unit: str | None, zone:
     if isinstance(kind, TimestampNTZType):
         if zone is None:
             raise InvalidInputError(
-                f"{name} is {kind.simpleString()}, which is no instant without a time zone: "
+                f"{name} is {kind.simpleString()}, which is not an instant without a time zone: "
                 "say which with zone=, e.g. zone='UTC' or zone='America/New_York'"
             )
         return _in_zone(value, zone)

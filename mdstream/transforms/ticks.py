@@ -208,7 +208,7 @@ def _goes_on_behind_the_object() -> Column:
 
 
 def _why_unreadable() -> Column:
-    """Say which field of a record that from_json refused is at fault, or that it is no JSON object at all."""
+    """Say which field of a record that from_json refused is at fault, or that it is not JSON object at all."""
     text = _text()
     raw = {name: F.get_json_object(text, f"$.{name}") for name in TICK.schema.names}
     wrong_kind = {

@@ -160,7 +160,7 @@ def _check_type(name: str, kind: DataType) -> None:
     types, expected = _EXPECTED[name]
     if isinstance(kind, NullType) or (_is_array_of_codes(kind) if name == "conditions" else isinstance(kind, types)):
         return
-    why = ", which is no instant without a time zone" if isinstance(kind, TimestampNTZType) else ""
+    why = ", which is not an instant without a time zone" if isinstance(kind, TimestampNTZType) else ""
     raise InvalidInputError(
         f"column {name} is {kind.simpleString()}{why}; expected {expected}: with_trade_columns reads epoch numbers "
         "(unit=), times without a zone (zone=), and text"

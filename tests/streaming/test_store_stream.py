@@ -25,10 +25,10 @@ from tests.waiting import until
 _SECONDS = 120
 
 
-def settings_in(folder: Path, patience_seconds: int = 300) -> Settings:
+def settings_in(folder: Path, retry_seconds: int = 300) -> Settings:
     return Settings(
         spark=SparkSettings(checkpoint_location=f"{folder}/checkpoints", micro_batch_trigger="0 seconds"),
-        stores=StoreSettings(patience_seconds=patience_seconds),
+        stores=StoreSettings(retry_seconds=retry_seconds),
     )
 
 
@@ -97,7 +97,7 @@ def test_a_store_that_stays_away_fails_the_query_and_loses_nothing(spark: SparkS
     well = FolderSink(tmp_path / "written")
     away = AilingSink(tmp_path / "attempts", 10**6, SinkUnavailableError("the store at nowhere:5432 is away"), well)
     add_file(tmp_path / "ticks", ticks_of(*range(1, 21)))
-    frame, settings = ticks_stream(spark, tmp_path / "ticks"), settings_in(tmp_path, patience_seconds=1)
+    frame, settings = ticks_stream(spark, tmp_path / "ticks"), settings_in(tmp_path, retry_seconds=1)
     with storing(frame, [away], settings) as query:
         assert "the store at nowhere:5432 is away" in failure_of(query)
     assert away.attempts() > 2

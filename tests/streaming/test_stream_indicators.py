@@ -18,7 +18,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from mdstream.config import Settings
-from mdstream.indicators.history import BAR_TYPE, History, Series
+from mdstream.indicators.history import BAR_TYPE, History, SeriesKey
 from mdstream.schemas import BAR
 from mdstream.schemas.spark import spark_schema
 from mdstream.streaming import indicators, live_analysis
@@ -55,7 +55,7 @@ class KnownBars:
     cut: bool
     folder: Path
 
-    def read(self, firsts: Mapping[Series, np.datetime64]) -> dict[Series, History]:
+    def read(self, firsts: Mapping[SeriesKey, np.datetime64]) -> dict[SeriesKey, History]:
         histories = {}
         for series, first in firsts.items():
             (self.folder / f"{uuid.uuid4()}").write_text(" ".join(series))

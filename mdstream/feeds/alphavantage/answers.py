@@ -32,7 +32,7 @@ def read_answer(body: bytes, symbol: str) -> FeedBatch:
     """Return the bars of an answer as ticks, one a bar, oldest first, without `ingest_time` and `source`.
 
     A tick has the bar's close and volume and the last microsecond of its minute, and is marked with `WHOLE_BAR`: it
-    is no trade. A minute in which nothing was traded gives none.
+    is not a trade. A minute in which nothing was traded gives none.
 
     Args:
         body: Any bytes.

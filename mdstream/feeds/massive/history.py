@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from mdstream.errors import FeedError
 from mdstream.feeds.massive.rest import AccessError, MassiveRest, trades_path
 from mdstream.feeds.websocket.massive_trades import parse_records
-from mdstream.feeds.websocket.venue import Parsed
+from mdstream.feeds.websocket.vendor import Parsed
 
 _ROWS = 1_000
 """Trades on a page: taking one apart holds live ticks up for a few milliseconds."""

@@ -1,19 +1,19 @@
-"""Feeds that push trades or bars over a WebSocket: one supervisor for all, a venue for what is special about each."""
+"""Feeds that push trades or bars over a WebSocket: one supervisor for all, and what is special about each vendor."""
 
-from mdstream.feeds.websocket.binance import BinanceVenue
+from mdstream.feeds.websocket.binance import BinanceVendor
 from mdstream.feeds.websocket.feed import WebSocketFeed
-from mdstream.feeds.websocket.finage import FinageVenue
-from mdstream.feeds.websocket.fmp import FmpVenue
-from mdstream.feeds.websocket.massive import MassiveVenue
-from mdstream.feeds.websocket.venue import EvictedError, Parsed, Venue
+from mdstream.feeds.websocket.finage import FinageVendor
+from mdstream.feeds.websocket.fmp import FmpVendor
+from mdstream.feeds.websocket.massive import MassiveVendor
+from mdstream.feeds.websocket.vendor import EvictedError, Parsed, Vendor
 
 __all__ = [
-    "BinanceVenue",
+    "BinanceVendor",
     "EvictedError",
-    "FinageVenue",
-    "FmpVenue",
-    "MassiveVenue",
+    "FinageVendor",
+    "FmpVendor",
+    "MassiveVendor",
     "Parsed",
-    "Venue",
+    "Vendor",
     "WebSocketFeed",
 ]

@@ -14,7 +14,7 @@ from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds.base import WireTick
 from mdstream.feeds.validation import shown
 from mdstream.feeds.websocket.frames import number, refused
-from mdstream.feeds.websocket.venue import Parsed
+from mdstream.feeds.websocket.vendor import Parsed
 from mdstream.schemas.limits import Reason
 
 MOST_SYMBOLS = 1024
@@ -28,7 +28,7 @@ _LEAST_MICROSECONDS = 10**14
 
 
 @dataclass(frozen=True)
-class BinanceVenue:
+class BinanceVendor:
     """Binance's combined stream of `@trade` events.
 
     Attributes:
@@ -39,7 +39,7 @@ class BinanceVenue:
 
     @property
     def name(self) -> str:
-        """See `Venue`."""
+        """See `Vendor`."""
         return "binance"
 
     @property
@@ -48,7 +48,7 @@ class BinanceVenue:
         return ()
 
     def check(self, symbols: Sequence[str]) -> None:
-        """See `Venue`."""
+        """See `Vendor`."""
         if not symbols:
             raise InvalidInputError(
                 "binance delivers the symbols it is asked for, and none was: --symbols BTCUSDT,ETHUSDT"
@@ -63,15 +63,15 @@ class BinanceVenue:
         """Do nothing: the stream is public."""
 
     async def subscribe(self, socket: ClientConnection, symbols: Sequence[str]) -> None:
-        """See `Venue`."""
+        """See `Vendor`."""
         await _ask(socket, "SUBSCRIBE", symbols)
 
     async def unsubscribe(self, socket: ClientConnection, symbols: Sequence[str]) -> None:
-        """See `Venue`."""
+        """See `Vendor`."""
         await _ask(socket, "UNSUBSCRIBE", symbols)
 
     def parse(self, frame: bytes) -> Parsed:
-        """See `Venue`.
+        """See `Vendor`.
 
         Raises:
             FeedError: Binance refused a subscription.

@@ -1,4 +1,4 @@
-"""Keeps one connection to a venue alive and delivers what comes through it."""
+"""Keeps one connection to a vendor alive and delivers what comes through it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mdstream.feeds.rejects import Reject
 from mdstream.feeds.supervision import Backoff, FeedCounts, Overflow, Supervision
 from mdstream.feeds.validation import MAX_FUTURE_SKEW, bar_refusal, refusal
 from mdstream.feeds.websocket.gaps import GapFiller, TradeHistory
-from mdstream.feeds.websocket.venue import EvictedError, Parsed, Venue
+from mdstream.feeds.websocket.vendor import EvictedError, Parsed, Vendor
 from mdstream.schemas.wire import encode
 
 _MOST_FRAME_BYTES = 16 * 1024 * 1024
@@ -49,7 +49,7 @@ class WebSocketFeed:
     is one, and come later than those after them.
 
     Args:
-        venue: The vendor's protocol.
+        vendor: The vendor's protocol.
         supervision: Times and limits.
         max_future_skew: How far event time may be ahead of ours.
         history: Where what was missed is asked for.
@@ -58,7 +58,7 @@ class WebSocketFeed:
 
     def __init__(
         self,
-        venue: Venue,
+        vendor: Vendor,
         supervision: Supervision | None = None,
         max_future_skew: timedelta = MAX_FUTURE_SKEW,
         history: TradeHistory | None = None,
@@ -66,7 +66,7 @@ class WebSocketFeed:
         nonpositive_prices: bool = False,
     ) -> None:
         self.counts = FeedCounts()
-        self._venue = venue
+        self._vendor = vendor
         self._supervision = supervision or Supervision()
         self._max_future_skew = max_future_skew
         self._refusal = partial(refusal, nonpositive_prices=nonpositive_prices)
@@ -88,7 +88,7 @@ class WebSocketFeed:
     @property
     def name(self) -> str:
         """What `source` says in ticks and dead letters."""
-        return self._venue.name
+        return self._vendor.name
 
     @property
     def queued(self) -> int:
@@ -105,17 +105,17 @@ class WebSocketFeed:
             InvalidInputError: The vendor cannot deliver them.
         """
         wanted = {**self._symbols, **dict.fromkeys(symbols)}
-        self._venue.check(list(wanted))
+        self._vendor.check(list(wanted))
         new = [symbol for symbol in wanted if symbol not in self._symbols]
         self._symbols = wanted
         if self._socket is not None and new:
-            await self._venue.subscribe(self._socket, new)
+            await self._vendor.subscribe(self._socket, new)
 
     async def unsubscribe(self, symbols: Sequence[str]) -> None:
         """Deliver these symbols no more."""
         gone = [symbol for symbol in symbols if self._symbols.pop(symbol, False) is None]
         if self._socket is not None and gone:
-            await self._venue.unsubscribe(self._socket, gone)
+            await self._vendor.unsubscribe(self._socket, gone)
 
     async def __aiter__(self) -> AsyncIterator[FeedBatch]:
         """Deliver what arrives until the feed is closed or the vendor refuses us for good."""
@@ -200,7 +200,7 @@ class WebSocketFeed:
     async def _connect_and_read(self) -> None:
         times = self._supervision
         async with connect(
-            self._venue.url,
+            self._vendor.url,
             open_timeout=times.open_within,
             ping_interval=times.ping_every,
             ping_timeout=times.ping_every,
@@ -209,14 +209,14 @@ class WebSocketFeed:
             logger=_SILENT,
         ) as socket:
             async with asyncio.timeout(times.open_within):
-                await self._venue.greet(socket)
+                await self._vendor.greet(socket)
             self._socket = socket
             self.counts.connects += 1
             self._last_frame_at = time.monotonic()
             watching = asyncio.create_task(self._abort_when_stale(socket))
             try:
                 with suppress(ConnectionClosed):
-                    await self._venue.subscribe(socket, list(self._symbols))
+                    await self._vendor.subscribe(socket, list(self._symbols))
                 # A vendor that has closed already may have said why: that is still to be read.
                 await self._read(socket)
             except ConnectionClosed as exc:
@@ -243,7 +243,7 @@ class WebSocketFeed:
             await self._offer(frame, time.time_ns() // 1000)
 
     async def _offer(self, frame: bytes, received: int) -> None:
-        parsed = self._venue.parse(frame)
+        parsed = self._vendor.parse(frame)
         self.counts.frames += 1
         self._reject(*parsed.rejects)
         found = len(parsed.ticks) + len(parsed.bars)
@@ -305,7 +305,7 @@ class WebSocketFeed:
         return True
 
     def _reject(self, *rejects: Reject) -> None:
-        self._rejects.extend(redacted_reject(reject, self._venue.secrets) for reject in rejects)
+        self._rejects.extend(redacted_reject(reject, self._vendor.secrets) for reject in rejects)
 
     def _shown(self, text: str) -> str:
-        return redacted(text, self._venue.secrets)
+        return redacted(text, self._vendor.secrets)

@@ -14,10 +14,10 @@ from websockets.asyncio.client import ClientConnection
 
 from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds.base import WireTick
-from mdstream.feeds.redaction import told
+from mdstream.feeds.redaction import shown_message
 from mdstream.feeds.validation import shown
 from mdstream.feeds.websocket.frames import condition_codes, micros, number, refused
-from mdstream.feeds.websocket.venue import Parsed
+from mdstream.feeds.websocket.vendor import Parsed
 from mdstream.schemas.limits import Reason
 
 KEY_VARIABLE = "MDSTREAM_FEEDS__FINAGE__SOCKET_KEY"
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class FinageVenue:
+class FinageVendor:
     """One of Finage's servers; each customer and market has an address of its own.
 
     Trades have neither an id nor a sequence: equal ones cannot be told apart, and all are kept.
@@ -56,22 +56,22 @@ class FinageVenue:
 
     @property
     def name(self) -> str:
-        """See `Venue`."""
+        """See `Vendor`."""
         return "finage"
 
     @property
     def url(self) -> str:
-        """See `Venue`."""
+        """See `Vendor`."""
         return f"{self.address.rstrip('/')}/?token={self.secrets[1]}"
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """See `Venue`."""
+        """See `Vendor`."""
         key = self.socket_key.get_secret_value()
         return key, quote(key, safe="")
 
     def check(self, symbols: Sequence[str]) -> None:
-        """See `Venue`."""
+        """See `Vendor`."""
         if not symbols:
             raise InvalidInputError("finage delivers the symbols it is asked for, and none was: --symbols AAPL,MSFT")
         wrong = next((symbol for symbol in symbols if not _SYMBOL.fullmatch(symbol.upper())), None)
@@ -82,15 +82,15 @@ class FinageVenue:
         """Do nothing: the key is in the address, and what Finage thinks of it comes among the frames."""
 
     async def subscribe(self, socket: ClientConnection, symbols: Sequence[str]) -> None:
-        """See `Venue`."""
+        """See `Vendor`."""
         await _ask(socket, "subscribe", symbols)
 
     async def unsubscribe(self, socket: ClientConnection, symbols: Sequence[str]) -> None:
-        """See `Venue`."""
+        """See `Vendor`."""
         await _ask(socket, "unsubscribe", symbols)
 
     def parse(self, frame: bytes) -> Parsed:
-        """See `Venue`.
+        """See `Vendor`.
 
         Raises:
             FeedError: The key is not valid, or the plan does not include this market.
@@ -113,7 +113,7 @@ class FinageVenue:
             return refused(f"not a trade of finage: {shown(exc)}", frame)
 
     def _judge(self, status: Mapping[str, object]) -> None:
-        code, message = status.get("status_code"), told(status.get("message"), self.secrets)
+        code, message = status.get("status_code"), shown_message(status.get("message"), self.secrets)
         if code in _REFUSED_FOR_GOOD or message.startswith(tuple(map(str, _REFUSED_FOR_GOOD))):
             raise FeedError(f"finage refuses us: {message}; check {KEY_VARIABLE}, feeds.finage.address and your plan")
         if code not in (None, 200):

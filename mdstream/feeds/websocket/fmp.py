@@ -16,10 +16,10 @@ from websockets.exceptions import ConnectionClosed
 
 from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds.base import WireTick
-from mdstream.feeds.redaction import told
+from mdstream.feeds.redaction import shown_message
 from mdstream.feeds.validation import shown
 from mdstream.feeds.websocket.frames import number, refused
-from mdstream.feeds.websocket.venue import EvictedError, Parsed
+from mdstream.feeds.websocket.vendor import EvictedError, Parsed
 from mdstream.schemas.conditions import CANCEL
 from mdstream.schemas.limits import Reason
 from mdstream.schemas.times import read_time
@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class FmpVenue:
+class FmpVendor:
     """The cluster of stocks of FMP, of crypto pairs or of forex: each has an address of its own.
 
     Trades have neither an id nor a sequence: equal ones cannot be told apart, and all are kept. A break cancels an
@@ -64,16 +64,16 @@ class FmpVenue:
 
     @property
     def name(self) -> str:
-        """See `Venue`."""
+        """See `Vendor`."""
         return "fmp"
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """See `Venue`."""
+        """See `Vendor`."""
         return (self.api_key.get_secret_value(),)
 
     def check(self, symbols: Sequence[str]) -> None:
-        """See `Venue`."""
+        """See `Vendor`."""
         if not symbols:
             raise InvalidInputError("fmp delivers the symbols it is asked for, and none was: --symbols AAPL,MSFT")
         wrong = next((symbol for symbol in symbols if not _SYMBOL.fullmatch(symbol)), None)
@@ -81,7 +81,7 @@ class FmpVenue:
             raise InvalidInputError(f"fmp has no symbol like '{shown(wrong)}'; expected one like AAPL or BTCUSD")
 
     async def greet(self, socket: ClientConnection) -> None:
-        """See `Venue`; no answer to the login counts as a good one."""
+        """See `Vendor`; no answer to the login counts as a good one."""
         with suppress(ConnectionClosed):
             await _say(socket, "login", {"apiKey": self.api_key.get_secret_value()})
         # FMP may have closed already, behind a message that says why.
@@ -91,15 +91,15 @@ class FmpVenue:
                     pass
 
     async def subscribe(self, socket: ClientConnection, symbols: Sequence[str]) -> None:
-        """See `Venue`."""
+        """See `Vendor`."""
         await _say(socket, "subscribe", {"ticker": [symbol.lower() for symbol in symbols]})
 
     async def unsubscribe(self, socket: ClientConnection, symbols: Sequence[str]) -> None:
-        """See `Venue`."""
+        """See `Vendor`."""
         await _say(socket, "unsubscribe", {"ticker": [symbol.lower() for symbol in symbols]})
 
     def parse(self, frame: bytes) -> Parsed:
-        """See `Venue`.
+        """See `Vendor`.
 
         Raises:
             FeedError: The key is not valid, or the plan does not include this.
@@ -136,7 +136,7 @@ class FmpVenue:
         # Newer servers put status and message one level lower.
         data = event.get("data")
         answer = {**event, **data} if isinstance(data, dict) else event
-        status, message = answer.get("status"), told(answer.get("message"), self.secrets)
+        status, message = answer.get("status"), shown_message(answer.get("message"), self.secrets)
         words = message.lower()
         if _ELSEWHERE in words:
             raise EvictedError(message)

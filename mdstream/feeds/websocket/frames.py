@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mdstream.feeds.rejects import Reject
-from mdstream.feeds.websocket.venue import Parsed
+from mdstream.feeds.websocket.vendor import Parsed
 
 
 def number(value: object) -> float | None:
@@ -11,7 +11,7 @@ def number(value: object) -> float | None:
 
     Raises:
         TypeError: It is neither.
-        ValueError: The text is no number.
+        ValueError: The text is not a number.
 
     Example:
         >>> number("61837.63"), number(114), number(None)
@@ -23,7 +23,7 @@ def number(value: object) -> float | None:
 
 
 def micros(millis: object) -> object:
-    """Return an epoch time in microseconds; what is no whole number stays, and is refused as an event time later.
+    """Return an epoch time in microseconds; what is not a whole number stays, and is refused as an event time later.
 
     Example:
         >>> micros(1_536_036_818_784), micros("soon")
@@ -33,7 +33,7 @@ def micros(millis: object) -> object:
 
 
 def condition_codes(codes: object) -> object:
-    """Return trade conditions as texts; what is no list stays, and is refused as conditions later.
+    """Return trade conditions as texts; what is not a list stays, and is refused as conditions later.
 
     Example:
         >>> condition_codes([0, 12]), condition_codes(None)

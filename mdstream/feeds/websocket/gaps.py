@@ -14,7 +14,7 @@ from mdstream.feeds.base import WireTick
 from mdstream.feeds.sources import EVERYTHING
 from mdstream.feeds.supervision import FeedCounts
 from mdstream.feeds.validation import shown_time
-from mdstream.feeds.websocket.venue import Parsed
+from mdstream.feeds.websocket.vendor import Parsed
 
 Order: TypeAlias = tuple[int, int]
 """Event time in epoch microseconds and sequence: what orders the trades of a symbol."""

@@ -15,13 +15,13 @@ from websockets.exceptions import ConnectionClosed
 
 from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds.base import WireBar, WireTick
-from mdstream.feeds.redaction import told
+from mdstream.feeds.redaction import shown_message
 from mdstream.feeds.rejects import Reject
 from mdstream.feeds.validation import shown
 from mdstream.feeds.websocket.frames import refused
 from mdstream.feeds.websocket.massive_bars import MinuteAggregates
 from mdstream.feeds.websocket.massive_trades import not_a_trade, tick_of_event
-from mdstream.feeds.websocket.venue import EvictedError, Parsed
+from mdstream.feeds.websocket.vendor import EvictedError, Parsed
 from mdstream.schemas.limits import Reason
 
 KEY_VARIABLE = "MDSTREAM_FEEDS__MASSIVE__API_KEY"
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class MassiveVenue:
+class MassiveVendor:
     """The stocks cluster of Massive, channel `T` or `AM`.
 
     An account has one connection a cluster: a second consumer with the same key evicts the first.
@@ -55,16 +55,16 @@ class MassiveVenue:
 
     @property
     def name(self) -> str:
-        """See `Venue`."""
+        """See `Vendor`."""
         return "massive"
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """See `Venue`."""
+        """See `Vendor`."""
         return (self.api_key.get_secret_value(),)
 
     def check(self, symbols: Sequence[str]) -> None:
-        """See `Venue`; `*` is all symbols, and so are none."""
+        """See `Vendor`; `*` is all symbols, and so are none."""
         wrong = next((symbol for symbol in symbols if symbol != ALL_SYMBOLS and not _SYMBOL.fullmatch(symbol)), None)
         if wrong is not None:
             raise InvalidInputError(
@@ -72,7 +72,7 @@ class MassiveVenue:
             )
 
     async def greet(self, socket: ClientConnection) -> None:
-        """See `Venue`."""
+        """See `Vendor`."""
         with suppress(ConnectionClosed):
             await socket.send(orjson.dumps({"action": "auth", "params": self.api_key.get_secret_value()}), text=True)
         # Massive may have closed already, behind a message that says why.
@@ -85,15 +85,15 @@ class MassiveVenue:
                     return
 
     async def subscribe(self, socket: ClientConnection, symbols: Sequence[str]) -> None:
-        """See `Venue`."""
+        """See `Vendor`."""
         await self._ask(socket, "subscribe", symbols or [ALL_SYMBOLS])
 
     async def unsubscribe(self, socket: ClientConnection, symbols: Sequence[str]) -> None:
-        """See `Venue`."""
+        """See `Vendor`."""
         await self._ask(socket, "unsubscribe", symbols)
 
     def parse(self, frame: bytes) -> Parsed:
-        """See `Venue`.
+        """See `Vendor`.
 
         Raises:
             FeedError: The key is not valid.
@@ -129,7 +129,7 @@ class MassiveVenue:
 
     def _judge(self, status: Mapping[str, object]) -> None:
         """Raise what a status message means, if anything bad."""
-        kind, message = status.get("status"), told(status.get("message"), self.secrets)
+        kind, message = status.get("status"), shown_message(status.get("message"), self.secrets)
         if kind == "auth_failed":
             raise FeedError(f"massive refuses the API key: {message}; check {KEY_VARIABLE}")
         if kind == "max_connections":

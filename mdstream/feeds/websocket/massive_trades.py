@@ -10,7 +10,7 @@ from mdstream.feeds.base import WireTick
 from mdstream.feeds.rejects import Reject
 from mdstream.feeds.validation import shown
 from mdstream.feeds.websocket.frames import condition_codes, micros
-from mdstream.feeds.websocket.venue import Parsed
+from mdstream.feeds.websocket.vendor import Parsed
 from mdstream.schemas.conditions import correction_marks
 
 _NANOS_A_MILLI = 1_000_000

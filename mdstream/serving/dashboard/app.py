@@ -20,7 +20,7 @@ from mdstream.config import Settings
 from mdstream.errors import MissingDependencyError
 from mdstream.schemas.limits import SYMBOL_PATTERN
 from mdstream.serving.access import AccessList
-from mdstream.serving.dashboard.desk import Desk
+from mdstream.serving.dashboard.market_view import MarketView
 from mdstream.serving.dashboard.page import create_page
 from mdstream.serving.dashboard.pages_of_dash import OnlyUsed
 from mdstream.serving.dashboard.protection import Protection, content_security_policy
@@ -42,7 +42,7 @@ def create_dashboard(settings: Settings) -> ASGIApp:
     It asks the REST API for history and the WebSocket server for what happens now; pages ask only the dashboard.
     Nothing is connected before it starts, and it starts without its servers: pages say what is missing.
     """
-    desk = Desk(settings)
+    view = MarketView(settings)
     windows = frozenset(window.name for window in settings.windows)
 
     async def live(request: Request) -> Response:
@@ -52,7 +52,7 @@ def create_dashboard(settings: Settings) -> ASGIApp:
             return Response("expected a symbol, or none, and a configured window\n", 422)
         if not _VERSION.fullmatch(since):
             return Response("expected since to be a number of at most 18 digits\n", 422)
-        answer = await desk.answer(symbol, window, int(since), asked.get("epoch", ""))
+        answer = await view.answer(symbol, window, int(since), asked.get("epoch", ""))
         return Response(orjson.dumps(answer), media_type="application/json", headers={"Cache-Control": "no-store"})
 
     async def alive(_: Request) -> Response:
@@ -60,11 +60,11 @@ def create_dashboard(settings: Settings) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        await desk.start()
+        await view.start()
         try:
             yield
         finally:
-            await desk.stop()
+            await view.stop()
 
     page = create_page(settings)
     of_dash = OnlyUsed(cast("ASGIApp", WSGIMiddleware(page.server)), page)

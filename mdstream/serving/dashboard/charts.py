@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mdstream.serving.dashboard.forecasts import Forecasts
-from mdstream.serving.dashboard.series import Series, Wire
+from mdstream.serving.dashboard.series import ChartSeries, Wire
 
 _CLOSED_AFTER_SECONDS = 60.0
 _LOOK_AGAIN_SECONDS = 10.0
@@ -29,7 +29,7 @@ class Chart:
         loaded_at: When history was read last; None if it is to be read whole.
     """
 
-    def __init__(self, symbol: str, window: str, series: Series, *, is_known: bool) -> None:
+    def __init__(self, symbol: str, window: str, series: ChartSeries, *, is_known: bool) -> None:
         self.symbol = symbol
         self.window = window
         self.is_known = is_known
@@ -105,7 +105,7 @@ class Charts:
         # Put at the end again: the first is the one that was not asked for for longest.
         chart = self._charts.pop((symbol, window), None)
         if chart is None:
-            chart = Chart(symbol, window, Series(self._capacity, self._columns), is_known=is_known)
+            chart = Chart(symbol, window, ChartSeries(self._capacity, self._columns), is_known=is_known)
             self._make_room(is_known=is_known)
         chart.is_known = is_known
         chart.seen_at = now

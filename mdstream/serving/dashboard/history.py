@@ -19,7 +19,7 @@ from mdstream.serving.dashboard.series import Wire
 from mdstream.serving.metrics import REFUSED
 from mdstream.telemetry.refused_records import RefusedRecords
 
-_LOGGER = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _TIMEOUT = httpx.Timeout(5.0)
 _MOST_CONNECTIONS = 8
 _DAY = timedelta(days=1) // timedelta(microseconds=1)
@@ -50,7 +50,7 @@ class History:
         self.url = url.rstrip("/")
         self._indicator = indicator
         self._checks = {record.name: RecordCheck(record) for record in (BAR, ANOMALY, PREDICTION, indicator)}
-        self._refused = RefusedRecords(_LOGGER)
+        self._refused = RefusedRecords(logger)
         self._client = httpx.AsyncClient(
             base_url=self.url,
             headers={"X-API-Key": key} if key else {},
@@ -162,9 +162,9 @@ class History:
         try:
             found = answer.json()
         except ValueError as exc:
-            raise HistoryError(f"The REST API at {self.url} answers {path} with what is no JSON.") from exc
+            raise HistoryError(f"The REST API at {self.url} answers {path} with what is not JSON.") from exc
         if not isinstance(found, dict):
-            raise HistoryError(f"The REST API at {self.url} answers {path} with what is no object.")
+            raise HistoryError(f"The REST API at {self.url} answers {path} with what is not an object.")
         return found
 
     async def _send(self, path: str, **asked: str | int) -> httpx.Response:

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from mdstream.serving.dashboard.problems import explain_live
 from mdstream.telemetry.refused_records import RefusedRecords
 
-_LOGGER = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 5.0
 _MOST_BYTES = 1024 * 1024
@@ -56,7 +56,7 @@ class Live:
         self._take = take
         self._wanted = wanted
         self._connection: ClientConnection | None = None
-        self._refused = RefusedRecords(_LOGGER)
+        self._refused = RefusedRecords(logger)
 
     async def run(self) -> None:
         """Read until cancelled."""
@@ -74,7 +74,7 @@ class Live:
             finally:
                 self._connection = None
             pause = _FIRST_PAUSE_SECONDS if self._is_welcome else min(2 * pause, _LONGEST_PAUSE_SECONDS)
-            _LOGGER.info("%s Trying again in %g s.", self.problem, pause)
+            logger.info("%s Trying again in %g s.", self.problem, pause)
             await asyncio.sleep(pause)
 
     async def subscribe(self, subscription: Subscription) -> None:
@@ -94,13 +94,13 @@ class Live:
         async for text in connection:
             message = _parsed(text)
             if message is None:
-                self._refused.note("it is no message of mdstream's WebSocket server", self.url)
+                self._refused.note("it is not a message of mdstream's WebSocket server", self.url)
             else:
                 self._understand(message["type"], message)
 
     def _understand(self, kind: str, message: dict[str, Any]) -> None:
         if kind == "error":
-            _LOGGER.warning("the WebSocket server refuses a message: %s", message.get("message"))
+            logger.warning("the WebSocket server refuses a message: %s", message.get("message"))
             return
         self._is_welcome = True
         self.problem = None
@@ -115,7 +115,7 @@ class Live:
         try:
             await self._connection.send(orjson.dumps({"type": kind, **subscription}).decode())
         except ConnectionClosed:
-            _LOGGER.debug("the connection was lost; the next one asks for everything")
+            logger.debug("the connection was lost; the next one asks for everything")
 
 
 def _parsed(text: str | bytes) -> dict[str, Any] | None:

@@ -68,7 +68,7 @@ def _layout(settings: Settings) -> html.Div:
         "refresh": own.refresh_ms,
     }
     return html.Div(
-        className="desk",
+        className="dashboard",
         children=[
             dcc.Location(id="address", refresh=False),
             dcc.Store(id="setup", data=setup),

@@ -23,7 +23,7 @@ class _Row:
     values_revision: int = -1
 
 
-class Series:
+class ChartSeries:
     """The newest bars with their indicators and anomalies; whatever comes late or twice, none goes back.
 
     Every change is marked with a version, a number that its owner lets grow, so that a page can ask for what
@@ -34,7 +34,7 @@ class Series:
         columns: The indicators that are kept.
 
     Example:
-        >>> series = Series(300, ["rsi_14"])
+        >>> series = ChartSeries(300, ["rsi_14"])
         >>> bar = {"window_start": 60_000_000, "open": 1.0, "high": 1.5, "low": 1.0, "close": 1.2, "trade_count": 2}
         >>> series.take_bar(bar, version=1), series.take_bar(bar | {"close": 1.1, "trade_count": 1}, version=2)
         (True, False)

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mdstream.indicators import Indicator
-from mdstream.indicators.catalogue import Drawing, functions
+from mdstream.indicators.catalogue import Drawing
+from mdstream.indicators.extension import function_of
 
 _SHORT = {"BBANDS": "BB"}
 _CONFIGURED_AS = {"bollinger": "bbands"}
@@ -54,7 +55,7 @@ def study_of(indicator: Indicator) -> Study:
         >>> study.label, study.on_prices, [(line.column, line.drawing) for line in study.lines]
         ('MACD 12 26 9', False, [('macd', 'line'), ('macd_signal', 'dashed'), ('macd_hist', 'histogram')])
     """
-    function = functions()[indicator.function.lower()]
+    function = function_of(indicator.function)
     name = _SHORT.get(function.name, function.name)
     # The two deviations of a band are one number to people.
     numbers = dict.fromkeys(value for name, value in indicator.parameters if not name.endswith("matype"))

@@ -12,10 +12,10 @@ from mdstream.config import Settings
 from mdstream.serving.access import AccessList
 from mdstream.serving.rate_limit import RateLimiter
 from mdstream.serving.rest import health, metrics
+from mdstream.serving.rest.admission import Admission, OriginPolicy
 from mdstream.serving.rest.description import install_description
 from mdstream.serving.rest.documentation import install_documentation
 from mdstream.serving.rest.errors import install_error_handlers
-from mdstream.serving.rest.gate import Gate, OriginPolicy
 from mdstream.serving.rest.head import HeadAndCaching
 from mdstream.serving.rest.market_data import market_data_router
 from mdstream.serving.rest.measure import Measure
@@ -63,7 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     install_error_handlers(app)
     # The last one added is the first to see a request.
-    app.add_middleware(Gate, access=access, limiter=RateLimiter(limits.requests_per_second, limits.burst))
+    app.add_middleware(Admission, access=access, limiter=RateLimiter(limits.requests_per_second, limits.burst))
     app.add_middleware(OriginPolicy, access=access)
     app.add_middleware(Measure)
     app.add_middleware(HeadAndCaching)

@@ -34,7 +34,7 @@ def decode_cursor(series: Sequence[str], cursor: str, kinds: Sequence[type[int] 
         kinds: What follows the time in a position of this series.
 
     Raises:
-        ValueError: It is no cursor of this series.
+        ValueError: It is not a cursor of this series.
 
     Example:
         >>> from datetime import UTC, datetime

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from mdstream.serving.rest.gate import WITHOUT_KEY
+from mdstream.serving.rest.admission import WITHOUT_KEY
 
 _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "a key made by `mdstream config key`"},

@@ -16,7 +16,7 @@ from mdstream.errors import MdstreamError
 from mdstream.serving.safety_headers import safety_headers
 from mdstream.stores.timescaledb.reading import ReadingError
 
-_LOGGER = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _LONGEST_INPUT_SHOWN = 80
 
 
@@ -138,7 +138,7 @@ async def _on_http_error(request: Request, exc: Exception) -> JSONResponse:
 
 
 async def _on_unexpected_error(request: Request, exc: Exception) -> JSONResponse:
-    _LOGGER.error("%s %s failed: %s", request.method, request.url.path, type(exc).__name__)
+    logger.error("%s %s failed: %s", request.method, request.url.path, type(exc).__name__)
     error = ApiError(500, "internal_error", "the request failed inside the server; its log says why")
     # Of what failed no middleware sees the answer.
     return error_answer(error, safety_headers())

@@ -6,8 +6,8 @@ import asyncio
 
 from fastapi import APIRouter, Request
 
+from mdstream.serving.rest.admission import NAME_IN_SCOPE
 from mdstream.serving.rest.errors import ApiError, error_responses
-from mdstream.serving.rest.gate import NAME_IN_SCOPE
 from mdstream.serving.rest.models import Alive, Ready
 from mdstream.serving.rest.responses import OPEN_REFUSALS
 from mdstream.serving.rest.stores import OpenStores

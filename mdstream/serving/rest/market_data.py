@@ -31,7 +31,7 @@ from mdstream.serving.rest.parameters import (
 from mdstream.serving.rest.responses import LATEST, PAGE, REFUSALS, SYMBOLS, Responses
 from mdstream.serving.rest.stores import OpenStores, Stores
 from mdstream.stores.timescaledb.reading import Connection
-from mdstream.stores.timescaledb.series import Condition, Series, newest_predictions, newest_tick
+from mdstream.stores.timescaledb.series import Condition, StoredSeries, latest_predictions, newest_tick
 
 _SYMBOLS_FRESHNESS = "private, max-age=5"
 
@@ -84,7 +84,7 @@ async def ticks(
     Equal prints are common and all are returned; `kafka_partition` and `kafka_offset` tell them apart. Follow
     `next_cursor` until it is null: no tick is returned twice or left out, even while new ones arrive.
     """
-    page = PageRequest(request, stores, Series(STORED_TICK, {"symbol": symbol}, query.order), query)
+    page = PageRequest(request, stores, StoredSeries(STORED_TICK, {"symbol": symbol}, query.order), query)
     return await page.answer(await page.from_database(), symbol=symbol)
 
 
@@ -97,7 +97,7 @@ async def aggregated(
     Redis if that has it, as the header `X-Source` says. Follow `next_cursor` until it is null.
     """
     window = stores.known_window(query.window)
-    page = PageRequest(request, stores, Series(BAR, {"symbol": symbol, "window": window}, query.order), query)
+    page = PageRequest(request, stores, StoredSeries(BAR, {"symbol": symbol, "window": window}, query.order), query)
 
     async def newest() -> Sequence[BaseModel]:
         bar = await stores.newest.bar(symbol, window)
@@ -116,7 +116,7 @@ async def indicators_of_bars(
     """
     window = stores.known_window(query.window)
     where: dict[str, Condition] = {"symbol": symbol, "window": window}
-    page = PageRequest(request, stores, Series(stores.indicators, where, query.order), query)
+    page = PageRequest(request, stores, StoredSeries(stores.indicators, where, query.order), query)
 
     async def newest() -> Sequence[BaseModel]:
         row = await stores.newest.indicators(symbol, window)
@@ -139,7 +139,7 @@ async def anomalies(request: Request, query: Annotated[AnomalyQuery, Query()], s
         where["rule"] = query.rule
     if query.min_severity is not None:
         where["severity"] = SEVERITIES[SEVERITIES.index(query.min_severity) :]
-    page = PageRequest(request, stores, Series(ANOMALY, where, query.order), query)
+    page = PageRequest(request, stores, StoredSeries(ANOMALY, where, query.order), query)
     return await page.answer(await page.from_database())
 
 
@@ -154,19 +154,19 @@ async def predictions(
     where: dict[str, Condition] = {"symbol": symbol}
     if query.horizon_minutes is not None:
         where["horizon_minutes"] = query.horizon_minutes
-    page = PageRequest(request, stores, Series(PREDICTION, where, query.order), query)
+    page = PageRequest(request, stores, StoredSeries(PREDICTION, where, query.order), query)
     asks_for_more = query.model_fields_set - {"format"}
-    found = await (page.from_database() if asks_for_more else _newest_predictions(stores, symbol))
+    found = await (page.from_database() if asks_for_more else _latest_predictions(stores, symbol))
     return await page.answer(found, symbol=symbol)
 
 
-async def _newest_predictions(stores: Stores, symbol: str) -> Found:
+async def _latest_predictions(stores: Stores, symbol: str) -> Found:
     remembered = await stores.newest.predictions(symbol)
     if remembered:
         return Found([prediction.model_dump() for prediction in remembered], None, "redis")
 
     def fetch(connection: Connection) -> Found:
-        return Found(newest_predictions(connection, symbol), None, "database")
+        return Found(latest_predictions(connection, symbol), None, "database")
 
     return await stores.database.run(fetch)
 

@@ -20,7 +20,7 @@ from mdstream.serving.rest.formats import write_rows
 from mdstream.serving.rest.parameters import SeriesQuery
 from mdstream.serving.rest.stores import Stores
 from mdstream.stores.timescaledb.reading import Connection
-from mdstream.stores.timescaledb.series import Position, Row, Series
+from mdstream.stores.timescaledb.series import Position, Row, StoredSeries
 
 SOURCE_HEADER = "X-Source"
 CURSOR_HEADER = "X-Next-Cursor"
@@ -58,7 +58,7 @@ class PageRequest:
         query: Which part of them, in which form.
     """
 
-    def __init__(self, request: Request, stores: Stores, series: Series, query: SeriesQuery) -> None:
+    def __init__(self, request: Request, stores: Stores, series: StoredSeries, query: SeriesQuery) -> None:
         self._request = request
         self._stores = stores
         self._series = series

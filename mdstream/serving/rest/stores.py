@@ -12,7 +12,7 @@ from mdstream.config import Settings
 from mdstream.errors import did_you_mean
 from mdstream.schemas import Record
 from mdstream.serving.rest.errors import invalid_parameter
-from mdstream.serving.rest.newest import NewestRecords
+from mdstream.serving.rest.latest import LatestRecords
 from mdstream.serving.rest.symbols import SymbolDirectory
 from mdstream.stores.timescaledb.reading import Database
 
@@ -31,7 +31,7 @@ class Stores:
     """
 
     database: Database
-    newest: NewestRecords
+    newest: LatestRecords
     symbols: SymbolDirectory
     windows: tuple[str, ...]
     indicators: Record
@@ -44,7 +44,7 @@ class Stores:
         database = Database(settings.stores.timescaledb, serving.database_connections, settings.table_records)
         return cls(
             database=database,
-            newest=NewestRecords(settings.stores.redis, serving.redis_connections, indicators),
+            newest=LatestRecords(settings.stores.redis, serving.redis_connections, indicators),
             symbols=SymbolDirectory(database),
             windows=tuple(window.name for window in settings.windows),
             indicators=indicators,

@@ -12,7 +12,7 @@ from mdstream.stores.timescaledb.series import stored_symbols, symbol_is_stored
 
 _FRESH_SECONDS = 5.0
 _MOST_OF_THE_TIME = 0.1
-_PATIENCE_SECONDS = 1.0
+_RETRY_SECONDS = 1.0
 _MOST_SHOWN = 20
 
 
@@ -39,7 +39,7 @@ class SymbolDirectory:
         if asyncio.get_running_loop().time() >= self._fresh_until:
             if self._refreshing is None or self._refreshing.done():
                 self._refreshing = asyncio.create_task(self._refresh())
-            await asyncio.wait({self._refreshing}, timeout=None if self._symbols is None else _PATIENCE_SECONDS)
+            await asyncio.wait({self._refreshing}, timeout=None if self._symbols is None else _RETRY_SECONDS)
         if self._failure is not None:
             # One failure is told to many: without this it would collect the traces of all of them.
             raise self._failure.with_traceback(None)

@@ -60,7 +60,7 @@ class Handshake:
         return refusal
 
     def note_outcome(self, _: ServerConnection, __: Request, response: Response) -> None:
-        """Count a request that is no WebSocket handshake, and answer it as safely as the others."""
+        """Count a request that is not a WebSocket handshake, and answer it as safely as the others."""
         if response.status_code in {HTTPStatus.UPGRADE_REQUIRED, HTTPStatus.METHOD_NOT_ALLOWED}:
             self._counters.refuse(Refusal.NOT_WEBSOCKET)
             response.headers.update(safety_headers())

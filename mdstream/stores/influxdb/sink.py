@@ -54,7 +54,7 @@ class InfluxSink:
     keeps its value.
 
     InfluxDB replaces a point by whatever comes later. So `write` first asks for the revisions that are stored and
-    leaves older ones out. That is no transaction: of two writers that write the same key at the very same time the
+    leaves older ones out. That is not a transaction: of two writers that write the same key at the very same time the
     older may win. Spark has one writer a key, unless an executor that was given up for lost still writes.
 
     Attributes:

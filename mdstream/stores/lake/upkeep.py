@@ -26,7 +26,7 @@ from mdstream.stores.lake.tables import (
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _FILE_BYTES = 100 * 1024 * 1024
 """Files are put together until they are about so large."""
@@ -74,7 +74,7 @@ def maintain_lake(lake: LakeSettings, today: date, *, dry_run: bool = False) -> 
             with translated(lake, record):
                 step = plan(lake, record, today)
                 if step is not None and not dry_run:
-                    _LOG.info("%s: %s: %s", step.table, step.action, step.detail)
+                    logger.info("%s: %s: %s", step.table, step.action, step.detail)
                     step.run()
             done += [step] if step is not None else []
             if step is not None and dry_run and plan is _plan_table:

@@ -116,7 +116,7 @@ def holds(record: Record) -> bool:
 class RedisSink:
     """Keeps the newest record of each symbol as wire JSON, for a time.
 
-    - ticks under `latest_price:{symbol}`; what has the condition `CANCEL` is no trade, and no price
+    - ticks under `latest_price:{symbol}`; what has the condition `CANCEL` is neither a trade nor a price
     - bars under `aggregated:{symbol}:{window}`
     - indicators in the hash `indicators:{symbol}`, in a field a window
     - forecasts in the hash `predictions:{symbol}`, in a field a horizon, in minutes

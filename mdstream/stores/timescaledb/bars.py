@@ -48,7 +48,7 @@ def bars_before(database: TimescaleSettings, firsts: Mapping[tuple[str, str], da
         driver_connection(connection).cursor() as cursor,
     ):
         query = cursor.mogrify(_LAST_BARS, parameters).decode()
-        # As text, because of 1,500 series with 600 bars each psycopg2 would make ten million objects.
+        # As text: of 1,500 series with 600 bars each psycopg2 would make ten million objects.
         cursor.copy_expert(f"COPY ({query}) TO STDOUT WITH (FORMAT csv, HEADER)", text)
     types = {name: pa.int64() if name in TIMES else BAR.schema.field(name).type for name in BAR.schema.names}
     return csv.read_csv(pa.BufferReader(text.getvalue()), convert_options=csv.ConvertOptions(column_types=types))

@@ -20,7 +20,7 @@ from mdstream.schemas import Record
 from mdstream.stores.timescaledb.database_url import database_url
 from mdstream.stores.timescaledb.series import missing_tables
 
-_LOGGER = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 5
 """Longest wait for a connection to open."""
@@ -111,9 +111,9 @@ class Database:
     def _note(self, failure: str | None) -> None:
         """Log when queries begin to fail and when they no longer do, not every one of thousands."""
         if failure and not self._failing:
-            _LOGGER.warning("a query failed, %s: %s", self._address, failure)
+            logger.warning("a query failed, %s: %s", self._address, failure)
         elif self._failing and not failure:
-            _LOGGER.warning("queries succeed again, %s", self._address)
+            logger.warning("queries succeed again, %s", self._address)
         self._failing = bool(failure)
 
     async def problem(self) -> str | None:

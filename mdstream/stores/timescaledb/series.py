@@ -31,7 +31,7 @@ Condition = str | int | tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Series:
+class StoredSeries:
     """Rows of one table, by time and then by the rest of the natural key.
 
     Attributes:
@@ -140,14 +140,14 @@ def newest_tick(connection: sa.Connection, symbol: str) -> Row | None:
     return found[0] if found else None
 
 
-def newest_predictions(connection: sa.Connection, symbol: str) -> list[Row]:
+def latest_predictions(connection: sa.Connection, symbol: str) -> list[Row]:
     """Return the newest forecast of `symbol` for each horizon, the nearest first."""
-    return _newest_predictions(connection, symbol, datetime.now(UTC) - _RECENT) or _newest_predictions(
+    return _latest_predictions(connection, symbol, datetime.now(UTC) - _RECENT) or _latest_predictions(
         connection, symbol, _BEGINNING
     )
 
 
-def _newest_predictions(connection: sa.Connection, symbol: str, since: datetime) -> list[Row]:
+def _latest_predictions(connection: sa.Connection, symbol: str, since: datetime) -> list[Row]:
     table = table_of(PREDICTION)
     where = (table.c.symbol == symbol, table.c.target_time >= since)
     horizon, target = table.c.horizon_minutes, table.c.target_time

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from mdstream.config import TimescaleSettings
 from mdstream.stores.timescaledb.connection import engine_of, translated
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _UPKEEP_LOCK = 6_013_202_311
 """Key of the advisory lock: any number that no other program uses in this database."""
@@ -60,7 +60,7 @@ def run(connection: sa.Connection, steps: list[Step]) -> None:
     """Run the steps, each in a transaction of its own: what is done stays done if a later one fails."""
     connection.rollback()  # ends the transaction of the planning
     for step in steps:
-        _LOG.info("%s: %s: %s", step.table, step.action, step.detail)
+        logger.info("%s: %s: %s", step.table, step.action, step.detail)
         with connection.begin():
             for statement in step.statements:
                 connection.execute(statement)

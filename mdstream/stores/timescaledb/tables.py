@@ -17,7 +17,7 @@ from mdstream.stores.timescaledb import hypertables, partitions
 from mdstream.stores.timescaledb.definitions import table_of
 from mdstream.stores.timescaledb.steps import Step, ddl
 
-_LOG = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Column = Mapping[str, Any]
 
@@ -82,7 +82,7 @@ def plan_table(connection: sa.Connection, record: Record) -> list[Step]:
 
 def _say_if_timescale_is_near(connection: sa.Connection) -> None:
     if hypertables.is_available(connection):
-        _LOG.warning(
+        logger.warning(
             "this server has TimescaleDB, but the database has not: tables get day partitions of PostgreSQL and keep "
             "them; for hypertables run CREATE EXTENSION timescaledb in an empty database first"
         )

@@ -48,7 +48,7 @@ _LITTLE = ("--rate", "50", "--symbols", "1")
 
 @contextmanager
 def _demo(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A demo whose output is no terminal; it is killed if the test leaves it running."""
+    """A demo whose output is not a terminal; it is killed if the test leaves it running."""
     command = [sys.executable, "-m", "mdstream", "demo", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     with process:

@@ -28,7 +28,7 @@ from tests.servers.feeds.test_command import broker, counts_in, finish, own_brok
 from tests.unit.feeds.alphavantage.vendor_server import KEY as ALPHAVANTAGE_KEY
 from tests.unit.feeds.alphavantage.vendor_server import AlphaVantageServer, bars
 from tests.unit.feeds.websocket.test_binance import FRAMES_FILE
-from tests.unit.feeds.websocket.venue_server import (
+from tests.unit.feeds.websocket.vendor_server import (
     KEY,
     BinanceServer,
     FmpServer,

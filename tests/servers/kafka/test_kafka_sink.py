@@ -77,7 +77,7 @@ def test_a_record_without_symbol_has_no_key(kafka_server: LocalKafka, topic_name
 
 def test_a_topic_that_is_not_there(sink: KafkaSink) -> None:
     lost = replace(sink, record=replace(TICK, topic="not-there"))
-    with pytest.raises(SinkError, match=r"'not-there' is not there.*run `mdstream topics`") as caught:
+    with pytest.raises(SinkError, match=r"'not-there' is not there.*run `mdstream topics create`") as caught:
         lost.write(plain(tick()))
     assert not isinstance(caught.value, SinkUnavailableError)
     sink.write(plain(tick()))

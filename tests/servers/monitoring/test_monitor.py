@@ -86,7 +86,7 @@ def test_lag_and_latency_over_an_outage(broker: LocalKafka, tmp_path: Path, fres
     assert lag("store_ticks") == 1
     assert (registry.get_sample_value("messages_per_second", {"query": "live_bars", "topic": "tick_data"}) or 0) > 0
 
-    # What is no bar stops nothing.
+    # What is not a bar stops nothing.
     producer = Producer({"bootstrap.servers": settings.kafka.bootstrap_servers})
     for value in (b"\xff", b"[1]", *(json.dumps(bar).encode() for _, bar in wrong(BAR) if len(str(bar)) < 60_000)):
         producer.produce(str(BAR.topic), value, partition=0)

@@ -28,7 +28,7 @@ from tests.servers.feeds.test_live_feeds import served
 from tests.servers.stores.timescaledb.test_timescale_sink import ask
 from tests.unit.feeds.massive.rest_server import KEY, NOT_IN_PLAN, MassiveRestServer, minute_bar, trade
 from tests.unit.feeds.websocket.test_gaps import live, record
-from tests.unit.feeds.websocket.venue_server import MassiveServer, sending
+from tests.unit.feeds.websocket.vendor_server import MassiveServer, sending
 from tests.unit.stores.rows import bar, bars, tick, ticks
 from tests.waiting import until
 

@@ -16,7 +16,7 @@ import pytest
 
 from mdstream.config import ServingSettings, Settings
 from mdstream.config.serving import DashboardSettings
-from mdstream.serving.dashboard.desk import Desk
+from mdstream.serving.dashboard.market_view import MarketView
 from tests.servers.serving.websocket.running import Exchange, Running
 from tests.waiting import errors_until_end, until
 
@@ -108,26 +108,26 @@ def test_charts_of_made_up_symbols_do_not_shut_out_real_ones(websocket: Running,
     before = websocket.refused("message_rate")
     own = DashboardSettings(websocket_url=websocket.url, rest_url="http://127.0.0.1:1")
 
-    async def bars_of(desk: Desk, symbol: str) -> int:
-        answer = await desk.answer(symbol, "1min", 0, "")
+    async def bars_of(view: MarketView, symbol: str) -> int:
+        answer = await view.answer(symbol, "1min", 0, "")
         assert answer["status"]["live"]
         return len(answer["chart"]["bars"])
 
     async def attack() -> int:
-        desk = Desk(Settings(serving=ServingSettings(dashboard=own)))
-        await desk.start()
+        view = MarketView(Settings(serving=ServingSettings(dashboard=own)))
+        await view.start()
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
-                while desk._live.problem is not None:
+                while view._live.problem is not None:
                     await asyncio.sleep(0.02)
                 for number in range(MADE_UP):
-                    await desk.answer(f"ZZ{number}", "1min", 0, "")
-                while await bars_of(desk, "AAPL") == 0:
+                    await view.answer(f"ZZ{number}", "1min", 0, "")
+                while await bars_of(view, "AAPL") == 0:
                     await asyncio.to_thread(exchange.trade, "AAPL")
                     await asyncio.sleep(0.05)
-            return desk._live.connections
+            return view._live.connections
         finally:
-            await desk.stop()
+            await view.stop()
 
     assert asyncio.run(attack()) == 1
     assert websocket.refused("message_rate") == before

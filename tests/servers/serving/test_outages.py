@@ -16,7 +16,7 @@ from mdstream.config import RedisSettings, ServingSettings, Settings, StoreSetti
 from mdstream.embedded import LocalPostgres, LocalRedis
 from mdstream.serving.rest import create_app
 from mdstream.serving.rest.errors import ApiError
-from mdstream.stores.redis import newest
+from mdstream.stores.redis import latest
 from mdstream.stores.timescaledb import create_schema
 from mdstream.stores.timescaledb import reading as database
 from tests.servers.serving.direct import asking, direct_engine
@@ -56,7 +56,7 @@ def redis(own_redis: LocalRedis) -> Iterator[LocalRedis]:
 
 @pytest.fixture
 def app(postgres: LocalPostgres, redis: LocalRedis, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
-    monkeypatch.setattr(newest, "_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(latest, "_PAUSE_SECONDS", 0.05)
     return app_over(postgres.settings, redis.settings)
 
 

@@ -71,7 +71,7 @@ async def test_the_old_answer_is_given_while_the_database_takes_its_time(
 ) -> None:
     monkeypatch.setattr(symbols, "_FRESH_SECONDS", 0.0)
     monkeypatch.setattr(symbols, "_MOST_OF_THE_TIME", float("inf"))
-    monkeypatch.setattr(symbols, "_PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(symbols, "_RETRY_SECONDS", 0.05)
     store_ticks(database, tick(1, symbol="AAPL"))
     assert await known(client) == ["AAPL"]
     store_ticks(database, tick(1, symbol="MSFT"))

@@ -56,7 +56,7 @@ def warm_up(fresh_database: TimescaleSettings) -> WarmUp:
     rows = [bar(symbol, minute) for symbol in ("A", "NA") for minute in range(10)]
     rows += [bar("A", 3, window="5min"), bar("null", 0, vwap=None, last_ingest_time=None)]
     TimescaleSink(fresh_database, BAR).write(pa.RecordBatch.from_pylist(rows, schema=BAR.schema))
-    return WarmUp(fresh_database, bars=4, patience_seconds=1)
+    return WarmUp(fresh_database, bars=4, retry_seconds=1)
 
 
 def test_the_last_bars_before_the_first_known_one_are_read_exactly(warm_up: WarmUp) -> None:
@@ -87,11 +87,11 @@ def test_nothing_asked_and_nothing_found_are_no_histories(warm_up: WarmUp) -> No
 
 def test_a_missing_table_is_named(fresh_database: TimescaleSettings) -> None:
     with pytest.raises(StoreError, match=r"no table that fits.*mdstream maintain"):
-        WarmUp(fresh_database, bars=4, patience_seconds=1).read({("A", "1min"): first(0)})
+        WarmUp(fresh_database, bars=4, retry_seconds=1).read({("A", "1min"): first(0)})
 
 
 def test_without_a_database_there_is_no_warm_up(fresh_database: TimescaleSettings) -> None:
     off = fresh_database.model_copy(update={"enabled": False})
     assert WarmUp.of(Settings(stores=StoreSettings(timescaledb=off))) is None
-    on = WarmUp.of(Settings(stores=StoreSettings(timescaledb=fresh_database, patience_seconds=7), history_bars=50))
+    on = WarmUp.of(Settings(stores=StoreSettings(timescaledb=fresh_database, retry_seconds=7), history_bars=50))
     assert on == WarmUp(fresh_database, 50, 7)

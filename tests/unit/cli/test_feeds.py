@@ -10,11 +10,12 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from mdstream.cli.app import app
-from mdstream.cli.feeds import FeedName, FeedOptions, Kind, open_feeds, symbols_of_feeds
+from mdstream.cli.feeds import symbols_of_feeds
 from mdstream.config import Settings, WindowConfiguration
 from mdstream.errors import ConfigError, InvalidInputError
+from mdstream.feeds.extension import FeedOptions, Kind, open_feeds
 
-BINANCE, FINAGE, FMP, MASSIVE = FeedName.BINANCE, FeedName.FINAGE, FeedName.FMP, FeedName.MASSIVE
+BINANCE, FMP, MASSIVE = "binance", "fmp", "massive"
 KEY = SecretStr("hunter2")
 
 
@@ -47,7 +48,7 @@ def test_feeds_deliver_the_configured_symbols_unless_told_otherwise() -> None:
     settings = Settings.model_validate(
         {"symbols": ["AAPL"], "feeds": {name: {"api_key": KEY} for name in ("massive", "fmp", "alphavantage")}}
     )
-    names = [FeedName.ALPHAVANTAGE, BINANCE, FMP, MASSIVE, FeedName.REPLAY, FeedName.SYNTHETIC]
+    names = ["alphavantage", BINANCE, FMP, MASSIVE, "replay", "synthetic"]
     opened = open_feeds(dict.fromkeys(names, ()), FeedOptions(file=Path("ticks.csv")), settings)
     assert {feed.name: symbols for feed, symbols in opened} == {
         "alphavantage": ("AAPL",), "binance": (), "fmp": ("AAPL",), "massive": ("AAPL",), "replay": (),
@@ -63,7 +64,7 @@ def test_bars_need_a_window_of_one_minute() -> None:
 
 
 def test_a_number_is_how_many_symbols_the_made_up_market_has() -> None:
-    [(_, symbols)] = open_feeds({FeedName.SYNTHETIC: ("3",)}, FeedOptions(), Settings(symbols=("AAPL",)))
+    [(_, symbols)] = open_feeds({"synthetic": ("3",)}, FeedOptions(), Settings(symbols=("AAPL",)))
     assert symbols == ("AAPL", "SYN002", "SYN003")
 
 
@@ -77,7 +78,8 @@ def test_a_number_is_how_many_symbols_the_made_up_market_has() -> None:
         (["--feed", "binance", "--feed", "fmp", "--symbols", "BTCUSDT"], "set MDSTREAM_FEEDS__FMP__API_KEY"),
         (["--feed", "replay"], "--file ticks.parquet"),
         (["--feed", "massive", "--kind", "bars"], "set MDSTREAM_FEEDS__MASSIVE__API_KEY"),
-        (["--feed", "fmp", "--kind", "bars"], "--kind bars is for massive alone, and fmp is among the feeds"),
+        (["--feed", "fmp", "--kind", "bars"], "--kind bars: the feed fmp has trades alone"),
+        (["--feed", "binanse"], "unknown feed 'binanse'; did you mean 'binance'? installed are: alphavantage, binance"),
         (["--feed", "binance", "--feed", "synthetic", "--symbols", "BTCUSDT"], "BTCUSDT may come from binance and"),
     ],
 )

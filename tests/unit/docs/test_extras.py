@@ -22,6 +22,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 PARTS = {
     "": "import mdstream.schemas, mdstream.indicators",
     "spark": "import mdstream.transforms",
+    "calendars": "import exchange_calendars, mdstream.schemas.calendars",
     "commands": "import mdstream.config, mdstream.cli.app",
     "feeds": "import mdstream.feeds.websocket, mdstream.feeds.massive, mdstream.cli.ingest, mdstream.cli.backfill",
     "jobs,spark": "import mdstream.batch, mdstream.cluster, mdstream.monitoring.doctor, mdstream.monitoring.monitor\n"

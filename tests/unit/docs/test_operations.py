@@ -70,7 +70,9 @@ def test_defaults_are_those_of_the_settings(row: list[str]) -> None:
 
 def test_settings_exist() -> None:
     sections = "kafka|spark|stores|ticks|serving|monitoring|alerts|feeds|forecasting"
-    for path in re.findall(rf"`((?:{sections})\.[a-z_.]+)`", GUIDE):
+    paths = re.findall(rf"`((?:{sections})\.[a-z_.]+)`", GUIDE)
+    assert len(paths) > 20
+    for path in paths:
         if path.split(".")[1] in {"cores", "authenticate", "driver", "local"}:  # Spark's own
             continue
         reduce(getattr, path.split("."), Settings.model_construct())
@@ -84,5 +86,7 @@ def test_every_alert_is_answered() -> None:
 
 def test_links_lead_somewhere() -> None:
     heads = {re.sub(r"[^a-z -]", "", head.lower()).replace(" ", "-") for head in re.findall(r"^#+ (.+)$", GUIDE, re.M)}
-    for target in re.findall(r"\]\(([^)]+)\)", GUIDE):
+    targets = re.findall(r"\]\(([^)]+)\)", GUIDE)
+    assert len(targets) > 3
+    for target in targets:
         assert target[1:] in heads if target.startswith("#") else (ROOT / "docs" / target).exists(), target

@@ -8,7 +8,7 @@ from mdstream.embedded.server import free_port
 from mdstream.feeds import Feed, FeedBatch, SyntheticFeed, TickProducer
 from mdstream.feeds.metrics import FeedMetrics
 from mdstream.feeds.synthetic import MarketOptions
-from mdstream.feeds.websocket import BinanceVenue, WebSocketFeed
+from mdstream.feeds.websocket import BinanceVendor, WebSocketFeed
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -29,7 +29,7 @@ def producer(name: str) -> TickProducer:
 
 
 def test_what_feeds_and_producers_counted_is_served() -> None:
-    live = WebSocketFeed(BinanceVenue())
+    live = WebSocketFeed(BinanceVendor())
     live.counts.frames, live.counts.connects, live.counts.dropped = 9, 3, 2
     made: Feed = SyntheticFeed(MarketOptions(("AAPL",)))
     producers = producer("binance"), producer("synthetic")

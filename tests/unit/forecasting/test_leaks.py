@@ -12,7 +12,7 @@ from mdstream.forecasting.features import Matrix
 from mdstream.forecasting.model import QuantileModel
 from mdstream.forecasting.samples import ClosedBars, samples_of
 from mdstream.forecasting.training import fit_of
-from mdstream.indicators.values import Series
+from mdstream.indicators.values import Values
 from tests.unit.forecasting.series import MINUTE, QUICK, autoregressive, random_walk
 
 BARS = random_walk(400)
@@ -50,9 +50,9 @@ def test_a_forecast_is_bit_identical_whatever_comes_later(horizon: int) -> None:
 @pytest.mark.parametrize("horizon", [1, 5])
 def test_folds_train_on_what_was_known_before_their_first_bar(horizon: int) -> None:
     samples = samples_of(random_walk(600), MINUTE, horizon)
-    asked: list[tuple[int, Series]] = []
+    asked: list[tuple[int, Values]] = []
 
-    def fit(features: Matrix, target: Series) -> object:
+    def fit(features: Matrix, target: Values) -> object:
         trained = len(target)
 
         def predict(rows: Matrix) -> Matrix:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tests.real_trades import test_data
 
-Series = NDArray[np.float64]
+Values = NDArray[np.float64]
 
 SEED_SET: dict[str, dict[str, object]] = {
     "sma": {"periods": [20, 50, 200]},
@@ -28,11 +28,11 @@ def vectors(name: str) -> pd.DataFrame:
     return pd.read_csv(test_data(name))
 
 
-def bars_of(frame: pd.DataFrame) -> dict[str, Series]:
+def bars_of(frame: pd.DataFrame) -> dict[str, Values]:
     return {name: frame[name].to_numpy(np.float64) for name in PRICES}
 
 
-def random_bars(count: int, seed: int = 5) -> dict[str, Series]:
+def random_bars(count: int, seed: int = 5) -> dict[str, Values]:
     """Bars of a random walk."""
     random = np.random.default_rng(seed)
     close = 50 * np.exp(random.normal(0, 0.01, count).cumsum())

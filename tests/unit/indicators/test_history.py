@@ -17,7 +17,7 @@ from mdstream.indicators.history import (
     Bars,
     History,
     Merged,
-    Series,
+    SeriesKey,
     computed,
     decode,
     encode,
@@ -27,7 +27,7 @@ from mdstream.indicators.history import (
 
 _MINUTE = 60_000_000
 _LIMIT = 12
-_SPY: Series = ("SPY", "1min")
+_SPY: SeriesKey = ("SPY", "1min")
 _INDICATORS = parse_indicators({"sma": {"periods": [3, 5]}, "roc": {"period": 4}})
 _CONTEXT = 4
 """Bars before a bar that the longest of these indicators reads."""
@@ -205,7 +205,7 @@ def test_folding_a_log_gives_the_history_that_was_kept(batches: list[list[tuple[
         merged = history.merged(bars_of(*batch))
         changes.append({_SPY: History(merged.accepted)})
         history = merged.history.trimmed(_LIMIT)
-    histories: dict[Series, History] = {}
+    histories: dict[SeriesKey, History] = {}
     fold(histories, changes[:at], _LIMIT)
     histories = decode(encode(histories))
     fold(histories, [decode(encode(change)) for change in changes[at:]], _LIMIT)

@@ -11,14 +11,14 @@ from numpy.testing import assert_allclose
 
 from mdstream.indicators import RULE_FIELDS, indicator_values, parse_indicators, rule_values
 from mdstream.indicators.catalogue import functions
-from tests.unit.indicators.series import PRICES, SEED_SET, Series, random_bars
+from tests.unit.indicators.series import PRICES, SEED_SET, Values, random_bars
 
 NAN = float("nan")
 FUNCTIONS = [name.upper() for name in functions() if name != "mavp"]
 """All that can be computed from bars: MAVP wants a series of periods beside the prices."""
 
 
-def values_of(configuration: dict[str, Any], **bars: list[float]) -> dict[str, Series]:
+def values_of(configuration: dict[str, Any], **bars: list[float]) -> dict[str, Values]:
     return indicator_values(
         parse_indicators(configuration), {name: np.array(values, float) for name, values in bars.items()}
     )

@@ -13,7 +13,7 @@ import talipp.indicators as talipp
 from numpy.testing import assert_allclose
 
 from mdstream.indicators import indicator_values, parse_indicators
-from tests.unit.indicators.series import SEED_SET, VECTORS, Series, bars_of, random_bars, vectors
+from tests.unit.indicators.series import SEED_SET, VECTORS, Values, bars_of, random_bars, vectors
 
 RTOL = 1e-9
 ATOL = 1e-8
@@ -51,11 +51,11 @@ def test_values_are_those_of_the_vectors(name: str, column: str) -> None:
 
 
 @cache
-def closes(name: str) -> Series:
+def closes(name: str) -> Values:
     return random_bars(1000)["close"] if name == "random" else bars_of(vectors(name))["close"]
 
 
-def assert_agree(close: Series, theirs: dict[str, Series]) -> None:
+def assert_agree(close: Values, theirs: dict[str, Values]) -> None:
     ours = indicator_values(parse_indicators(SEED_SET), {"close": close})
     assert set(theirs) == set(ours)
     for name, values in theirs.items():
@@ -68,7 +68,7 @@ def assert_agree(close: Series, theirs: dict[str, Series]) -> None:
 def test_talipp_agrees(name: str) -> None:
     close = closes(name)
 
-    def numbers(values: Iterable[float | None]) -> Series:
+    def numbers(values: Iterable[float | None]) -> Values:
         return np.array([np.nan if value is None else value for value in values], np.float64)
 
     prices = close.tolist()

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mdstream.config.settings import WindowConfiguration
 from mdstream.errors import InvalidInputError
-from mdstream.schemas import BarWindow, nest_windows
+from mdstream.schemas import BarWindow, group_windows
 
 
 @pytest.mark.parametrize(
@@ -53,12 +53,12 @@ def test_a_window_has_a_length() -> None:
         BarWindow("odd", -60)
 
 
-def nests_of(*names: str) -> list[list[str]]:
-    return [[window.name for window in nest] for nest in nest_windows(map(BarWindow.parse, names))]
+def groups_of(*names: str) -> list[list[str]]:
+    return [[window.name for window in group] for group in group_windows(map(BarWindow.parse, names))]
 
 
 @pytest.mark.parametrize(
-    ("names", "nests"),
+    ("names", "groups"),
     [
         (["1min"], [["1min"]]),
         (["1min", "5min", "15min"], [["1min", "5min", "15min"]]),
@@ -68,27 +68,27 @@ def nests_of(*names: str) -> list[list[str]]:
         (["1min", "60s"], [["60s", "1min"]]),
     ],
 )
-def test_windows_nest_in_one_that_they_divide(names: list[str], nests: list[list[str]]) -> None:
-    assert sorted(map(sorted, nests_of(*names))) == sorted(map(sorted, nests))
+def test_windows_nest_in_one_that_they_divide(names: list[str], groups: list[list[str]]) -> None:
+    assert sorted(map(sorted, groups_of(*names))) == sorted(map(sorted, groups))
 
 
 def test_the_longest_is_the_last_of_its_nest() -> None:
-    assert nests_of("5min", "1h", "1min", "7min") == [["1min", "5min", "1h"], ["7min"]]
+    assert groups_of("5min", "1h", "1min", "7min") == [["1min", "5min", "1h"], ["7min"]]
 
 
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=12, unique=True))
 def test_nests_hold_every_window_and_are_as_few_as_can_be(lengths: list[int]) -> None:
     windows = [BarWindow(f"{seconds}s", seconds) for seconds in lengths]
 
-    nests = nest_windows(windows)
+    groups = group_windows(windows)
 
-    assert sorted(window.seconds for nest in nests for window in nest) == sorted(lengths)
-    for nest in nests:
-        assert all(nest[-1].seconds % window.seconds == 0 for window in nest)
-        assert [window.seconds for window in nest] == sorted(window.seconds for window in nest)
-    # A window that divides no other one needs a nest of its own, and no other window does.
+    assert sorted(window.seconds for group in groups for window in group) == sorted(lengths)
+    for group in groups:
+        assert all(group[-1].seconds % window.seconds == 0 for window in group)
+        assert [window.seconds for window in group] == sorted(window.seconds for window in group)
+    # A window that divides no other one needs a group of its own, and no other window does.
     tops = [length for length in lengths if not any(other % length == 0 for other in lengths if other != length)]
-    assert len(nests) == len(tops)
+    assert len(groups) == len(tops)
 
 
 @pytest.mark.parametrize(
@@ -97,4 +97,4 @@ def test_nests_hold_every_window_and_are_as_few_as_can_be(lengths: list[int]) ->
 )
 def test_windows_have_different_names(windows: list[BarWindow], found: str) -> None:
     with pytest.raises(InvalidInputError, match=f"expected windows with different names, found: {found}"):
-        nest_windows(windows)
+        group_windows(windows)

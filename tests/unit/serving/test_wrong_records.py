@@ -14,9 +14,11 @@ from prometheus_client import CollectorRegistry
 
 from mdstream.config import Settings
 from mdstream.kafka.reader import Arrival
-from mdstream.schemas import Record
-from mdstream.serving.dashboard.desk import Desk
+from mdstream.schemas import ANOMALY, Record
+from mdstream.serving.dashboard.market_view import MarketView
 from mdstream.serving.metrics import REFUSED
+from mdstream.serving.rest.models import model_of
+from mdstream.serving.rest.newest import _Reading
 from mdstream.serving.websocket.counters import Counters
 from mdstream.serving.websocket.hub import Hub, Selection
 from tests.unit.serving.websocket.peers import Peer, client_of
@@ -57,15 +59,15 @@ def test_in_the_hub(record: Record, caplog: pytest.LogCaptureFixture) -> None:
     assert f"{topic}, partition 3 offset 0" in said[0]
 
 
-def desk_with(*frames: tuple[str, object]) -> Desk:
-    desk = Desk(Settings())
+def view_with(*frames: tuple[str, object]) -> MarketView:
+    view = MarketView(Settings())
     for channel, data in frames:
-        desk._receive(channel, data, was_there=False)
-    return desk
+        view._receive(channel, data, was_there=False)
+    return view
 
 
-def shown(desk: Desk) -> dict[str, Any]:
-    answer = asyncio.run(desk.answer("AAPL", "1min", 0, ""))
+def shown(view: MarketView) -> dict[str, Any]:
+    answer = asyncio.run(view.answer("AAPL", "1min", 0, ""))
     answer["status"].pop("problems")
     orjson.dumps(answer)
     return answer
@@ -78,25 +80,34 @@ def test_on_the_dashboard(record: Record) -> None:
     frames: list[tuple[str, object]] = [(channel, fields) for _, fields in wrong(record)]
     nothing: tuple[object, ...] = (None, [], 3, "x", {})
     frames += [(channel, data) for data in nothing]
-    desk = desk_with(*frames)
+    view = view_with(*frames)
     if channel == "tick":
         # Nobody asked for them.
         return
     assert REFUSED.labels("dashboard", "record")._value.get() == before + len(frames)
-    assert shown(desk)["quotes"] == shown(desk)["feed"] == []
+    assert shown(view)["quotes"] == shown(view)["feed"] == []
 
-    desk._receive("bar", good(RECORDS[1]), was_there=False)
-    desk._receive("anomaly", good(RECORDS[3]), was_there=False)
-    assert [quote["symbol"] for quote in shown(desk)["quotes"]] == ["AAPL"]
-    assert [anomaly["message"] for anomaly in shown(desk)["feed"]] == ["text"]
+    view._receive("bar", good(RECORDS[1]), was_there=False)
+    view._receive("anomaly", good(RECORDS[3]), was_there=False)
+    assert [quote["symbol"] for quote in shown(view)["quotes"]] == ["AAPL"]
+    assert [anomaly["message"] for anomaly in shown(view)["feed"]] == ["text"]
+
+
+@pytest.mark.parametrize("record", [record for record in RECORDS if record != ANOMALY], ids=lambda record: record.name)
+def test_what_others_wrote_into_redis(record: Record) -> None:
+    reading = _Reading(record, model_of(record.name.title(), record))
+    values = [*NO_RECORDS, *(json.dumps(fields).encode() for _, fields in wrong(record))]
+
+    assert [value for value in values if reading.read("key", value) is not None] == []
+    assert reading.read("key", orjson.dumps(good(record))) is not None
 
 
 def test_a_bar_of_the_far_future_is_not_the_newest_for_good() -> None:
     now = good(RECORDS[1])["window_start"]
-    desk = desk_with(
+    view = view_with(
         ("bar", good(RECORDS[1], window_start=2**62, close=9.0)),
         ("bar", good(RECORDS[1], window_start=now + 10 * 86_400_000_000, close=9.0)),
         ("bar", good(RECORDS[1], window_start=now, close=2.0)),
     )
-    assert [quote["last"] for quote in shown(desk)["quotes"]] == [2.0]
-    assert desk._pace.figures(time.monotonic())["ticks_per_second"] >= 0
+    assert [quote["last"] for quote in shown(view)["quotes"]] == [2.0]
+    assert view._pace.figures(time.monotonic())["ticks_per_second"] >= 0

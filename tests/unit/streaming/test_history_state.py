@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from pyspark.sql.streaming.stateful_processor import StatefulProcessorHandle
 
-from mdstream.indicators.history import BAR_TYPE, History, Series, fold
+from mdstream.indicators.history import BAR_TYPE, History, SeriesKey, fold
 from mdstream.streaming import history_state
 from mdstream.streaming.history_state import HistoryState
 
-_SPY: Series = ("SPY", "1min")
+_SPY: SeriesKey = ("SPY", "1min")
 _LIMIT = 50
 
 
@@ -65,7 +65,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> dict[int, Any]:
     return kept
 
 
-def change(minute: int, close: float) -> dict[Series, History]:
+def change(minute: int, close: float) -> dict[SeriesKey, History]:
     bars = np.zeros(1, BAR_TYPE)
     bars["window_start"] = np.datetime64(minute * 60, "s")
     bars["close"] = close
@@ -76,7 +76,7 @@ def state_of(spark: FakeSpark) -> HistoryState:
     return HistoryState(cast("StatefulProcessorHandle", spark), _LIMIT, 2)
 
 
-def run(spark: FakeSpark, *changes: dict[Series, History]) -> None:
+def run(spark: FakeSpark, *changes: dict[SeriesKey, History]) -> None:
     """One batch a change, as the processor does it."""
     for news in changes:
         state = state_of(spark)

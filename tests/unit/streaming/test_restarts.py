@@ -14,7 +14,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from mdstream.config import SparkSettings
 from mdstream.errors import QueryFailedError
 from mdstream.streaming.restarts import Restarts
-from mdstream.streaming.running import RunningQuery
+from mdstream.streaming.running_query import RunningQuery
 
 CLUSTER = SparkSettings(master="spark://master:7077", checkpoint_location="hdfs:///checkpoints", restart_seconds=20)
 
@@ -136,7 +136,7 @@ def test_micro_batches_wait_for_what_comes_back_and_health_says_so() -> None:
         "query store_ticks is started again: PostgreSQL at db:5432, database 'm' cannot be used now: refused"
     )
 
-    # A store that stays away for longer than a query waits for it is no recovery, however long that is.
+    # A store that stays away for longer than a query waits for it is not a recovery, however long that is.
     clock.now += 100
     with pytest.raises(QueryFailedError, match="for 100 s in vain"):
         restarts.again(again)

@@ -124,8 +124,8 @@ def test_what_is_refused_does_stop_a_query(spark: SparkSession) -> None:
         ({"threshold": "window_start"}, "threshold `window_start`: it gives timestamp; expected a number"),
         ({"threshold": "avg(close)"}, f"threshold `avg(close)`: there is no function avg in rules: {SEVERAL_ROWS}"),
         ({"message": "{clse}"}, "message: there is no column clse; did you mean 'close'?"),
-        ({"message": "{symbol:.2f}"}, "message: symbol is no number and cannot be written as .2f"),
-        ({"message": "{severity:.2f}"}, "message: severity is no number and cannot be written as .2f"),
+        ({"message": "{symbol:.2f}"}, "message: symbol is not a number and cannot be written as .2f"),
+        ({"message": "{severity:.2f}"}, "message: severity is not a number and cannot be written as .2f"),
     ],
 )
 def test_other_parts_of_a_rule(spark: SparkSession, changes: dict[str, str], problem: str) -> None:

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from mdstream.feeds.websocket.massive_trades import tick_of_record
 from mdstream.schemas.conditions import CANCEL
 from mdstream.transforms import ConditionTable, Eligibility, to_bars, to_ticks
-from tests.unit.feeds.websocket.venue_server import FmpServer
+from tests.unit.feeds.websocket.vendor_server import FmpServer
 from tests.unit.transforms.frames import MINUTE, Row, assert_bars, bar, tick, ticks_frame
 
 SOUND = [tick("AAPL", 1, 10.0, 100.0, conditions=["12"]), tick("AAPL", 2, 11.0, 300.0)]
@@ -54,7 +54,7 @@ def test_what_massive_has_cancelled_is_in_no_bar(spark: SparkSession) -> None:
 
 
 def test_a_break_of_fmp_is_in_no_bar(spark: SparkSession) -> None:
-    [broken] = FmpServer([]).venue().parse(FmpServer.trade(100, "AAPL", type="B")).ticks
+    [broken] = FmpServer([]).vendor().parse(FmpServer.trade(100, "AAPL", type="B")).ticks
     assert_bars(ticks_frame(spark, [*SOUND, tick("AAPL", 3, 20.0, 100.0, conditions=broken["conditions"])]), [WITHOUT])
 
 

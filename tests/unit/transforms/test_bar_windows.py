@@ -88,7 +88,7 @@ def test_further_columns_and_their_order_do_not_matter(spark: SparkSession) -> N
     ("windows", "reason"),
     [
         ([], "at least one window"),
-        ([("2min", 120), ("5min", 300)], "2min does not divide 5min: give each nest a call of its own"),
+        ([("2min", 120), ("5min", 300)], "2min does not divide 5min: give each group a call of its own"),
         ([("7s", 7), ("1min", 60), ("11s", 11), ("2min", 120)], "7s, 11s does not divide 2min"),
         ([("60s", 60), ("1min", 60)], "two of the windows 60s, 1min are equally long"),
         ([("1h", 3600), ("51d", 51 * 86_400)], "window 51d is longer than 50 days"),

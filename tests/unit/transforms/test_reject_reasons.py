@@ -1,4 +1,4 @@
-"""Every reason for which a Kafka record is no tick, with its payload kept."""
+"""Every reason for which a Kafka record is not a tick, with its payload kept."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def test_a_column_may_be_an_expression_and_others_stay(spark: SparkSession) -> N
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"event_time": "micros"}, "event_time is bigint: say its unit with unit=, one of s, ms, us, ns"),
     ({"event_time": "micros", "unit": "µs"}, "there is no unit 'µs' of time; expected one of s, ms, us, ns"),
-    ({"event_time": "clock"}, "event_time is timestamp_ntz, which is no instant without a time zone: say which with"),
+    ({"event_time": "clock"}, "event_time is timestamp_ntz, which is not an instant without a time zone: say which"),
     ({"event_time": "clock", "zone": "America/NewYork"}, "zone 'America/NewYork'; did you mean 'America/New_York'?"),
     ({"event_time": "clock", "zone": "EDT5"}, "there is no time zone 'EDT5'; "),
     ({"event_time": "day"}, "event_time is date; expected timestamps, epoch numbers with their unit=, or text"),
@@ -162,7 +162,11 @@ def test_what_cannot_be_read_is_refused_before_anything_runs(spark: SparkSession
 @pytest.mark.parametrize(
     ("column", "kind", "message"),
     [
-        ("event_time", "timestamp_ntz", "column event_time is timestamp_ntz, which is no instant without a time zone;"),
+        (
+            "event_time",
+            "timestamp_ntz",
+            "column event_time is timestamp_ntz, which is not an instant without a time zone;",
+        ),
         ("event_time", "bigint", r"column event_time is bigint; expected timestamps: with_trade_columns reads epoch"),
         ("price", "string", "column price is string; expected numbers: "),
         ("sequence", "double", "column sequence is double; expected integers: "),

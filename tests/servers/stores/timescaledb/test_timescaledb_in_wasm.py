@@ -14,7 +14,7 @@ from mdstream.config import Settings, TimescaleSettings
 from mdstream.schemas import ANOMALY, BAR, STORED_TICK, Record
 from mdstream.stores.timescaledb import maintain
 from mdstream.stores.timescaledb.connection import engine_of
-from mdstream.stores.timescaledb.series import Series, newest_tick, stored_symbols
+from mdstream.stores.timescaledb.series import StoredSeries, newest_tick, stored_symbols
 from mdstream.stores.timescaledb.sink import _incoming, _upsert
 from tests.servers.timescaledb import LocalTimescaleDB, missing_tools
 from tests.unit.stores.rows import INDICATOR, anomaly, bar, indicator, tick
@@ -123,5 +123,5 @@ def test_what_the_api_asks_is_answered(database: TimescaleSettings) -> None:
         newest = newest_tick(connection, "AAPL")
         assert newest is not None
         assert newest["price"] == 2.0
-        rows = Series(BAR, {"symbol": "AAPL", "window": "1min"}).fetch(connection, 2)
+        rows = StoredSeries(BAR, {"symbol": "AAPL", "window": "1min"}).fetch(connection, 2)
         assert [row["window_start"].minute for row in rows] == [32, 31]

@@ -9,12 +9,12 @@ from websockets.asyncio.server import ServerConnection
 
 from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds.validation import refusal
-from mdstream.feeds.websocket import BinanceVenue, WebSocketFeed
+from mdstream.feeds.websocket import BinanceVendor, WebSocketFeed
 from tests.real_trades import test_data
 from tests.unit.feeds.taking import take
 from tests.unit.feeds.websocket.any_frames import any_frames
 from tests.unit.feeds.websocket.test_feed import QUICK, run, subscribed
-from tests.unit.feeds.websocket.venue_server import BinanceServer, VendorServer, running, sending
+from tests.unit.feeds.websocket.vendor_server import BinanceServer, VendorServer, running, sending
 
 trade = BinanceServer.trade
 
@@ -22,12 +22,12 @@ FRAMES_FILE = "binance_spot_ws_trade_frames_20240808_09.jsonl.gz"
 
 
 def test_every_recorded_frame_is_the_tick_it_says() -> None:
-    venue = BinanceVenue()
+    vendor = BinanceVendor()
     found: dict[str, list[int]] = {}
     with gzip.open(test_data(FRAMES_FILE)) as lines:
         for line in lines:
             recorded = orjson.loads(line)
-            parsed = venue.parse(orjson.dumps(recorded["frame"]))
+            parsed = vendor.parse(orjson.dumps(recorded["frame"]))
             assert not parsed.rejects
             [tick] = parsed.ticks
             event = recorded["frame"]["data"]
@@ -47,7 +47,7 @@ def test_every_recorded_frame_is_the_tick_it_says() -> None:
 @example(b'{"data":{"e":"trade"}}')
 def test_any_bytes_are_ticks_or_rejects_or_nothing(frame: bytes) -> None:
     try:
-        parsed = BinanceVenue().parse(frame)
+        parsed = BinanceVendor().parse(frame)
     except FeedError as exc:
         assert "binance refused a subscription" in str(exc)  # noqa: PT017 - most frames raise nothing
         return
@@ -58,13 +58,13 @@ def test_any_bytes_are_ticks_or_rejects_or_nothing(frame: bytes) -> None:
 
 @pytest.mark.parametrize("traded", [1_723_161_255_342, 1_723_161_255_342_000])
 def test_times_are_milliseconds_or_microseconds(traded: int) -> None:
-    [tick] = BinanceVenue().parse(trade(1, T=traded)).ticks
+    [tick] = BinanceVendor().parse(trade(1, T=traded)).ticks
     assert tick["event_time"] == 1_723_161_255_342_000
 
 
 @pytest.mark.parametrize("frame", [b'{"result":null,"id":0}', trade(1, e="aggTrade")])
 def test_what_is_no_trade_is_left_alone(frame: bytes) -> None:
-    parsed = BinanceVenue().parse(frame)
+    parsed = BinanceVendor().parse(frame)
     assert (parsed.ticks, parsed.rejects) == ((), ())
 
 
@@ -87,7 +87,7 @@ def test_many_symbols_are_asked_for_in_several_messages() -> None:
 
     async def test() -> None:
         async with running(BinanceServer, script) as server:
-            feed = WebSocketFeed(server.venue(), QUICK)
+            feed = WebSocketFeed(server.vendor(), QUICK)
             await feed.subscribe([f"COIN{number}" for number in range(201)])
             await take(feed, 1)
         assert [len(symbols) for _, symbols in server.asked] == [200, 1]
@@ -105,4 +105,4 @@ def test_many_symbols_are_asked_for_in_several_messages() -> None:
 )
 def test_symbols_that_binance_cannot_deliver_are_refused(symbols: list[str], message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
-        BinanceVenue().check(symbols)
+        BinanceVendor().check(symbols)

@@ -16,9 +16,9 @@ from mdstream.errors import FeedError
 from mdstream.feeds import WireTick
 from mdstream.feeds.base import WireBar
 from mdstream.feeds.supervision import Overflow, Supervision
-from mdstream.feeds.websocket import BinanceVenue, EvictedError, WebSocketFeed
+from mdstream.feeds.websocket import BinanceVendor, EvictedError, WebSocketFeed
 from tests.unit.feeds.taking import take, taken
-from tests.unit.feeds.websocket.venue_server import (
+from tests.unit.feeds.websocket.vendor_server import (
     KEY,
     KEYED,
     TRADES,
@@ -52,7 +52,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def subscribed(server: VendorServer, supervision: Supervision = QUICK) -> WebSocketFeed:
-    feed = WebSocketFeed(server.venue(), supervision)
+    feed = WebSocketFeed(server.vendor(), supervision)
     await feed.connect()
     await feed.subscribe(["BTCUSDT", "ETHUSDT"])
     return feed
@@ -206,7 +206,7 @@ def test_a_key_that_comes_back_in_a_log_or_a_frame_is_blacked_out(
     assert not any(KEY[:5] in record.getMessage() for record in caplog.records if record.name != "websockets.server")
 
 
-class _Evicting(BinanceVenue):
+class _Evicting(BinanceVendor):
     async def greet(self, _socket: ClientConnection) -> None:
         raise EvictedError("maximum number of connections for token=hush exceeded")
 

@@ -10,20 +10,20 @@ from websockets.asyncio.server import ServerConnection
 
 from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds.validation import refusal
-from mdstream.feeds.websocket import EvictedError, FmpVenue, WebSocketFeed
+from mdstream.feeds.websocket import EvictedError, FmpVendor, WebSocketFeed
 from tests.unit.feeds.taking import take
 from tests.unit.feeds.websocket.any_frames import any_frames
 from tests.unit.feeds.websocket.test_feed import QUICK, run, subscribed
-from tests.unit.feeds.websocket.venue_server import KEY, FmpServer, VendorServer, running, sending
+from tests.unit.feeds.websocket.vendor_server import KEY, FmpServer, VendorServer, running, sending
 
-VENUE = FmpVenue(SecretStr(KEY))
+VENDOR = FmpVendor(SecretStr(KEY))
 DOCUMENTED = (
     b'{"s":"aapl","t":1662397411395419600,"type":"T","ap":null,"as":null,"bp":null,"bs":null,"lp":149.12,"ls":100}'
 )
 
 
 def test_a_documented_trade_is_the_tick_it_says() -> None:
-    [tick] = VENUE.parse(DOCUMENTED).ticks
+    [tick] = VENDOR.parse(DOCUMENTED).ticks
     assert tick == {
         "symbol": "AAPL", "price": 149.12, "size": 100.0, "event_time": 1_662_397_411_395_419, "exchange": None,
         "trade_id": None, "sequence": None, "conditions": None,
@@ -45,12 +45,12 @@ def test_a_documented_trade_is_the_tick_it_says() -> None:
     ],
 )
 def test_the_unit_of_a_time_is_known_by_its_magnitude(time: object, micros: int) -> None:
-    [tick] = VENUE.parse(FmpServer.trade(1, t=time)).ticks
+    [tick] = VENDOR.parse(FmpServer.trade(1, t=time)).ticks
     assert tick["event_time"] == micros
 
 
 def test_a_break_is_kept_and_marked() -> None:
-    [tick] = VENUE.parse(FmpServer.trade(100, type="B")).ticks
+    [tick] = VENDOR.parse(FmpServer.trade(100, type="B")).ticks
     assert (tick["price"], tick["size"], tick["conditions"]) == (149.12, 100.0, ["cancel"])
 
 
@@ -58,7 +58,7 @@ def test_a_break_is_kept_and_marked() -> None:
     "frame", [FmpServer.trade(1, type="Q", lp=None, bp=149.1), b'{"event":"heartbeat","timestamp":1747473420002}']
 )
 def test_quotes_and_heartbeats_are_no_ticks(frame: bytes) -> None:
-    parsed = VENUE.parse(frame)
+    parsed = VENDOR.parse(frame)
     assert (parsed.ticks, parsed.rejects) == ((), ())
 
 
@@ -72,7 +72,7 @@ def test_quotes_and_heartbeats_are_no_ticks(frame: bytes) -> None:
     ],
 )
 def test_what_is_no_trade_is_refused_with_its_reason(frame: bytes, reason: str) -> None:
-    [reject] = VENUE.parse(frame).rejects
+    [reject] = VENDOR.parse(frame).rejects
     assert reason in reject.reason
 
 
@@ -87,12 +87,12 @@ def test_what_is_no_trade_is_refused_with_its_reason(frame: bytes, reason: str) 
 )
 def test_a_refusal_is_known_in_every_form_it_has(answer: dict[str, object]) -> None:
     with pytest.raises(FeedError, match=r"fmp refuses us: .* check MDSTREAM_FEEDS__FMP__API_KEY and your plan"):
-        VENUE.parse(orjson.dumps(answer))
+        VENDOR.parse(orjson.dumps(answer))
 
 
 def test_a_login_elsewhere_is_an_eviction_and_no_refusal() -> None:
     with pytest.raises(EvictedError, match="Connected from another location"):
-        VENUE.parse(b'{"event":"login","status":401,"message":"Connected from another location"}')
+        VENDOR.parse(b'{"event":"login","status":401,"message":"Connected from another location"}')
 
 
 def test_an_eviction_waits_long_and_then_goes_on() -> None:
@@ -122,7 +122,7 @@ class _EchoingServer(FmpServer):
 def test_a_wrong_key_ends_the_feed_at_once_and_is_never_shown(caplog: pytest.LogCaptureFixture) -> None:
     async def test() -> None:
         async with running(_EchoingServer) as server:
-            feed = WebSocketFeed(FmpVenue(SecretStr("wr0ng"), server.url), QUICK)
+            feed = WebSocketFeed(FmpVendor(SecretStr("wr0ng"), server.url), QUICK)
             await feed.subscribe(["AAPL"])
             with pytest.raises(FeedError, match=r"Unauthorized: \*\*\*; check MDSTREAM_FEEDS__FMP__API_KEY") as raised:
                 await take(feed, 1)
@@ -132,7 +132,7 @@ def test_a_wrong_key_ends_the_feed_at_once_and_is_never_shown(caplog: pytest.Log
     with caplog.at_level(logging.DEBUG):
         run(test)
     assert not any("wr0ng" in record.getMessage() for record in caplog.records if record.name != "websockets.server")
-    assert "wr0ng" not in repr(FmpVenue(SecretStr("wr0ng")))
+    assert "wr0ng" not in repr(FmpVendor(SecretStr("wr0ng")))
 
 
 class _SilentServer(FmpServer):
@@ -145,7 +145,7 @@ class _SilentServer(FmpServer):
 def test_a_login_that_is_not_answered_is_taken_for_a_good_one() -> None:
     async def test() -> None:
         async with running(_SilentServer, sending([FmpServer.trade(1)])) as server:
-            feed = WebSocketFeed(FmpVenue(SecretStr(KEY), server.url, answer_within=0.05), QUICK)
+            feed = WebSocketFeed(FmpVendor(SecretStr(KEY), server.url, answer_within=0.05), QUICK)
             await feed.subscribe(["AAPL"])
             ticks, _ = await take(feed, 1)
         assert len(ticks) == 1
@@ -155,13 +155,13 @@ def test_a_login_that_is_not_answered_is_taken_for_a_good_one() -> None:
 
 def test_without_a_key_it_says_where_it_is_set_and_made() -> None:
     with pytest.raises(InvalidInputError, match=r"set MDSTREAM_FEEDS__FMP__API_KEY .* site.financialmodelingprep.com"):
-        FmpVenue(SecretStr(""))
+        FmpVendor(SecretStr(""))
 
 
 @pytest.mark.parametrize(("symbols", "message"), [([], "none was"), (["A,B"], "no symbol like 'A,B'")])
 def test_symbols_that_fmp_cannot_deliver_are_refused(symbols: list[str], message: str) -> None:
     with pytest.raises(InvalidInputError, match=message):
-        VENUE.check(symbols)
+        VENDOR.check(symbols)
 
 
 @given(any_frames("event", "data", "status", "message", "s", "t", "type", "lp", "ls"))
@@ -172,7 +172,7 @@ def test_symbols_that_fmp_cannot_deliver_are_refused(symbols: list[str], message
 @example(b'{"event":[],"data":{"status":"401"}}')
 def test_any_bytes_are_ticks_or_rejects_or_an_answer(frame: bytes) -> None:
     try:
-        parsed = VENUE.parse(frame)
+        parsed = VENDOR.parse(frame)
     except (FeedError, EvictedError):
         assert b"event" in frame
         return

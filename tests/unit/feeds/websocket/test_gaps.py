@@ -25,7 +25,7 @@ from tests.unit.feeds.massive.rest_server import (
     error,
 )
 from tests.unit.feeds.websocket.test_feed import QUICK, run, until
-from tests.unit.feeds.websocket.venue_server import MassiveServer, Script, VendorServer, running, sending
+from tests.unit.feeds.websocket.vendor_server import MassiveServer, Script, VendorServer, running, sending
 
 MILLIS = 1_714_998_600_000
 AT_ONCE = replace(QUICK, settle=0.0)
@@ -55,7 +55,7 @@ def feed_of(
     server: VendorServer, rest: MassiveRestServer, supervision: Supervision = AT_ONCE, tries: int = 1
 ) -> WebSocketFeed:
     history = MassiveHistory(MassiveRest(SecretStr(KEY), rest.url, tries=tries, waits=QUICK))
-    return WebSocketFeed(server.venue(), supervision, history=history)
+    return WebSocketFeed(server.vendor(), supervision, history=history)
 
 
 def served(*scripts: Script) -> AbstractAsyncContextManager[VendorServer]:

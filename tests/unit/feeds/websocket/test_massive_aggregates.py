@@ -19,22 +19,22 @@ from pydantic import SecretStr
 from mdstream.errors import FeedError
 from mdstream.feeds.base import WireBar
 from mdstream.feeds.validation import bar_refusal
-from mdstream.feeds.websocket import EvictedError, MassiveVenue
+from mdstream.feeds.websocket import EvictedError, MassiveVendor
 from mdstream.feeds.websocket.massive_bars import MinuteAggregates
 from mdstream.schemas import BAR, BarWindow
 from mdstream.schemas.wire import encode
 from mdstream.stores import MemorySink
 from tests.real_trades import test_data
 from tests.unit.feeds.websocket.any_frames import any_frames
-from tests.unit.feeds.websocket.venue_server import KEY, MassiveBarsServer
+from tests.unit.feeds.websocket.vendor_server import KEY, MassiveBarsServer
 
 SPECIFICATION = "vendor_fixtures/massive_ws_stocks_schema_and_examples.json"
 MINUTE = BarWindow("1min", 60)
 MILLIS = 1_610_144_640_000
 
 
-def venue() -> MassiveVenue:
-    return MassiveVenue(SecretStr(KEY), aggregates=MinuteAggregates(MINUTE))
+def vendor() -> MassiveVendor:
+    return MassiveVendor(SecretStr(KEY), aggregates=MinuteAggregates(MINUTE))
 
 
 def aggregate(volume: float = 300, average: float = 100, **changes: object) -> dict[str, object]:
@@ -44,7 +44,7 @@ def aggregate(volume: float = 300, average: float = 100, **changes: object) -> d
 
 def test_the_example_of_the_specification_is_the_bar_it_says() -> None:
     example = json.loads(test_data(SPECIFICATION).read_text())["messages"]["/stocks/AM"]["example"]
-    parsed = venue().parse(orjson.dumps([example]))
+    parsed = vendor().parse(orjson.dumps([example]))
     assert (parsed.ticks, parsed.rejects) == ([], [])
     start = int(datetime(2021, 1, 8, 22, 24, tzinfo=UTC).timestamp()) * 1_000_000
     # 4,110 shares of 685 on average are six trades.
@@ -59,12 +59,12 @@ def test_the_example_of_the_specification_is_the_bar_it_says() -> None:
 
 def test_what_is_no_bar_is_kept_beside_the_good_ones() -> None:
     good, bad = json.loads(MassiveBarsServer.trade(1)), json.loads(MassiveBarsServer.trade(2, z=None))
-    parsed = venue().parse(orjson.dumps([*good, *bad, {"ev": "Q", "sym": "MSFT", "bp": 114.1}, *good]))
+    parsed = vendor().parse(orjson.dumps([*good, *bad, {"ev": "Q", "sym": "MSFT", "bp": 114.1}, *good]))
     assert [bar["volume"] for bar in parsed.bars] == [1.0, 1.0]
     [reject] = parsed.rejects
     assert reject.reason == "not a bar: z not an amount: None"
     assert json.loads(reject.payload) == bad[0]
-    assert MassiveVenue(SecretStr(KEY)).parse(orjson.dumps(good)).bars == [], "not asked for"
+    assert MassiveVendor(SecretStr(KEY)).parse(orjson.dumps(good)).bars == [], "not asked for"
 
 
 def test_an_aggregate_that_changed_is_a_newer_revision_though_its_average_grew() -> None:
@@ -185,7 +185,7 @@ def usable(bar: WireBar) -> bool:
 @example(b'[{"ev":"AM","sym":7,"o":1,"h":1,"l":1,"c":1,"v":1e308,"z":0,"s":0}]')
 def test_any_bytes_are_bars_or_rejects_or_a_status(frame: bytes) -> None:
     try:
-        parsed = venue().parse(frame)
+        parsed = vendor().parse(frame)
     except (FeedError, EvictedError, TimeoutError):
         assert b"status" in frame
         return
@@ -200,7 +200,7 @@ _FIELDS = ["ev", "sym", "o", "h", "l", "c", "v", "dv", "vw", "z", "s", "e"]
 @given(st.dictionaries(st.sampled_from(_FIELDS[1:]), _VALUES, max_size=4))
 def test_any_aggregate_is_a_bar_or_a_reject(changes: dict[str, object]) -> None:
     [event] = json.loads(MassiveBarsServer.trade(7))
-    parsed = venue().parse(orjson.dumps([event | changes, event]))
+    parsed = vendor().parse(orjson.dumps([event | changes, event]))
     assert len(parsed.bars) + len(parsed.rejects) == 2
     assert usable(parsed.bars[-1]), "the good one"
     for bar in parsed.bars[:-1]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mdstream.feeds.validation import refusal
 from mdstream.feeds.websocket.massive_trades import tick_of_event, tick_of_record
 from tests.real_trades import test_data
-from tests.unit.feeds.websocket.venue_server import MassiveServer
+from tests.unit.feeds.websocket.vendor_server import MassiveServer
 
 NANOS = 1_536_036_818_784_123_456
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mdstream.serving.dashboard.anomalies import AnomalyFeed
 from mdstream.serving.dashboard.charts import Charts
 from mdstream.serving.dashboard.quotes import Quotes
-from mdstream.serving.dashboard.series import Series
+from mdstream.serving.dashboard.series import ChartSeries
 
 MINUTE = 60_000_000
 DAY = 86_400_000_000
@@ -30,7 +30,7 @@ def anomaly(start: int, count: int = 1, rule: str = "spike", **fields: object) -
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 9)), min_size=1))
 def test_any_order_of_revisions_ends_with_the_newest(revisions: list[tuple[int, int]]) -> None:
-    series = Series(10, [])
+    series = ChartSeries(10, [])
     shown: dict[int, int] = {}
     for version, (place, count) in enumerate(revisions, 1):
         series.take_bar(bar(place * MINUTE, count, close=float(count)), version)
@@ -46,7 +46,7 @@ def test_any_order_of_revisions_ends_with_the_newest(revisions: list[tuple[int, 
 def test_a_page_that_asks_for_changes_sees_what_one_that_asks_for_all_does(
     revisions: list[tuple[int, int]], asked_after: int
 ) -> None:
-    series = Series(10, [])
+    series = ChartSeries(10, [])
     page: dict[int, Any] = {}
     version = 0
     for place, count in revisions[:asked_after]:
@@ -62,7 +62,7 @@ def test_a_page_that_asks_for_changes_sees_what_one_that_asks_for_all_does(
 
 
 def test_the_same_again_is_no_change() -> None:
-    series = Series(10, ["rsi_14"])
+    series = ChartSeries(10, ["rsi_14"])
     assert series.take_bar(bar(0, 3), 1)
     # The database tells more fields than Kafka, and empty ones.
     assert not series.take_bar(bar(0, 3, last_ingest_time=None), 2)
@@ -73,7 +73,7 @@ def test_the_same_again_is_no_change() -> None:
 
 
 def test_indicators_wait_for_their_bar_and_may_change_under_the_same_revision() -> None:
-    series = Series(10, ["rsi_14", "sma_20"])
+    series = ChartSeries(10, ["rsi_14", "sma_20"])
     series.take_indicators({"window_start": 0, "trade_count": 2, "rsi_14": 55.0}, 1)
     assert list(series.bars_since(0)) == []
     series.take_bar(bar(0, 2), 2)
@@ -84,7 +84,7 @@ def test_indicators_wait_for_their_bar_and_may_change_under_the_same_revision() 
 
 
 def test_old_bars_make_room_and_do_not_come_back() -> None:
-    series = Series(3, [])
+    series = ChartSeries(3, [])
     series.take_anomaly(anomaly(0), 1)
     for place in range(5):
         series.take_bar(bar(place * MINUTE, 1), place + 1)
@@ -94,7 +94,7 @@ def test_old_bars_make_room_and_do_not_come_back() -> None:
 
 
 def test_an_anomaly_is_one_however_often_its_bar_is_revised() -> None:
-    series, feed = Series(10, []), AnomalyFeed()
+    series, feed = ChartSeries(10, []), AnomalyFeed()
     for version, found in enumerate([anomaly(0, 2), anomaly(0, 5, severity="critical"), anomaly(0, 3)], 1):
         assert series.take_anomaly(found, version) == feed.take(found, version) == (version < 3)
     assert [each["severity"] for each in series.anomalies_since(0)] == ["critical"]

@@ -18,7 +18,7 @@ import org.apache.spark.unsafe.types.UTF8String;
 final class KafkaReader implements SupportsRealTimeRead<InternalRow> {
   private static final long MICROSECONDS = 1_000;
 
-  /** A record without a value, which is no tick: it calls the operator where there is none. */
+  /** A record without a value, which is not a tick: it calls the operator where there is none. */
   private static final InternalRow NOTHING =
       new GenericInternalRow(new Object[] {null, null, UTF8String.EMPTY_UTF8, -1, -1L, 0L, 0, null});
 

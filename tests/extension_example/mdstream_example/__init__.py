@@ -1,0 +1,1 @@
+"""A feed, a store, an indicator and a channel of alerts for mdstream."""
