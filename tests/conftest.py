@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import signal
 import uuid
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 import redis
 
-from mdstream.config import (
-    InfluxSettings,
-    LakeSettings,
-    RedisSettings,
-    Settings,
-    SparkSettings,
-    StoreSettings,
-    TimescaleSettings,
-)
+from mdstream.config import InfluxSettings, RedisSettings, TimescaleSettings
 from mdstream.embedded import LocalKafka, LocalPostgres, LocalRedis, server
-from mdstream.runtime import use_java
-from mdstream.runtime.engine import live_jars
 from tests import real_trades  # noqa: F401 - for what it does to the environment
 from tests.servers.influxd import LocalInfluxDB, influxd, reason_without
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 # How long an example takes says how busy the machine is, not whether it is right.
 hypothesis.settings.register_profile("mdstream", deadline=None)
@@ -118,23 +103,3 @@ def fresh_influxdb(influxdb_server: LocalInfluxDB) -> Iterator[InfluxSettings]:
     """An empty bucket of the test's own."""
     with influxdb_server.bucket() as settings:
         yield settings
-
-
-@pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """One session for all tests; no test stops it. It writes Delta tables if delta-spark is installed."""
-    from mdstream.streaming import build_session, with_delta
-
-    folder = tmp_path_factory.mktemp("spark")
-    settings = SparkSettings(
-        conf={
-            "spark.local.dir": str(folder / "local"),
-            "spark.sql.warehouse.dir": str(folder / "warehouse"),
-            "spark.driver.defaultJavaOptions": f"-Djava.io.tmpdir={folder}",
-        }
-    )
-    if importlib.util.find_spec("delta") is not None:
-        settings = with_delta(Settings(spark=settings, stores=StoreSettings(lake=LakeSettings(enabled=True))))
-    session = build_session(settings, "mdstream tests", live_jars(settings.packages, use_java()))
-    yield session
-    session.stop()

@@ -12,10 +12,10 @@ from confluent_kafka import Consumer, TopicPartition
 
 from bench.chaos.model import BarKey
 from mdstream.config import Settings
-from mdstream.config.database_url import database_url
 from mdstream.schemas import ANOMALY, BAR, STORED_TICK, Record
-from mdstream.schemas.tables import table_of
 from mdstream.schemas.wire import to_micros
+from mdstream.stores.timescaledb.database_url import database_url
+from mdstream.stores.timescaledb.definitions import table_of
 
 Row = dict[str, Any]
 _BATCH = 5_000

@@ -24,7 +24,7 @@ from bench.chaos.ticks import Tape
 from bench.chaos.verdict import judge
 from bench.chaos.violations import Violation, summary
 from bench.chaos.watch import Watch
-from mdstream.local import LocalServers
+from mdstream.embedded import LocalServers
 from mdstream.schemas import BAR, STORED_TICK
 
 _LOOK_SECONDS = 0.3

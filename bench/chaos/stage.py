@@ -19,12 +19,12 @@ import psutil
 
 from bench.chaos.schedule import JOBS, Fault, Kind
 from mdstream.config import Settings
-from mdstream.local import LocalServers
-from mdstream.local.java import QUICK_COMPILING, WITHOUT_TRACES
-from mdstream.local.process import Child
-from mdstream.local.server import HOST, LocalServer, free_port
+from mdstream.embedded import LocalServers
+from mdstream.embedded.server import HOST, LocalServer, free_port
+from mdstream.kafka.topics import create_topics, plan_topics
 from mdstream.operations.maintain import maintain_stores
-from mdstream.operations.topics import create_topics, plan_topics
+from mdstream.runtime.java import QUICK_COMPILING, WITHOUT_TRACES
+from mdstream.runtime.process import Child
 
 COOLDOWN_SECONDS = 60
 _STOP_SECONDS = 120.0

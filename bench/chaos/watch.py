@@ -18,7 +18,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from bench.chaos.violations import Violation
 from mdstream.config import Settings
-from mdstream.config.database_url import database_url
+from mdstream.stores.timescaledb.database_url import database_url
 
 _PAUSE_SECONDS = 1.0
 _AWAY = (OSError, sa.exc.SQLAlchemyError, redis.RedisError, WebSocketException, URLError, ValueError)

@@ -102,8 +102,8 @@ def ingest(  # one parameter an option
         typer.Option(
             "--symbols",
             help="Which, separated by commas: for all feeds, or for each, as in `binance=BTCUSDT,massive=AAPL,MSFT`. "
-            "For `synthetic` also how many, e.g. 100: the configured ones, then made-up names. Without it: the "
-            "configured ones, from replay all of the file.",
+            "For `synthetic` also how many, e.g. 100: the configured ones, then well-known and made-up ones. Without "
+            "it: the configured ones, from replay all of the file.",
             show_default=False,
         ),
     ] = None,

@@ -9,7 +9,7 @@ with brought_by("feeds"):
     from mdstream.feeds.producer import Counts, TickProducer
     from mdstream.feeds.rejects import Reject
     from mdstream.feeds.replay import ReplayFeed
-    from mdstream.feeds.synthetic import Market, MarketOptions, SyntheticFeed
+    from mdstream.feeds.synthetic import SyntheticFeed
 
 __all__ = [
     "Counts",
@@ -17,8 +17,6 @@ __all__ = [
     "FeedBatch",
     "FileBatch",
     "Ingestion",
-    "Market",
-    "MarketOptions",
     "Reject",
     "ReplayFeed",
     "SyntheticFeed",

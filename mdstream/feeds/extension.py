@@ -102,9 +102,10 @@ class FeedExtension(Extension, Generic[Own]):
         ends: Whether it comes to an end by itself, as a file does: if it delivers nothing, that is an error.
 
     Example:
-        >>> from mdstream.feeds import MarketOptions, SyntheticFeed
+        >>> from mdstream.feeds import SyntheticFeed
+        >>> from mdstream.testing import MarketOptions
         >>> def open_quiet_market(request: FeedRequest[Section]) -> OpenedFeed:
-        ...     return SyntheticFeed(MarketOptions(rate=1)), request.symbols_or_configured
+        ...     return SyntheticFeed(MarketOptions(("AAPL",), rate=1)), request.symbols_or_configured
         >>> FEED = FeedExtension(open=open_quiet_market)
     """
 

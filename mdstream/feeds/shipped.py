@@ -21,9 +21,10 @@ from mdstream.feeds.massive import MassiveHistory, MassiveRest
 from mdstream.feeds.pacing import parse_speed
 from mdstream.feeds.replay import ReplayFeed
 from mdstream.feeds.supervision import Supervision
-from mdstream.feeds.synthetic import MarketOptions, SyntheticFeed, symbol_names
+from mdstream.feeds.synthetic import SyntheticFeed, symbol_names
 from mdstream.feeds.websocket import BinanceVendor, FinageVendor, FmpVendor, MassiveVendor, Vendor, WebSocketFeed
 from mdstream.feeds.websocket.massive_bars import MinuteAggregates
+from mdstream.testing import MarketOptions
 
 _STALE_AFTER_OF_BARS = 300.0
 """Seconds: a symbol has one bar a minute, and none of a minute without trades."""

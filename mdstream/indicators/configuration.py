@@ -52,7 +52,7 @@ def parse_indicators(configuration: Mapping[str, object]) -> tuple[Indicator, ..
     """
     uses: dict[str, list[Variant]] = {}
     for name, content in configuration.items():
-        function = _function_named(name)
+        function = function_named(name)
         uses.setdefault(function.name, []).extend(
             variant for settings in _each(name, content) for variant in _variants(name, function, settings)
         )
@@ -63,18 +63,28 @@ def parse_indicators(configuration: Mapping[str, object]) -> tuple[Indicator, ..
     return indicators
 
 
-def _function_named(name: object) -> Function:
+def function_named(name: object) -> Function:
+    """Return a function by its name in any case.
+
+    Raises:
+        ConfigError: There is none of this name, or it needs a series that bars do not have.
+    """
     if not isinstance(name, str):
         raise ConfigError(f"{_shown(name)} is not a function; expected the name of one of TA-Lib's, e.g. sma")
     asked = name.lower()
     function = find_function(_FUNCTIONS_AS_USERS_SAY.get(asked, asked))
     if function is None:
-        known = [*known_functions(), *_FUNCTIONS_AS_USERS_SAY]
-        raise ConfigError(f"{_shown(name)} is not a TA-Lib function{_own_functions()}; {did_you_mean(asked, known)}")
+        nearest = did_you_mean(asked, names_of_functions())
+        raise ConfigError(f"{_shown(name)} is not a TA-Lib function{_own_functions()}; {nearest}")
     unknown = [series for series in function.prices.values() if series not in BAR_SERIES]
     if unknown:
         raise ConfigError(f"{asked} needs a series of {unknown[0]}, which bars do not have; expected another function")
     return function
+
+
+def names_of_functions() -> list[str]:
+    """Return the names that functions may be called by."""
+    return [*known_functions(), *_FUNCTIONS_AS_USERS_SAY]
 
 
 def _own_functions() -> str:

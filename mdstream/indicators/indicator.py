@@ -16,6 +16,12 @@ class Indicator:
         columns: Column names of its results, in TA-Lib's order.
         lookback: Bars that pass before the first value.
         levels: Columns that hold a constant for rules, e.g. `rsi_14_overbought`, with their values.
+
+    Example:
+        >>> from mdstream.indicators import read_indicators
+        >>> rsi, *_ = read_indicators("rsi(14)")
+        >>> str(rsi), rsi.columns, rsi.lookback
+        ('RSI(close, timeperiod=14)', ('rsi_14',), 14)
     """
 
     function: str

@@ -48,7 +48,13 @@ def indicator_record(indicators: Iterable[Indicator]) -> Record:
 
 
 def indicator_fields(indicators: Iterable[Indicator]) -> list[pa.Field]:
-    """Return the columns of indicators."""
+    """Return the columns of indicators.
+
+    Example:
+        >>> from mdstream.indicators import parse_indicators
+        >>> [field.name for field in indicator_fields(parse_indicators({"bollinger": {}}))]
+        ['bb_upper', 'bb_middle', 'bb_lower']
+    """
     return [
         pa.field(column, pa.float64(), nullable=True, metadata={"comment": f"{indicator}; null while warming up"})
         for indicator in indicators
@@ -67,5 +73,11 @@ def analysed_schema(indicators: Iterable[Indicator]) -> pa.Schema:
 
 
 def indicator_levels(indicators: Iterable[Indicator]) -> dict[str, float]:
-    """Return the constant columns that rules may compare with, e.g. `rsi_14_overbought`."""
+    """Return the constant columns that rules may compare with, e.g. `rsi_14_overbought`.
+
+    Example:
+        >>> from mdstream.indicators import parse_indicators
+        >>> indicator_levels(parse_indicators({"rsi": {"period": 14, "overbought": 70}}))
+        {'rsi_14_overbought': 70.0}
+    """
     return {name: value for indicator in indicators for name, value in indicator.levels}

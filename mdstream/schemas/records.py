@@ -26,6 +26,10 @@ class Record:
         key: Natural key: two records with the same key are revisions of one thing.
         time_column: The field that places the record in time; tables are partitioned by it.
         revision_column: A revision replaces another if this is not smaller; None: the first one stays.
+
+    Example:
+        >>> BAR.topic, BAR.key, BAR.schema.field("vwap").nullable
+        ('aggregated_data', ('symbol', 'window', 'window_start'), True)
     """
 
     name: str

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from mdstream.errors import InvalidInputError
 from mdstream.schemas.calendars import Calendar, calendar_of
-from mdstream.schemas.windows import BarWindow
+from mdstream.schemas.windows import BarWindow, nearest_window
 
 _DAY_SECONDS = 86_400
 _FORM = re.compile(r"([0-9]{1,9})([a-z]+)@(.+)")
@@ -41,6 +41,10 @@ class SessionWindow:
         calendar: When there are sessions.
         seconds: Length in seconds; None for a period.
         period: What is put together, if it has no length; weeks begin on Monday.
+
+    Example:
+        >>> SessionWindow("1d of London", Calendar.of_zone("Europe/London"), None, Period.DAY).calendar.zone
+        'Europe/London'
     """
 
     name: str
@@ -58,6 +62,20 @@ class SessionWindow:
 
 Window = BarWindow | SessionWindow
 """Any window of bars."""
+
+
+def read_windows(windows: Window | str | Iterable[Window | str]) -> list[Window]:
+    """Return windows from any of the forms that they may be given in: one or several, or their names.
+
+    Raises:
+        InvalidInputError: A text is not a window, or names no calendar.
+
+    Example:
+        >>> [window.name for window in read_windows("1min")], len(read_windows(["1min", BarWindow("5min", 300)]))
+        (['1min'], 2)
+    """
+    several: Iterable[Window | str] = [windows] if isinstance(windows, str | BarWindow | SessionWindow) else windows
+    return [parse_window(window) if isinstance(window, str) else window for window in several]
 
 
 def parse_window(text: str, calendars: Iterable[Calendar] = ()) -> Window:
@@ -85,7 +103,8 @@ def parse_window(text: str, calendars: Iterable[Calendar] = ()) -> Window:
         return BarWindow.parse(text)
     found = _FORM.fullmatch(text)
     if found is None:
-        raise InvalidInputError(f"window '{text}' is not a number, a unit and a calendar; {_EXPECTED}")
+        hint = nearest_window(text)
+        raise InvalidInputError(f"window '{text}' is not a number, a unit and a calendar; {_EXPECTED}{hint}")
     number, unit, name = found.groups()
     period = _UNITS_OF_PERIODS.get(unit)
     if period is not None and int(number) != 1:

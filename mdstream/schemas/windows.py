@@ -12,7 +12,14 @@ MAX_WINDOW_SECONDS = 50 * 86_400
 """Longest window: trades of one are ranked by a number that has room for that many microseconds."""
 
 _UNIT_SECONDS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "hour": 3600, "d": 86400, "day": 86400}
+_UNITS_OF_OTHERS = {
+    **dict.fromkeys(("second", "seconds", "secs"), "s"),
+    **dict.fromkeys(("minute", "minutes", "mins", "t"), "min"),
+    **dict.fromkeys(("hours", "hr", "hrs"), "h"),
+    "days": "d",
+}
 _NAME = re.compile(r"([0-9]{1,9})([a-z]+)")
+_ALMOST = re.compile(r"\s*([0-9]{1,9})[\s_-]*([A-Za-z]+)\s*(@[A-Za-z0-9_/+-]+)?\s*")
 
 
 @dataclass(frozen=True)
@@ -54,8 +61,26 @@ class BarWindow:
         """
         seconds = _seconds_said(name)
         if seconds is None and "@" not in name:
-            raise InvalidInputError(f"window '{name}' is not a number and a unit (s, min, h, d), e.g. 1min or 4h")
+            raise InvalidInputError(
+                f"window '{name}' is not a number and a unit (s, min, h, d), e.g. 1min or 4h{nearest_window(name)}"
+            )
         return cls(name, seconds or 0)
+
+
+def nearest_window(name: str) -> str:
+    """Return a hint to put behind an error: the same window as it is to be written, if that can be told.
+
+    Example:
+        >>> nearest_window("5 Minutes"), nearest_window("30 min@XNYS"), nearest_window("soon")
+        ("; did you mean '5min'?", "; did you mean '30min@XNYS'?", '')
+    """
+    match = _ALMOST.fullmatch(name)
+    if match is None:
+        return ""
+    number, unit, calendar = match.groups(default="")
+    # 1M is a month to pandas, and a minute to others.
+    unit = "" if unit == "M" else _UNITS_OF_OTHERS.get(unit.lower(), unit.lower())
+    return f"; did you mean '{number}{unit}{calendar}'?" if unit in _UNIT_SECONDS else ""
 
 
 def _seconds_said(name: str) -> int | None:

@@ -44,7 +44,15 @@ def with_adjusted_prices(
             above 0, and a bar that began before such an instant and ended after it, fail the query, which says so.
 
     Example:
-        >>> adjusted = bars.transform(with_adjusted_prices, factors)  # doctest: +SKIP
+        >>> from mdstream.schemas import BAR
+        >>> from mdstream.testing import frame_of
+        >>> bars = frame_of(spark, BAR, [{"close": 400.0, "volume": 100.0}])
+        >>> split = (
+        ...     "SELECT 'AAPL' AS symbol, TIMESTAMP '2026-01-05 14:30:00Z' AS effective_time, "
+        ...     "0.25D AS price_factor, 4 AS size_factor"
+        ... )
+        >>> bars.transform(with_adjusted_prices, spark.sql(split)).select("close", "volume").collect()
+        [Row(close=100.0, volume=400.0)]
     """
     if direction not in list(Adjustment):
         raise InvalidInputError(f"there is no direction '{direction}'; expected one of {', '.join(Adjustment)}")
@@ -78,7 +86,15 @@ def to_adjustment_factors(actions: DataFrame, closes: DataFrame) -> DataFrame:
         InvalidInputError: A column is missing or of another type.
 
     Example:
-        >>> factors = actions.transform(to_adjustment_factors, days)  # doctest: +SKIP
+        >>> from mdstream.schemas import BAR
+        >>> from mdstream.testing import frame_of
+        >>> split = (
+        ...     "SELECT 'AAPL' AS symbol, TIMESTAMP '2026-01-05 14:30:00Z' AS effective_time, "
+        ...     "4.0D AS split, CAST(NULL AS DOUBLE) AS dividend"
+        ... )
+        >>> factors = spark.sql(split).transform(to_adjustment_factors, frame_of(spark, BAR, [{"close": 400.0}]))
+        >>> factors.select("symbol", "price_factor", "size_factor").collect()
+        [Row(symbol='AAPL', price_factor=0.25, size_factor=4.0)]
     """
     kinds: dict[str, type] = {"symbol": StringType, "effective_time": TimestampType}
     _check(actions, "actions", {**kinds, "split": NumericType, "dividend": NumericType})

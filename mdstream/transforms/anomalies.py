@@ -62,7 +62,11 @@ def to_anomalies(analysed: DataFrame, rules: Sequence[Rule], levels: Mapping[str
 
     Example:
         >>> rule = Rule("penny", "close < 1", "low", "{symbol} closed at {close:.3f}", "close", "1")
-        >>> anomalies = bars.transform(to_anomalies, [rule])  # doctest: +SKIP
+        >>> from mdstream.schemas import BAR
+        >>> from mdstream.testing import frame_of
+        >>> bars = frame_of(spark, BAR, [{"close": 0.5}, {"symbol": "MSFT", "close": 440.0}])
+        >>> bars.transform(to_anomalies, [rule]).select("rule", "message").collect()
+        [Row(rule='penny', message='AAPL closed at 0.500')]
     """
     return analysed.transform(with_findings, rules, levels).transform(findings_to_anomalies)
 
@@ -82,7 +86,12 @@ def with_findings(analysed: DataFrame, rules: Sequence[Rule], levels: Mapping[st
         The columns of `analysed` and an array of structs of rule, severity, value, threshold and message.
 
     Example:
-        >>> found = analysed.transform(with_findings, rules).transform(findings_to_anomalies)  # doctest: +SKIP
+        >>> from mdstream.schemas import BAR
+        >>> from mdstream.testing import frame_of
+        >>> rules = [Rule("penny", "close < 1", "low", "a penny"), Rule("dear", "close > 9", "low", "dear")]
+        >>> bars = frame_of(spark, BAR, [{"close": 0.5}])
+        >>> bars.transform(with_findings, rules).select("close", "findings.message").collect()
+        [Row(close=0.5, message=['a penny'])]
     """
     # Spark Connect refuses to add no columns.
     constants = {name: F.lit(float(level)) for name, level in levels.items()}
@@ -102,7 +111,13 @@ def findings_to_anomalies(frame: DataFrame) -> DataFrame:
         Columns of ANOMALY; `detected_time` is when the query ran.
 
     Example:
-        >>> found = analysed.transform(with_findings, rules).transform(findings_to_anomalies)  # doctest: +SKIP
+        >>> from mdstream.schemas import BAR
+        >>> from mdstream.testing import frame_of
+        >>> found = frame_of(spark, BAR, [{"close": 0.5}]).transform(
+        ...     with_findings, [Rule("penny", "close < 1", "low", "a penny")]
+        ... )
+        >>> found.transform(findings_to_anomalies).select("symbol", "rule", "severity").collect()
+        [Row(symbol='AAPL', rule='penny', severity='low')]
     """
     newest = F.col(_NEWEST) if _NEWEST in frame.columns else F.lit(None).cast("timestamp_ltz").alias(_NEWEST)
     return (

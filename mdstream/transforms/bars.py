@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from mdstream.errors import InvalidInputError
 from mdstream.schemas import BarWindow
-from mdstream.schemas.session_windows import Window, parse_window
+from mdstream.schemas.session_windows import Window, read_windows
 from mdstream.schemas.windows import MAX_WINDOW_SECONDS, check_lengths
 from mdstream.transforms.bar_terms import (
     EXTENDED,
@@ -34,7 +34,7 @@ _TIES = 2**19
 
 def to_bars(
     ticks: DataFrame,
-    windows: Sequence[Window | str],
+    windows: Window | str | Sequence[Window | str],
     conditions: ConditionTable = _EVERY_TRADE,
     *,
     extended: bool = False,
@@ -79,10 +79,15 @@ def to_bars(
             of the same length, one is too long, or one names no calendar.
 
     Example:
-        >>> bars = ticks.transform(to_bars, ["1min", "5min"])  # doctest: +SKIP
-        >>> sessions = ticks.transform(to_bars, ["1min", "30min@XNYS", "1d@XNYS"], extended=True)  # doctest: +SKIP
+        >>> from mdstream.schemas import TICK
+        >>> from mdstream.testing import frame_of
+        >>> ticks = frame_of(spark, TICK, [{"price": 10.0, "size": 1.0}, {"price": 12.0, "size": 3.0}])
+        >>> bars = ticks.transform(to_bars, ["1min", "5min"]).sort(F.desc("window"))
+        >>> bars.select("symbol", "window", "high", "volume", "vwap").collect()
+        [Row(symbol='AAPL', window='5min', high=12.0, volume=4.0, vwap=11.5), \
+Row(symbol='AAPL', window='1min', high=12.0, volume=4.0, vwap=11.5)]
     """
-    named = [parse_window(window) if isinstance(window, str) else window for window in windows]
+    named = read_windows(windows)
     more = [name for name, is_wanted in ((EXTENDED, extended), (KEPT_SUMS, keep_sums)) if is_wanted]
     if _are_plain(named) and not extended:
         return _plain_bars(ticks, named, conditions, more)

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from mdstream.errors import InvalidInputError
 from mdstream.schemas.session_table import SessionTable, session_table
-from mdstream.schemas.session_windows import SessionWindow, Window, parse_window
+from mdstream.schemas.session_windows import SessionWindow, Window, read_windows
 from mdstream.transforms.bar_terms import EXTENDED, MICROSECONDS
 from mdstream.transforms.bars import check_names
 from mdstream.transforms.session_columns import numbers
@@ -35,7 +35,7 @@ class Fill(StrEnum):
 
 def to_complete_bars(
     bars: DataFrame,
-    windows: Sequence[Window | str],
+    windows: Window | str | Sequence[Window | str],
     *,
     fill: Fill | str = Fill.NOTHING,
     start: datetime | None = None,
@@ -60,7 +60,13 @@ def to_complete_bars(
         InvalidInputError: The bars are a stream, a column is missing, or a time is without a zone.
 
     Example:
-        >>> complete = bars.transform(to_complete_bars, ["30min@XNYS"], fill="last_close")  # doctest: +SKIP
+        >>> from mdstream.schemas import BAR
+        >>> from mdstream.testing import frame_of
+        >>> times = [datetime(2026, 1, 5, 14, minute, tzinfo=UTC) for minute in (30, 31, 32, 33)]
+        >>> first, last = ({"window_start": times[n], "window_end": times[n + 1], "close": 2.0} for n in (0, 2))
+        >>> complete = frame_of(spark, BAR, [first, last]).transform(to_complete_bars, ["1min"], fill="last_close")
+        >>> complete.where("is_filled").select("open", "close", "volume", "trade_count").collect()
+        [Row(open=2.0, close=2.0, volume=0.0, trade_count=0)]
     """
     if bars.isStreaming:
         raise InvalidInputError("found a stream of bars; expected stored bars: what has no trades, no stream brings")
@@ -70,7 +76,7 @@ def to_complete_bars(
         raise InvalidInputError(f"bars have no column {missing[0]}; found: {', '.join(bars.columns)}")
     if fill not in list(Fill):
         raise InvalidInputError(f"there is no fill '{fill}'; expected one of {', '.join(Fill)}")
-    named = [parse_window(window) if isinstance(window, str) else window for window in windows]
+    named = read_windows(windows)
     check_names(named)
     regular = ~F.coalesce(F.col(EXTENDED), F.lit(False)) if EXTENDED in bars.columns else F.lit(True)
     series = Over.partitionBy(*_SERIES, "is_regular").orderBy("window_start")
@@ -96,8 +102,12 @@ def is_first_partial(since: datetime | Column) -> Column:
         InvalidInputError: The time has no zone.
 
     Example:
-        >>> start = datetime(2026, 1, 5, 15, 3, 20, tzinfo=UTC)
-        >>> marked = bars.withColumn("is_first_partial", is_first_partial(start))  # doctest: +SKIP
+        >>> from mdstream.schemas import BAR
+        >>> from mdstream.testing import frame_of
+        >>> begin, start, end = (datetime(2026, 1, 5, 15, *clock, tzinfo=UTC) for clock in ((3,), (3, 20), (4,)))
+        >>> bars = frame_of(spark, BAR, [{"window_start": begin, "window_end": end}])
+        >>> bars.select("symbol", is_first_partial(start).alias("is_first_partial")).collect()
+        [Row(symbol='AAPL', is_first_partial=True)]
     """
     at = F.unix_micros(since) if isinstance(since, Column) else F.lit(_micros(since))
     return (F.unix_micros("window_start") < at) & (at < F.unix_micros("window_end"))

@@ -32,7 +32,12 @@ def with_dead_letter(records: DataFrame) -> DataFrame:
         records: Any columns, those of `KAFKA_ENVELOPE` and `reject_reason`.
 
     Example:
-        >>> records.transform(with_reject_reason, 300).transform(with_dead_letter)  # doctest: +SKIP
+        >>> from mdstream.testing import kafka_records
+        >>> from mdstream.transforms import with_reject_reason
+        >>> records = kafka_records(spark, [b"no tick"])
+        >>> refused = records.transform(with_reject_reason, 300).transform(with_dead_letter)
+        >>> refused.select("dead_letter.source", "dead_letter.reason", "dead_letter.payload").collect()
+        [Row(source='tick_data', reason='not JSON', payload='no tick')]
     """
     text = F.col("payload").cast("string")
     is_text = F.is_valid_utf8(text)

@@ -26,6 +26,10 @@ class Eligibility:
         open_close: May set a bar's open and close.
         high_low: May set a bar's high and low, and counts in its VWAP.
         volume: Counts in a bar's volume, and in its VWAP.
+
+    Example:
+        >>> ConditionTable({"W": Eligibility(open_close=False)}).codes["W"].volume
+        True
     """
 
     open_close: bool = True

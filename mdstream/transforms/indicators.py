@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import DoubleType, StructField, StructType
 
 from mdstream.errors import InvalidInputError
-from mdstream.indicators import RULE_FIELDS, Indicator, indicator_values, rule_values
+from mdstream.indicators import RULE_FIELDS, Indicator, IndicatorsLike, indicator_values, read_indicators, rule_values
 from mdstream.indicators.catalogue import BAR_SERIES
 from mdstream.schemas.records import TIME
 
@@ -18,7 +18,7 @@ _SERIES_OF = ("symbol", "window")
 _ORDER = "window_start"
 
 
-def with_indicators(bars: DataFrame, indicators: Sequence[Indicator]) -> DataFrame:
+def with_indicators(bars: DataFrame, indicators: IndicatorsLike) -> DataFrame:
     """Add the columns of the indicators and those of `RULE_FIELDS` to stored bars.
 
     Each (symbol, window) is one series, computed from its first bar to its last; null where there is no value.
@@ -33,14 +33,26 @@ def with_indicators(bars: DataFrame, indicators: Sequence[Indicator]) -> DataFra
     Args:
         bars: Rows with at least symbol, window, window_start, open, high, low, close and volume, one a key, in any
             order. Other columns stay.
-        indicators: What to compute.
+        indicators: What to compute: text such as `rsi(14)`, a list of it, the configuration's mapping, or what
+            `parse_indicators` made of that.
 
     Raises:
         InvalidInputError: A column is missing, or there already, or the frame is a stream.
+        ConfigError: There is no such indicator.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> from mdstream.schemas import BAR
+        >>> from mdstream.testing import frame_of
+        >>> minutes = [datetime(2026, 1, 5, 14, minute, tzinfo=UTC) for minute in (30, 31)]
+        >>> bars = frame_of(spark, BAR, [{"window_start": start, "close": start.minute} for start in minutes])
+        >>> bars.transform(with_indicators, ["sma(2)"]).select("close", "sma_2").sort("close").collect()
+        [Row(close=30.0, sma_2=None), Row(close=31.0, sma_2=30.5)]
     """
+    computed = read_indicators(indicators)
     if bars.isStreaming:
         raise InvalidInputError("found a stream of bars; expected stored bars, each series whole")
-    new = [*(column for indicator in indicators for column in indicator.columns), *(f.name for f in RULE_FIELDS)]
+    new = [*(column for indicator in computed for column in indicator.columns), *(f.name for f in RULE_FIELDS)]
     missing = [name for name in (*_SERIES_OF, _ORDER, *BAR_SERIES) if name not in bars.columns]
     if missing:
         raise InvalidInputError(f"bars have no column {missing[0]}; found: {', '.join(bars.columns)}")
@@ -48,7 +60,7 @@ def with_indicators(bars: DataFrame, indicators: Sequence[Indicator]) -> DataFra
     if present:
         raise InvalidInputError(f"bars have a column {present[0]} already; expected bars without indicators")
     schema = StructType([*bars.schema.fields, *(StructField(name, DoubleType()) for name in new)])
-    return bars.groupBy(*_SERIES_OF).applyInArrow(_computation(tuple(indicators)), schema)
+    return bars.groupBy(*_SERIES_OF).applyInArrow(_computation(computed), schema)
 
 
 def _computation(indicators: tuple[Indicator, ...]) -> Callable[[pa.Table], pa.Table]:

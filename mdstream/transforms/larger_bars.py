@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from mdstream.errors import InvalidInputError
 from mdstream.schemas import BAR, BarWindow
-from mdstream.schemas.session_windows import Window, parse_window
+from mdstream.schemas.session_windows import Window, parse_window, read_windows
 from mdstream.transforms.bar_terms import EXTENDED, EXTREMES, KEPT_SUMS, PARTS, SUMS, bar_columns, parts_of
 from mdstream.transforms.bars import check_names
 from mdstream.transforms.session_columns import with_windows
@@ -20,7 +20,7 @@ _LONG_AGO = 2**60
 
 
 def to_larger_bars(
-    bars: DataFrame, source: Window | str, windows: Sequence[Window | str], *, extended: bool = False
+    bars: DataFrame, source: Window | str, windows: Window | str | Sequence[Window | str], *, extended: bool = False
 ) -> DataFrame:
     """Put bars of one window together to bars of larger ones.
 
@@ -45,8 +45,16 @@ def to_larger_bars(
             bar that lies across the begin of a larger one fails the query, which says so.
 
     Example:
-        >>> minutes = ticks.transform(to_bars, ["1min"], keep_sums=True)  # doctest: +SKIP
-        >>> larger = minutes.transform(to_larger_bars, "1min", ["5min", "1d@XNYS"])  # doctest: +SKIP
+        >>> from datetime import UTC, datetime
+        >>> from mdstream.schemas import TICK
+        >>> from mdstream.testing import frame_of
+        >>> from mdstream.transforms import to_bars
+        >>> times = [datetime(2026, 1, 5, 14, minute, tzinfo=UTC) for minute in (31, 34)]
+        >>> ticks = frame_of(spark, TICK, [{"event_time": time, "price": time.minute} for time in times])
+        >>> minutes = ticks.transform(to_bars, ["1min"], keep_sums=True)
+        >>> larger = minutes.transform(to_larger_bars, "1min", ["5min"])
+        >>> larger.select("window", "open", "close", "trade_count").collect()
+        [Row(window='5min', open=31.0, close=34.0, trade_count=2)]
     """
     if bars.isStreaming:
         raise InvalidInputError(
@@ -56,7 +64,7 @@ def to_larger_bars(
     if missing:
         raise InvalidInputError(f"bars have no column {missing[0]}; found: {', '.join(bars.columns)}")
     small = parse_window(source) if isinstance(source, str) else source
-    large = [parse_window(window) if isinstance(window, str) else window for window in windows]
+    large = read_windows(windows)
     check_names(large)
     _check_multiples(small, large)
     more = [EXTENDED] if extended else []

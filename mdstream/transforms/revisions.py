@@ -31,7 +31,9 @@ def to_bar_revisions(records: DataFrame) -> DataFrame:
         Columns of BAR.
 
     Example:
-        >>> records.transform(to_bar_revisions)  # doctest: +SKIP
+        >>> from mdstream.testing import kafka_records
+        >>> kafka_records(spark, [b"{}"], topic="aggregated_data").transform(to_bar_revisions).count()
+        0
     """
     return with_bar_fields(records).where(F.col(REJECT_REASON).isNull()).select(*BAR.schema.names)
 
@@ -44,7 +46,10 @@ def to_newest_revisions(rows: DataFrame, record: Record) -> DataFrame:
         record: What the rows are.
 
     Example:
-        >>> revisions.transform(to_newest_revisions, BAR)  # doctest: +SKIP
+        >>> from mdstream.testing import frame_of
+        >>> revisions = frame_of(spark, BAR, [{"trade_count": 1}, {"trade_count": 3}, {"trade_count": 2}])
+        >>> revisions.transform(to_newest_revisions, BAR).select("trade_count").collect()
+        [Row(trade_count=3)]
     """
     newest = F.max_by(F.struct("*"), F.col(str(record.revision_column))).alias("newest")
     return rows.groupBy(*record.key).agg(newest).select("newest.*")
@@ -60,7 +65,10 @@ def with_bar_fields(records: DataFrame) -> DataFrame:
         Columns of BAR and of the envelope, and `reject_reason`: null for a bar that every store can hold.
 
     Example:
-        >>> records.transform(with_bar_fields)  # doctest: +SKIP
+        >>> from mdstream.testing import kafka_records
+        >>> records = kafka_records(spark, [b"{}"], topic="aggregated_data")
+        >>> records.transform(with_bar_fields).select("reject_reason").collect()
+        [Row(reject_reason='not a bar')]
     """
     others = [name for name in records.columns if name not in _OF_KAFKA]
     parsed = records.select(_parsed(BAR), *envelope(), *others)
@@ -81,7 +89,11 @@ def with_records(records: DataFrame, kinds: Sequence[Record]) -> DataFrame:
         envelope, and `reject_reason`: null for a record that every store can hold.
 
     Example:
-        >>> records.transform(with_records, [BAR, ANOMALY])  # doctest: +SKIP
+        >>> from mdstream.schemas import ANOMALY
+        >>> from mdstream.testing import kafka_records
+        >>> records = kafka_records(spark, [b"{}"], topic="anomalies")
+        >>> records.transform(with_records, [BAR, ANOMALY]).select("bar", "anomaly", "reject_reason").collect()
+        [Row(bar=None, anomaly=None, reject_reason='not a anomaly')]
     """
     # What is asked of one topic is not parsed for another.
     own = [F.when(F.col("topic") == F.lit(kind.topic), _parsed(kind)).alias(kind.name) for kind in kinds]

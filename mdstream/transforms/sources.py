@@ -20,7 +20,12 @@ def from_primary_source(ticks: DataFrame, primary: PrimarySources) -> DataFrame:
         primary: What was decided.
 
     Example:
-        >>> ticks.transform(from_primary_source, PrimarySources.parse({"AAPL": "massive"}))  # doctest: +SKIP
+        >>> from mdstream.schemas import TICK
+        >>> from mdstream.testing import frame_of
+        >>> ticks = frame_of(spark, TICK, [{"source": "massive"}, {"source": "finage"}])
+        >>> primary = PrimarySources.parse({"AAPL": "massive"})
+        >>> ticks.transform(from_primary_source, primary).select("symbol", "source").collect()
+        [Row(symbol='AAPL', source='massive')]
     """
     return ticks.where(is_from_primary_source(primary))
 

@@ -53,7 +53,11 @@ def to_ticks(records: DataFrame, max_future_skew_seconds: int, *, nonpositive_pr
         Columns of STORED_TICK. A record without ingest_time takes the broker's time of it.
 
     Example:
-        >>> ticks = records.transform(to_ticks, 300)  # doctest: +SKIP
+        >>> from mdstream.testing import kafka_records
+        >>> good = b'{"symbol": "AAPL", "price": 230.1, "size": 5, "event_time": 1767364200000000}'
+        >>> ticks = kafka_records(spark, [good, b"no tick"]).transform(to_ticks, 300)
+        >>> ticks.select("symbol", "price", "size", "kafka_offset").collect()
+        [Row(symbol='AAPL', price=230.1, size=5.0, kafka_offset=0)]
     """
     parsed = with_reject_reason(records, max_future_skew_seconds, nonpositive_prices=nonpositive_prices)
     return parsed.where(F.col(REJECT_REASON).isNull()).select(*STORED_TICK.schema.names)
@@ -99,6 +103,12 @@ def with_reject_reason(
 
     Returns:
         Columns of STORED_TICK and of the envelope, and `reject_reason`: null for a usable tick.
+
+    Example:
+        >>> from mdstream.testing import kafka_records
+        >>> bad = b'{"symbol": "AAPL", "price": -1, "size": 5, "event_time": 1767364200000000}'
+        >>> kafka_records(spark, [bad]).transform(with_reject_reason, 300).select("reject_reason").collect()
+        [Row(reject_reason='price not positive: -1.0')]
     """
     reason = _reject_reason(max_future_skew_seconds, nonpositive_prices)
     return _with_fields(records, None).select(*STORED_TICK.schema.names, reason.alias(REJECT_REASON), *KAFKA_ENVELOPE)

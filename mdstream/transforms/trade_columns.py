@@ -97,9 +97,12 @@ def with_trade_columns(
         InvalidInputError: A column is not there, or is of a type that cannot be read.
 
     Example:
-        >>> trades.transform(  # doctest: +SKIP
+        >>> row = ("AAPL", 1_767_364_200_000_000_000, "230.10", 5)
+        >>> trades = spark.createDataFrame([row], "ticker string, sip_timestamp bigint, p string, s int")
+        >>> trades.transform(
         ...     with_trade_columns, symbol="ticker", event_time="sip_timestamp", unit="ns", price="p", size="s"
-        ... ).transform(to_bars, ["1min"])
+        ... ).select("symbol", F.unix_seconds("event_time").alias("second"), "price", "size").collect()
+        [Row(symbol='AAPL', second=1767364200, price=230.1, size=5.0)]
     """
     named = {"symbol": symbol, "event_time": event_time, "price": price, "size": size}
     for name, given in zip(OPTIONAL, (ingest_time, sequence, kafka_offset, conditions), strict=True):

@@ -46,8 +46,11 @@ def filter_usable_trades(
         InvalidInputError: A required column is not there, or one is of another type.
 
     Example:
-        >>> usable = trades.transform(filter_usable_trades)  # doctest: +SKIP
-        >>> why = filter_usable_trades(trades, keep_rejected=True).groupBy("reject_reason").count()  # doctest: +SKIP
+        >>> from mdstream.schemas import TICK
+        >>> from mdstream.testing import frame_of
+        >>> trades = frame_of(spark, TICK, [{"price": 230.1}, {"price": -1.0}])
+        >>> trades.transform(filter_usable_trades, keep_rejected=True).select("price", "reject_reason").collect()
+        [Row(price=230.1, reject_reason=None), Row(price=-1.0, reject_reason='price not positive: -1.0')]
     """
     reason = first_of(_reasons(trades, max_future_skew_seconds, nonpositive_prices=nonpositive_prices))
     if keep_rejected:

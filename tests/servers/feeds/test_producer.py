@@ -18,8 +18,9 @@ from mdstream.config import KafkaSettings
 from mdstream.embedded import LocalKafka
 from mdstream.embedded.server import free_port
 from mdstream.errors import DeliveryError, FeedError
-from mdstream.feeds import FeedBatch, MarketOptions, Reject, ReplayFeed, SyntheticFeed, TickProducer, pump
+from mdstream.feeds import FeedBatch, Reject, ReplayFeed, SyntheticFeed, TickProducer, pump
 from mdstream.feeds.validation import refusal
+from mdstream.testing import MarketOptions
 from tests.real_trades import DAY_ONE_TRADE_COUNT, write_ticks
 from tests.servers.feeds.consuming import create, messages, record_count, settings_of, values
 

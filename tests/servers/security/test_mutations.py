@@ -119,7 +119,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
     folder = tmp_path_factory.mktemp("mutations")
     with ExitStack() as end:
         servers = end.enter_context(LocalServers())
-        slack = end.enter_context(SlackServer())
+        slack = end.enter_context(SlackServer().running())
         settings = servers.settings(Settings())
         create_topics(settings.kafka, plan_topics(settings))
         maintain_stores(settings)

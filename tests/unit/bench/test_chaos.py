@@ -31,7 +31,7 @@ Row = dict[str, Any]
 
 def trade(offset: int, seconds: float, price: float, size: float = 1.0, **changes: object) -> Trade:
     time = int(seconds * SECOND)
-    whole = {"sequence": None, "counts": True, "ingest_time": time + 1} | changes
+    whole: dict[str, Any] = {"sequence": None, "counts": True, "ingest_time": time + 1, **changes}
     return Trade(0, offset, "A", price, size, event_time=time, **whole)
 
 

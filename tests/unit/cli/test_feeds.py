@@ -65,7 +65,7 @@ def test_bars_need_a_window_of_one_minute() -> None:
 
 def test_a_number_is_how_many_symbols_the_made_up_market_has() -> None:
     [(_, symbols)] = open_feeds({"synthetic": ("3",)}, FeedOptions(), Settings(symbols=("AAPL",)))
-    assert symbols == ("AAPL", "SYN002", "SYN003")
+    assert symbols == ("AAPL", "MSFT", "GOOGL")
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS = PROJECT["optional-dependencies"]
 
 PARTS = {
-    "": "import mdstream.schemas, mdstream.indicators",
-    "spark": "import mdstream.transforms",
+    "": "import mdstream.schemas, mdstream.indicators, mdstream.testing",
+    "spark": "import mdstream.transforms; mdstream.to_bars",
     "calendars": "import exchange_calendars, mdstream.schemas.calendars",
     "commands": "import mdstream.config, mdstream.cli.app",
     "feeds": "import mdstream.feeds.websocket, mdstream.feeds.massive, mdstream.cli.ingest, mdstream.cli.backfill",

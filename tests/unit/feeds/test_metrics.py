@@ -7,8 +7,8 @@ from mdstream.config import KafkaSettings
 from mdstream.embedded.server import free_port
 from mdstream.feeds import Feed, FeedBatch, SyntheticFeed, TickProducer
 from mdstream.feeds.metrics import FeedMetrics
-from mdstream.feeds.synthetic import MarketOptions
 from mdstream.feeds.websocket import BinanceVendor, WebSocketFeed
+from mdstream.testing import MarketOptions
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 

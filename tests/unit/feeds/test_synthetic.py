@@ -8,13 +8,15 @@ from collections import Counter, defaultdict
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mdstream.errors import InvalidInputError
-from mdstream.feeds import MarketOptions, SyntheticFeed
-from mdstream.feeds.synthetic import Market, symbol_names
+from mdstream.feeds import SyntheticFeed
+from mdstream.feeds.synthetic import symbol_names, wire_ticks
 from mdstream.feeds.validation import refusal
 from mdstream.schemas import TICK
+from mdstream.testing import KNOWN_SYMBOLS, Market, MarketOptions
 from tests.unit.feeds.clock import ManualClock
 
 NOW = 1_800_000_000_000_000
@@ -23,11 +25,13 @@ SYMBOLS = ("AAPL", "MSFT", "SPY")
 
 def made(count: int, start: int = NOW, **options: Any) -> list[dict[str, Any]]:  # noqa: ANN401
     """Return ticks with their time of arrival."""
-    market = Market(MarketOptions(**{"symbols": SYMBOLS, **options}), start)
+    of_market = MarketOptions(**{"symbols": SYMBOLS, **options})
+    market, symbols = Market(of_market, start), np.array(of_market.symbols, dtype=object)
     ticks: list[dict[str, Any]] = []
     while len(ticks) < count:
-        arrivals, block = market.block()
-        ticks += [{**tick, "arrival": arrival} for arrival, tick in zip(arrivals.tolist(), block, strict=True)]
+        block = market.block()
+        arrivals = block.arrival.tolist()
+        ticks += [{**tick, "arrival": at} for at, tick in zip(arrivals, wire_ticks(block, symbols), strict=True)]
     return ticks[:count]
 
 
@@ -70,15 +74,10 @@ def test_the_first_symbols_trade_most() -> None:
 def test_prices_walk_on_a_grid_of_a_hundredth() -> None:
     prices = [tick["price"] for tick in made(50_000) if tick["symbol"] == "AAPL"]
     assert all(price == round(price, 2) for price in prices)
+    assert prices[0] == pytest.approx(230, rel=0.01)
     changes = [abs(after / before - 1) for before, after in pairwise(prices)]
     assert 0 < statistics.median(changes) < 0.005
-    assert max(changes) < 0.1
-
-
-def test_prices_jump_now_and_then() -> None:
-    prices = [tick["price"] for tick in made(40_000, rate=1.0, symbols=("AAPL",))]  # eleven hours
-    changes = [abs(after / before - 1) for before, after in pairwise(prices)]
-    assert 5 < sum(change > 0.01 for change in changes) < 200
+    assert max(changes) < 0.05
 
 
 def test_volume_is_highest_at_open_and_close() -> None:
@@ -98,7 +97,12 @@ def test_late_ticks_are_late_and_marked() -> None:
     assert len(late) / len(ticks) == pytest.approx(0.1, rel=0.1)
     for tick in ticks:
         delay = (tick["arrival"] - tick["event_time"]) / 1e6
-        assert 0 < delay <= 600.0 if tick in late else delay == 0
+        assert 0 < delay <= 600.0 if "Z" in tick["conditions"] else delay == 0
+
+
+def test_cancelled_ticks_are_marked() -> None:
+    cancelled = [tick for tick in made(20_000, cancelled_share=0.1) if "cancel" in tick["conditions"]]
+    assert len(cancelled) / 20_000 == pytest.approx(0.1, rel=0.1)
 
 
 def test_duplicates_are_equal_in_everything() -> None:
@@ -122,10 +126,11 @@ def test_a_symbol_opens_at_the_same_price_whatever_else_is_traded() -> None:
     assert first(SYMBOLS) == pytest.approx(first(("MSFT", "X")), rel=0.02)
 
 
-def test_symbols_are_the_known_ones_then_made_up_ones() -> None:
+def test_symbols_are_the_configured_ones_then_known_ones_then_made_up_ones() -> None:
     assert symbol_names(2, SYMBOLS) == ("AAPL", "MSFT")
-    many = symbol_names(1000, SYMBOLS)
-    assert many[:4] == (*SYMBOLS, "SYN004")
+    many = symbol_names(1000, ("SPY", "MINE"))
+    assert many[:4] == ("SPY", "MINE", "AAPL", "MSFT")
+    assert many[len(KNOWN_SYMBOLS) + 1] == f"SYN{len(KNOWN_SYMBOLS) + 2:03d}"
     assert len(set(many)) == 1000
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from mdstream.config.settings import WindowConfiguration
 from mdstream.errors import InvalidInputError
 from mdstream.schemas import BarWindow, group_windows
+from mdstream.schemas.session_windows import parse_window, read_windows
 
 
 @pytest.mark.parametrize(
@@ -35,6 +38,35 @@ def test_a_name_says_the_length(name: str, seconds: int) -> None:
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(InvalidInputError, match="is not a number and a unit"):
         BarWindow.parse(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("1 min", "1min"),
+        ("5Minutes", "5min"),
+        ("30 T", "30min"),
+        ("2_hours", "2h"),
+        ("10secs", "10s"),
+        ("3 DAYS", "3d"),
+        ("30 min@XNYS", "30min@XNYS"),
+    ],
+)
+def test_the_nearest_right_form_is_shown(name: str, nearest: str) -> None:
+    with pytest.raises(InvalidInputError, match=f"; did you mean '{nearest}'"):
+        parse_window(name)
+
+
+@pytest.mark.parametrize("name", ["1M", "1week", "soon", "1", "min@XNYS"])
+def test_what_may_mean_anything_has_no_nearest_form(name: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        parse_window(name)
+    assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize("form", ["1min", BarWindow("1min", 60), ["1min"], (BarWindow("1min", 60),)], ids=str)
+def test_windows_may_be_given_in_any_form(form: Any) -> None:  # noqa: ANN401
+    assert read_windows(form) == [BarWindow("1min", 60)]
 
 
 @pytest.mark.parametrize(("name", "seconds"), [("5min", 60), ("1h", 60), ("90s", 900)])

@@ -17,8 +17,8 @@ from mdstream.kafka.reader import Arrival
 from mdstream.schemas import ANOMALY, Record
 from mdstream.serving.dashboard.market_view import MarketView
 from mdstream.serving.metrics import REFUSED
+from mdstream.serving.rest.latest import _Reading
 from mdstream.serving.rest.models import model_of
-from mdstream.serving.rest.newest import _Reading
 from mdstream.serving.websocket.counters import Counters
 from mdstream.serving.websocket.hub import Hub, Selection
 from tests.unit.serving.websocket.peers import Peer, client_of
