@@ -28,7 +28,7 @@ LIMITED := $(shell command -v timeout >/dev/null && echo timeout --kill-after=30
 BASE := 'import tomllib; print("\n".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]))'
 
 .PHONY: help setup setup-dev setup-lake setup-spark demo start stop producer consumer api websocket dashboard anomaly metrics train-ml
-.PHONY: test test-lake test-main test-spark test-sparks check sbom bench clean clean-data
+.PHONY: test test-lake test-main test-spark test-sparks check sbom bench chaos clean clean-data
 
 help: ## what there is
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -149,6 +149,10 @@ bench: setup-dev ## latency and throughput
 	$(BIN)/python -m bench.feeds
 	$(BIN)/python -m bench.rest
 	$(BIN)/python -m bench.websocket
+
+# Servers and processes of its own, on free ports; bench/CHAOS.md says what it has found.
+chaos: setup-dev ## faults by a seeded schedule, and what they have spoilt; ARGS="--seed 1 --minutes 20"
+	$(BIN)/python -m bench.chaos $(ARGS)
 
 clean: ## remove what was installed and built, and the containers; their data stay
 	rm -rf $(VENV) $(LAKE_VENV) .venv-spark-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -209,7 +209,7 @@ def main() -> None:
     of_speed.add_argument("--days", type=int, default=30)
     arguments = parser.parse_args()
     if arguments.command == "table":
-        lines = table(Path(os.environ.pop("MDSTREAM_TEST_DATA", "../shared/data")))
+        lines = table(Path(os.environ.get("MDSTREAM_TEST_DATA", "../shared/data")))
         if arguments.write:
             write(lines)
         return

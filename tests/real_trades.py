@@ -25,18 +25,13 @@ DAY_ONE_TRADE_COUNT = 388_417
 _END_OF_DAY_ONE = datetime(2013, 10, 8, 4, tzinfo=UTC)
 """Midnight in New York."""
 
-_VARIABLE, _KEPT_AS = "MDSTREAM_TEST_DATA", "TEST_DATA_OF_MDSTREAM"
-# mdstream refuses a variable of its own that it does not know, and what tests start has their environment.
-if _VARIABLE in os.environ:
-    os.environ[_KEPT_AS] = os.environ.pop(_VARIABLE)
-
 _ELIGIBLE_CODES = ("1", "20000001")
 _SUSPICIOUS = "S"
 
 
 def test_data(name: str) -> Path:
     """Return the path of a file of the test data; the test is skipped if it is not there."""
-    folder = Path(os.environ.get(_KEPT_AS, Path(__file__).parents[2] / "shared" / "data"))
+    folder = Path(os.environ.get("MDSTREAM_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
     if not (folder / name).is_file():
         pytest.skip(f"real market data: no {name} in {folder}; set MDSTREAM_TEST_DATA to the folder that has it")
     return folder / name

@@ -7,9 +7,10 @@ import sys
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 import mdstream
-from mdstream.cli.command_line import LogFormat, end_on_signals, with_log_options_first
+from mdstream.cli.command_line import LogFormat, end_on_signals, full_disk, with_log_options_first
 from mdstream.cli.commands import Commands
 from mdstream.cli.console import errors
 from mdstream.errors import MdstreamError, brought_by
@@ -59,4 +60,9 @@ def run_app() -> None:
     except MdstreamError as exc:
         errors.print("[bold red]error:[/]", end=" ")
         errors.print(str(exc), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except OSError as exc:
+        if (said := full_disk(exc)) is None:
+            raise
+        errors.print(f"[bold red]error:[/] {escape(said)}", highlight=False, soft_wrap=True)
         sys.exit(1)

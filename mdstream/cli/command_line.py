@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 import signal
 import sys
+import tempfile
 from enum import StrEnum
+from pathlib import Path
 from types import FrameType
 
 from mdstream.telemetry.logs import JSON_FORMAT, TEXT_FORMAT
@@ -17,6 +21,7 @@ class LogFormat(StrEnum):
     JSON = JSON_FORMAT
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _VERBOSE = {"--verbose", "-v", "-vv"}
 _LOG_FORMAT = "--log-format"
 
@@ -57,3 +62,26 @@ def _end(number: int, _frame: FrameType | None) -> None:
     # A second one, while what has begun is being ended, does not wait for that.
     signal.signal(number, signal.SIG_DFL)
     sys.exit(128 + number)
+
+
+def full_disk(error: OSError) -> str | None:
+    """Return which disk is full and what to do, if that is what an error says; else None.
+
+    Example:
+        >>> full_disk(OSError(errno.ENOSPC, "No space left on device", "/proc/models/AAPL"))
+        'the disk of /proc/models/AAPL is full (0 MB free): free some, or raise its quota'
+        >>> full_disk(OSError(errno.EPERM, "Operation not permitted")) is None
+        True
+    """
+    if error.errno not in _FULL:
+        return None
+    # Who writes to an open file is not told its name.
+    candidates = [error.filename] if error.filename else [Path.cwd(), Path.home(), tempfile.gettempdir()]
+    free = {str(place): _free_bytes(Path(str(place))) for place in candidates}
+    fullest = min(free, key=lambda place: free[place])
+    return f"the disk of {fullest} is full ({free[fullest] / 1e6:,.0f} MB free): free some, or raise its quota"
+
+
+def _free_bytes(place: Path) -> int:
+    folder = next(each for each in (place, *place.absolute().parents) if each.is_dir())
+    return shutil.disk_usage(folder).free

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mdstream.cli.configuration import ConfigFile
-from mdstream.cli.console import errors, output
+from mdstream.cli.console import errors, grid_of, output, table_of
 from mdstream.config import Settings, load_settings
 from mdstream.feeds.extension import Shift
 
@@ -137,14 +137,15 @@ def _print_lines(running: Demo) -> None:
 def _dashboard(recent: deque[Snapshot], addresses: Table, feed_has_ended: bool) -> Table:
     now = recent[-1]
     ticks, bars = _rates(recent[0], now)
-    numbers = Table(box=None, show_header=False)
+    numbers = grid_of(3)
     numbers.add_row("ticks", f"{now.ticks:,}", "the file has ended" if feed_has_ended else f"{ticks}/s")
     numbers.add_row("bar updates", f"{now.bars:,}", f"{bars}/s")
     numbers.add_row("tick to bar", _milliseconds(now.latency), "of the last 10 s")
     numbers.add_row("ticks stored", f"{now.stored_ticks:,}", f"{now.ticks_behind:,} behind")
     numbers.add_row("bars stored", f"{now.stored_bars:,}", f"{now.bars_behind:,} updates behind")
     numbers.add_row("dead letters", f"{now.dead_letters:,}", "")
-    dashboard = Table("mdstream demo", caption="Ctrl-C ends it and leaves nothing behind")
+    dashboard = table_of("mdstream demo")
+    dashboard.caption = "Ctrl-C ends it and leaves nothing behind"
     dashboard.add_row(numbers)
     dashboard.add_section()
     dashboard.add_row(addresses)
@@ -166,7 +167,7 @@ def _milliseconds(latency: Latency | None, otherwise: str = "no bar yet") -> str
 
 def _addresses(running: Demo) -> Table:
     database = running.servers.postgres.settings
-    table = Table(box=None, show_header=False)
+    table = grid_of(2)
     table.add_row("dashboard", running.dashboard_url or escape("comes with: pip install 'mdstream-spark[dashboard]'"))
     table.add_row("bars", running.bars_url)
     table.add_row("API", f"http://127.0.0.1:{running.rest_port}/docs")
@@ -180,7 +181,8 @@ def _addresses(running: Demo) -> Table:
 
 
 def _print_summary(summary: Summary) -> None:
-    table = Table(box=None, show_header=False, title="what the demo saw", title_justify="left")
+    table = grid_of(2)
+    table.title, table.title_justify = "what the demo saw", "left"
     table.add_row("time", f"{summary.seconds:.0f} s")
     table.add_row("ticks", f"{summary.ticks:,} sent, {summary.stored_ticks:,} in the database")
     table.add_row("bars", f"{summary.bars:,} updates, {summary.stored_bars:,} in the database")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Table
 
 from mdstream.cli.configuration import ConfigFile
-from mdstream.cli.console import output
+from mdstream.cli.console import output, table_of
 from mdstream.config import load_settings
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def doctor(
 
 
 def _table(findings: list[Finding]) -> Table:
-    table = Table("", "state", "version", Column("what was found, and what to do", overflow="fold"), show_lines=True)
+    table = table_of("", "state", "version", "what was found, and what to do")
+    table.show_lines = True
     for finding in findings:
         lines = [finding.where]
         lines += [f"[dim]{escape(detail)}[/]" for detail in finding.details]

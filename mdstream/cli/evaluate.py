@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mdstream.cli.configuration import ConfigFile
-from mdstream.cli.console import errors, output
+from mdstream.cli.console import errors, output, table_of
 from mdstream.cli.lake import FromLake, refuse_two_sources
 from mdstream.cli.symbols import listed
 from mdstream.cli.train import Minutes, Source, Symbols, WindowName, each_series, number, say_left_out, verdict
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mdstream.forecasting.scores import Scores
     from mdstream.forecasting.statistics import Accuracy, Test
 
-_COLUMNS = ("series", "errors / last price's", "direction (95 %)", "tests (p)", "interval", "verdict")
+_COLUMNS = ("errors / last price's", "direction (95 %)", "tests (p)")
 
 
 def evaluate(
@@ -58,7 +58,6 @@ def evaluate(
     bars = LearningBars(settings, source, named, listed(symbols), from_lake=from_lake)
     horizons = tuple(minutes or settings.forecasting.horizons_minutes)
     evaluations, failures = {}, []
-    table = Table(*_COLUMNS, show_lines=True)
 
     def work(symbol: str, horizon: int) -> Evaluation:
         return evaluate_model(bars.of(symbol), bars.window, horizon, settings.forecasting)
@@ -68,9 +67,7 @@ def evaluate(
             failures.append(f"{symbol}, {horizon} minutes: {found}")
         else:
             evaluations[symbol, horizon] = found
-            name = f"[bold]{escape(symbol)}[/]\n{horizon} min\n{found.scores.rows:,} forecasts"
-            table.add_row(name, *_cells(found.scores))
-    output.print(table)
+            output.print(_table(symbol, horizon, found.scores))
     say_left_out({symbol: bars.of(symbol).left_out for symbol in bars.symbols} if source or from_lake else {})
     for failure in failures:
         errors.print(f"[yellow]not evaluated:[/] {escape(failure)}", highlight=False)
@@ -78,6 +75,18 @@ def evaluate(
         raise InvalidInputError("nothing was evaluated; the reasons are above")
     files = write_report(evaluations, folder)
     errors.print(f"all numbers in {files.numbers}, a picture in {files.picture}")
+
+
+def _table(symbol: str, horizon: int, scores: Scores) -> Table:
+    """Return the scores of one series; all of them side by side would be wider than a terminal."""
+    table = table_of(*_COLUMNS)
+    table.title = (
+        f"[bold]{escape(symbol)}[/], {horizon} min, {scores.rows:,} forecasts: {verdict(scores.beats_naive)}\n"
+        f"{scores.coverage:.1%} within the interval, {scores.unmoved:.0%} unmoved"
+    )
+    table.title_justify, table.title_style = "left", ""
+    table.add_row(*_cells(scores))
+    return table
 
 
 def _cells(scores: Scores) -> list[str]:
@@ -98,8 +107,7 @@ def _cells(scores: Scores) -> list[str]:
         f"DM² {_tested(scores.diebold_mariano_squared)}",
         f"PT {_tested(scores.pesaran_timmermann)}",
     ]
-    interval = [f"{scores.coverage:.1%} within", f"{scores.unmoved:.0%} unmoved"]
-    return ["\n".join(lines) for lines in (errors_cell, directions, tests, interval, [verdict(scores.beats_naive)])]
+    return ["\n".join(lines) for lines in (errors_cell, directions, tests)]
 
 
 def _tested(test: Test) -> str:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from mdstream.cli.configuration import ConfigFile
-from mdstream.cli.console import errors, output
+from mdstream.cli.console import errors, output, table_of
 from mdstream.config import load_settings
 
 
@@ -37,7 +36,7 @@ def maintain(
     if not steps:
         errors.print("nothing to do: tables, partitions and retention are as configured")
         return
-    table = Table("table", "would be done" if dry_run else "done", "details")
+    table = table_of("table", "would be done" if dry_run else "done", "details")
     for step in steps:
         table.add_row(step.table, step.action, step.detail)
     output.print(table)

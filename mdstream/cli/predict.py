@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from mdstream.cli.configuration import ConfigFile
-from mdstream.cli.console import errors, output
+from mdstream.cli.console import errors, output, table_of
 from mdstream.cli.train import verdict
 from mdstream.config import load_settings
 from mdstream.schemas.digits import price_text
@@ -53,7 +52,7 @@ def predict(
         output.print_json(encode_batch(row)[0].decode())
         return
     coverage = settings.forecasting.coverage
-    table = Table("", escape(symbol), show_header=True)
+    table = table_of("", escape(symbol))
     table.add_row("for", f"{made.target_time:%Y-%m-%d %H:%M:%S} UTC")
     table.add_row("forecast", f"[bold]{price_text(made.predicted_price)}[/]")
     if made.lower is not None and made.upper is not None:

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mdstream.cli.configuration import ConfigFile
-from mdstream.cli.console import errors, output
+from mdstream.cli.console import errors, output, table_of
 from mdstream.cli.spark import batch_session
 from mdstream.config import Settings, load_rules, load_settings
 from mdstream.schemas import BAR, SEVERITIES
@@ -96,7 +96,7 @@ def _settings(config: Path | None, rules: Path | None) -> Settings:
 
 
 def _counts(anomalies: pa.Table, rules: Sequence[Rule]) -> Table:
-    table = Table("rule", *SEVERITIES, "all")
+    table = table_of("rule", *SEVERITIES, "all")
     found = list(zip(anomalies["rule"].to_pylist(), anomalies["severity"].to_pylist(), strict=True))
     for rule in rules:
         numbers = [found.count((rule.name, severity)) for severity in SEVERITIES]
@@ -105,11 +105,11 @@ def _counts(anomalies: pa.Table, rules: Sequence[Rule]) -> Table:
 
 
 def _examples(anomalies: pa.Table, rules: Sequence[Rule], number: int) -> Table:
-    table = Table("rule", "severity", "symbol", "window", "start (UTC)", "message")
+    table = table_of("rule", "bar (UTC)", "message")
     rows = anomalies.to_pylist()
     for rule in rules:
         for row in [row for row in rows if row["rule"] == rule.name][:number]:
             start = row["window_start"].strftime("%Y-%m-%d %H:%M:%S")
-            cells = (row["rule"], row["severity"], row["symbol"], row["window"], start, row["message"])
-            table.add_row(*map(escape, cells))
+            bar = f"{row['symbol']} {row['window']}\n{start}"
+            table.add_row(*map(escape, (f"{row['rule']}\n{row['severity']}", bar, row["message"])))
     return table

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import typer
-from rich.table import Table
 
-from mdstream.cli.console import errors, output, step
+from mdstream.cli.console import errors, grid_of, output, step
 
 if TYPE_CHECKING:
     from mdstream.embedded.keeper import KeptServers
@@ -52,7 +51,7 @@ def status() -> None:
 
 
 def _show(kept: KeptServers) -> None:
-    table = Table(box=None, show_header=False)
+    table = grid_of(2)
     table.add_row("process", str(kept.pid))
     for name, value in kept.environment.items():
         if not name.endswith("PASSWORD"):

@@ -14,7 +14,7 @@ from rich.progress import MofNCompleteColumn, Progress
 from rich.table import Table
 
 from mdstream.cli.configuration import ConfigFile
-from mdstream.cli.console import errors, output
+from mdstream.cli.console import errors, output, table_of
 from mdstream.cli.lake import FromLake, refuse_two_sources
 from mdstream.cli.spark import batch_session
 from mdstream.cli.symbols import listed
@@ -67,16 +67,14 @@ def train(
     store = ModelStore(settings.forecasting.models)
     horizons = tuple(minutes or settings.forecasting.horizons_minutes)
     of = BarWindow.parse(window) if window else None
-    table = Table("symbol", "minutes", "samples", "of bars", "relative MAE", "verdict")
+    table = _table()
     failures, left_out = [], {}
     make = _trained_on_spark if on_spark else _trained_here
     for (symbol, horizon), made in make(settings, source, of, listed(symbols), horizons, store, from_lake):
         if isinstance(made, InvalidInputError):
             failures.append(f"{symbol}, {horizon} minutes: {made}")
         else:
-            found = number(made.relative_mae, ".4f")
-            of_bars = "-" if made.bars is None else f"{made.bars:,}"
-            table.add_row(escape(symbol), str(horizon), f"{made.rows:,}", of_bars, found, verdict(made.beats_naive))
+            table.add_row(*_row(symbol, horizon, made))
             left_out[symbol] = made.bars_left_out
     output.print(table)
     say_left_out(left_out)
@@ -85,6 +83,18 @@ def train(
     if table.row_count == 0:
         raise InvalidInputError("no model was trained; the reasons are above")
     errors.print(f"{table.row_count} models in {settings.forecasting.models}")
+
+
+def _table() -> Table:
+    table = table_of("symbol", "minutes", "samples", "relative MAE", "than the last price")
+    table.columns[0].no_wrap = True
+    return table
+
+
+def _row(symbol: str, horizon: int, made: ModelMetadata) -> list[str]:
+    samples = f"{made.rows:,}" if made.bars is None else f"{made.rows:,} of {made.bars:,} bars"
+    better = "[green]better[/]" if made.beats_naive else "[yellow]not better[/]"
+    return [escape(symbol), str(horizon), samples, number(made.relative_mae, ".4f"), better]
 
 
 def _trained_here(

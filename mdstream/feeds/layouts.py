@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -162,6 +163,27 @@ def nearest_format(names: Sequence[str]) -> str | None:
     }
     best = max(alike, key=lambda name: alike[name])
     return best if alike[best] >= 2 else None
+
+
+_OTHER_NAMES = {
+    "symbol": ("ticker", "sym", "instrument", "pair", "code", "ric"),
+    "price": ("last", "px", "tradeprice", "lastprice", "close", "p", "rate"),
+    "size": ("qty", "quantity", "volume", "vol", "amount", "shares", "tradesize", "lastsize", "q", "v"),
+    "event_time": ("ts", "time", "timestamp", "datetime", "date", "tradetime", "t", "eventtime"),
+}
+
+
+def likely_column(tick_field: str, names: Sequence[str]) -> str | None:
+    """Return which of a file's columns may hold a field of a tick, by what it is called elsewhere; None if none.
+
+    Example:
+        >>> likely_column("price", ["Ticker", "Last Price"]), likely_column("size", ["Open"])
+        ('Last Price', None)
+    """
+    plain = {re.sub(r"[\W_]", "", name).lower(): name for name in reversed(names)}
+    known = (tick_field.replace("_", ""), *_OTHER_NAMES.get(tick_field, ()))
+    alike = difflib.get_close_matches(known[0], plain, n=1)
+    return next((plain[name] for name in (*known, *alike) if name in plain), None)
 
 
 def layouts_of(name: str) -> tuple[Layout, ...]:

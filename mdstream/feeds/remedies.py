@@ -8,8 +8,13 @@ from types import MappingProxyType
 from mdstream.schemas.limits import Reason
 
 _ONE_A_LINE = "Expected one JSON object a line; an array becomes that by: jq -c '.[]' array.json > lines.jsonl"
+_REQUIRED = ("symbol", "price", "size", "event_time")
 _REMEDIES: Mapping[str, str] = MappingProxyType(
     {
+        **{Reason.MISSING.of(name): f"If it has another name: --columns THEIRS={name}" for name in _REQUIRED},
+        Reason.MISSING.of(
+            "symbol"
+        ): "If it has another name: --columns THEIRS=symbol; a file of one symbol: --symbol AAPL",
         Reason.NOT_POSITIVE.of("price"): "ticks.nonpositive_prices: true takes prices of zero and below",
         Reason.EVENT_TIME_TOO_EARLY.of(): "Numbers are read as epoch microseconds, unless --unit says s, ms or ns",
         Reason.EVENT_TIME_AHEAD.of(): "Numbers are read as epoch microseconds, unless --unit says s, ms or ns",

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from mdstream.errors import InvalidInputError, did_you_mean
+from mdstream.errors import InvalidInputError
 from mdstream.feeds.columns import convert, found, reason_of
 from mdstream.feeds.form import FileForm
-from mdstream.feeds.layouts import Layout, nearest_format
+from mdstream.feeds.layouts import Layout, likely_column, nearest_format
 from mdstream.feeds.parts import FilePart
 from mdstream.feeds.rejects import Reject
 from mdstream.feeds.shaping import is_trade, tick_column, with_marks
@@ -92,15 +92,16 @@ def check_columns(names: Sequence[str], layout: Layout, form: FileForm, part: Fi
 
 
 def _without_columns(names: Sequence[str], missing: Mapping[str, str], layout: Layout, part: FilePart) -> str:
-    hints = "; ".join(f"'{column}': {did_you_mean(column, names)}" for column in missing.values())
     said = (
         f"{part} has no column {', '.join(missing.values())}; found: {', '.join(names) or 'none'}; "
-        f"needed: {', '.join(layout.column_of(name) for name in REQUIRED)}. {hints}"
+        f"needed: {', '.join(layout.column_of(name) for name in REQUIRED)}"
     )
+    if (mark := next((mark for mark in ";\t|" if len(names) == 1 and mark in names[0]), None)) is not None:
+        return f"{said}. Its columns are divided by {mark!r}; expected commas, and points in numbers"
     if not layout.name and (nearest := nearest_format(names)):
         said += f". It looks like a file of {nearest}: --format {nearest}"
-    pairs = ",".join(f"THEIRS={name}" for name in missing)
-    said += f". Or name its columns: --columns {pairs}"
+    pairs = ",".join(f"{likely_column(name, names) or 'THEIRS'}={name}" for name in missing)
+    said += f". Or say which of its columns they are: --columns {pairs}"
     return f"{said}; a file of one symbol: --symbol AAPL" if "symbol" in missing else said
 
 

@@ -177,9 +177,12 @@ class PricePredictor:
         if bars is None or not len(bars):
             where = f"{self._source}" if self._source else "the database"
             expected = "`mdstream bars` writes" if self._source else "the job analytics has stored"
+            others = (
+                "" if self._of_file is None else f"; there are those of: {', '.join([*self._of_file][:20]) or 'none'}"
+            )
             raise InvalidInputError(
                 f"there is no closed bar of {symbol}, window {self._window.name}, in {where}; "
-                f"expected bars that {expected}"
+                f"expected bars that {expected}{others}"
             )
         newest = ClosedBar(symbol, as_datetime(bars.ends[-1]), float(bars.close[-1]), bars.features()[-1])
         trained = self._models.current(symbol, time_horizon_minutes)

@@ -6,17 +6,19 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-import orjson
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from mdstream.config import Settings
 from mdstream.errors import QueryFailedError
 from mdstream.kafka.login import client_login
+from mdstream.schemas import BAR
+from mdstream.schemas.checking import MalformedRecordError, RecordCheck
 
 _RECORDS = 200
 """How many records of a partition are looked at: bars of several symbols are not written in the order of time."""
 
 _ANSWER_SECONDS = 30
+_BAR = RecordCheck(BAR)
 
 
 def latest_ingest_time(settings: Settings, topic: str) -> int:
@@ -32,7 +34,7 @@ def latest_ingest_time(settings: Settings, topic: str) -> int:
         QueryFailedError: The broker does not answer.
     """
     with _consumer(settings) as consumer:
-        return max((_ingest_time(record) for record in _last_records(consumer, topic)), default=0)
+        return max((_ingest_time(record.value()) for record in _last_records(consumer, topic)), default=0)
 
 
 def last_offsets(settings: Settings, topic: str, records: int) -> dict[int, tuple[int, int]]:
@@ -98,11 +100,11 @@ def _bounds(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
         raise
 
 
-def _ingest_time(record: Message) -> int:
-    """Return the bar's newest ingest time; 0 of what is not a bar with one."""
+def _ingest_time(value: bytes | None) -> int:
+    """Return the bar's newest ingest time; 0 of what is not a bar with one. Nothing has arrived later than now."""
     try:
-        bar = orjson.loads(record.value() or b"null")
-    except orjson.JSONDecodeError:
+        bar = _BAR.read(value)
+    except MalformedRecordError:
         return 0
-    time = bar.get("last_ingest_time") if isinstance(bar, dict) else None
-    return time if isinstance(time, int) else 0
+    found: int = bar.get("last_ingest_time") or 0
+    return min(found, time.time_ns() // 1_000)

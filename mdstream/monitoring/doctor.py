@@ -236,4 +236,4 @@ def _database_versions(database: TimescaleSettings) -> tuple[str, tuple[str, ...
 
 
 def _fixes(setting: str) -> tuple[str, ...]:
-    return (f"start it, or set {setting} to where it runs; `mdstream demo` brings servers of its own",)
+    return (f"start it, or set {setting} to where it runs; `mdstream servers start` brings some",)

@@ -14,6 +14,7 @@ from mdstream.errors import ServerError
 from mdstream.runtime.cache import cached
 from mdstream.runtime.jars import fetch_connectors, fetch_jars, spark_home
 from mdstream.runtime.java import WITHOUT_TRACES, Java
+from mdstream.streaming.shuffle import ENGINE_JAR, SHUFFLE_SOURCES, has_streaming_shuffle
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ def engine_jar(connectors: Sequence[Path], java: Java) -> Path:
     for source in _sources():
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     folder = cached(f"engine-{digest.hexdigest()[:16]}", lambda folder: _build(folder, connectors, java))
-    return folder / "mdstream-engine.jar"
+    return folder / ENGINE_JAR
 
 
 def compile_command(
@@ -97,13 +98,14 @@ def _build(folder: Path, connectors: Sequence[Path], java: Java) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=_COMPILE_SECONDS, check=False)
     if done.returncode:
         raise ServerError(f"the live engine does not compile against this Spark:\n{done.stdout}{done.stderr}")
-    with zipfile.ZipFile(folder / "mdstream-engine.jar", "w", zipfile.ZIP_DEFLATED) as jar:
+    with zipfile.ZipFile(folder / ENGINE_JAR, "w", zipfile.ZIP_DEFLATED) as jar:
         for file in sorted((folder / "classes").rglob("*.class")):
             jar.write(file, file.relative_to(folder / "classes"))
 
 
 def _sources() -> list[Path]:
-    return sorted(_SOURCES.rglob("*.java"))
+    sources = sorted(_SOURCES.rglob("*.java"))
+    return [source for source in sources if source.parent.name != SHUFFLE_SOURCES or has_streaming_shuffle()]
 
 
 def _libraries(connectors: Sequence[Path]) -> list[Path]:

@@ -25,9 +25,13 @@ NO_CODES = ("null", "NULL", "None", "nan", "NaN", "true", "false", "True", "Fals
 FRACTION_PATTERN = r"-?[0-9]+\.[0-9]+"
 """A bare item that a writer made a float: with nothing but zeros behind the point it is the integer before it."""
 
+RUN_TOGETHER_PATTERN = r"[0-9]+(?:[/:&+_-][0-9]+)+|[0-9]+(?:\.[0-9]+){2,}"
+"""A bare item that is several codes with what divides no list between them: nobody knows which were meant."""
+
 _LIST = re.compile(LIST_PATTERN)
 _ITEM = re.compile(ITEM_PATTERN)
 _FRACTION = re.compile(FRACTION_PATTERN)
+_RUN_TOGETHER = re.compile(RUN_TOGETHER_PATTERN)
 _ESCAPED = re.compile(r"\\(.)")
 _PLAIN = re.compile(_BARE)
 _OPTION = re.compile(r"[A-Z0-9.]{1,6} +[0-9]{6}[CP][0-9]{8}")
@@ -40,8 +44,8 @@ def read_codes(text: str) -> list[str] | None:
     Example:
         >>> read_codes("12,37"), read_codes("12 37"), read_codes('["12","37"]'), read_codes("[12, 37.0]")
         (['12', '37'], ['12', '37'], ['12', '37'], ['12', '37'])
-        >>> read_codes('{"a":1}') is None, read_codes("12:[37]") is None
-        (True, True)
+        >>> read_codes('{"a":1}') is None, read_codes("12:[37]") is None, read_codes("12/37") is None
+        (True, True, True)
     """
     text = text.strip()
     if text.startswith("["):
@@ -111,7 +115,7 @@ def read_symbols(text: str) -> tuple[str, ...]:
 def _code(item: str) -> str | None:
     if item[0] in "\"'":
         return _ESCAPED.sub(r"\1", item[1:-1])
-    if item in NO_CODES:
+    if item in NO_CODES or _RUN_TOGETHER.fullmatch(item):
         return None
     return without_fraction(item) if _FRACTION.fullmatch(item) else item
 

@@ -123,9 +123,11 @@ def explain_failure(said: str, folders: Iterable[str | Path] = (), checkpoint: s
         >>> explain_failure("java.io.IOException: No space left on device", ["/proc"]).passes
         True
     """
-    if _NO_SPACE.search(said):
-        return Failure(f"{_full_folder(said, folders)}: no space left on device; free some, or a quota", passes=True)
     ours = _OURS.findall(said)
+    if _NO_SPACE.search(said) and not (ours and ours[-1][0] in _AWAY):
+        return Failure(
+            f"{_full_folder(said, folders)}: no space left on device; free some, or raise its quota", passes=True
+        )
     if ours:
         kind, message = ours[-1]
         return Failure(_shortened(message), passes=kind in _AWAY)

@@ -54,8 +54,8 @@ class Restarts:
     one machine a batch of 32 tasks in the same application, of a notebook say, takes all slots of `local[32]` for a
     moment.
 
-    With more than one of `spark.live_partitions` rows go through Spark's streaming shuffle, and what others send to its
-    ports fails the query.
+    With more than one of `spark.live_partitions` tasks hand rows to each other on one machine, too: a connection that
+    breaks between them fails the query, and the next ones are well.
 
     It is tried again with growing pauses until `spark.restart_seconds` have passed since it last worked.
 
@@ -136,7 +136,7 @@ class Restarts:
     def _comes_back(self, said: str, running: RunningQuery) -> bool:
         if not running.real_time:
             return False
-        # Tasks that hand rows to each other do so through ports to which anybody may speak.
+        # Tasks that hand rows to each other fail with what is between them.
         if not self._settings.is_local or self._settings.live_partitions > 1:
             return True
         wanted = _WANTED_SLOTS.search(said)

@@ -20,6 +20,7 @@ from pyspark.sql import SparkSession
 
 from mdstream.config import SparkSettings
 from mdstream.streaming.leftovers import own_temporary_folder
+from mdstream.streaming.shuffle import shuffle_settings
 from mdstream.streaming.spark_log import CONFIGURATION, prepare_spark_log
 
 _STATE_STORE = "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider"
@@ -88,6 +89,7 @@ def build_session(settings: SparkSettings, name: str = "mdstream", jars: Sequenc
         "spark.sql.streaming.realTimeMode.allowlistCheck": "false",
         "spark.shuffle.streaming.networkBufferMaxWaitTimeMs": str(settings.network_buffer_max_wait_ms),
         **connectors,
+        **shuffle_settings(settings, jars),
         **_on_this_machine(settings),
         **{name: value for name, value in settings.conf.items() if name not in secrets},
     }
@@ -115,6 +117,8 @@ def _on_this_machine(settings: SparkSettings) -> dict[str, str]:
         conf = {
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
+            # Other users of this machine reach its ports: Spark makes a secret for the run.
+            "spark.authenticate": "true",
             "spark.executorEnv.PYTHONPATH": str(PYTHON_WORKERS),
         }
     # Without a scheme a cluster may have a file system of its own in mind.

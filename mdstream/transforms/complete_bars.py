@@ -115,7 +115,7 @@ def is_first_partial(since: datetime | Column) -> Column:
 
 def _micros(time: datetime) -> int:
     if time.tzinfo is None:
-        raise InvalidInputError(f"{time.isoformat()} is no instant without a time zone")
+        raise InvalidInputError(f"{time.isoformat()} is not an instant without a time zone")
     since = time - datetime(1970, 1, 1, tzinfo=UTC)
     return (since.days * 86_400 + since.seconds) * MICROSECONDS + since.microseconds
 

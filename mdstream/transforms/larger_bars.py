@@ -41,8 +41,8 @@ def to_larger_bars(
         As `to_bars` does.
 
     Raises:
-        InvalidInputError: The bars are a stream, a column is missing, or a window is no multiple of the source. A bar
-            that lies across the begin of a larger one fails the query, which says so.
+        InvalidInputError: The bars are a stream, a column is missing, or a window is not a multiple of the source. A
+            bar that lies across the begin of a larger one fails the query, which says so.
 
     Example:
         >>> from datetime import UTC, datetime

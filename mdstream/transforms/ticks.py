@@ -9,7 +9,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 from mdstream.schemas import STORED_TICK, TICK
 from mdstream.schemas.limits import MAX_PAYLOAD_BYTES, TEXT_FIELDS, Reason
 from mdstream.schemas.spark import wire_schema
-from mdstream.schemas.text_lists import FRACTION_PATTERN, ITEM_PATTERN, LIST_PATTERN, NO_CODES
+from mdstream.schemas.text_lists import FRACTION_PATTERN, ITEM_PATTERN, LIST_PATTERN, NO_CODES, RUN_TOGETHER_PATTERN
 from mdstream.transforms.dead_letters import KAFKA_ENVELOPE, REJECT_REASON, envelope
 from mdstream.transforms.reject_reasons import (
     SHOWN_CHARACTERS,
@@ -157,9 +157,9 @@ def _codes_of_text(text: Column) -> Column:
     items = F.regexp_extract_all(text, F.lit(f"({ITEM_PATTERN})"), F.lit(1))
     bare = F.transform(items, _code)
     is_list = (F.length(text) <= _LONGEST_CODES) & matches(text, rf"\s*{LIST_PATTERN}\s*")
+    no_code = rf"(?:{FRACTION_PATTERN}|{RUN_TOGETHER_PATTERN})"
     is_code = F.forall(
-        items,
-        lambda item: ~item.isin(*NO_CODES) & ~matches(item, rf"{FRACTION_PATTERN}") | matches(item, r"-?[0-9]+\.0+"),
+        items, lambda item: ~item.isin(*NO_CODES) & ~matches(item, no_code) | matches(item, r"-?[0-9]+\.0+")
     )
     return F.when(is_list & is_code, bare)
 

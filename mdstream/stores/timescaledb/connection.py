@@ -139,9 +139,16 @@ def _explained(settings: TimescaleSettings, error: Exception) -> StoreError:
     state = error.pgcode if isinstance(error, psycopg2.Error) else None
     if state in _SCHEMA_STATES or _no_partition(error):
         return StoreError(f"{where} has no table that fits: {message}; run `mdstream maintain`")
+    if isinstance(error, psycopg2.errors.DiskFull):
+        return StoreUnavailableError(
+            f"{where} has a full disk: {message}; free some on the server's machine, or keep less: "
+            "stores.timescaledb.retention_days, then `mdstream maintain`"
+        )
     passing = isinstance(error, _PASSING)
     if passing or state == errorcodes.READ_ONLY_SQL_TRANSACTION:  # a replica, until it is promoted
-        return StoreUnavailableError(f"{where} cannot be used now: {message}; check stores.timescaledb")
+        return StoreUnavailableError(
+            f"{where} cannot be used now: {message}; check stores.timescaledb, `mdstream doctor` says more"
+        )
     return StoreError(f"{where} refused: {message}")
 
 

@@ -90,6 +90,7 @@ def test_symbols_and_windows_are_picked(page: Page) -> None:
     page.get_by_role("option", name=FIRST).click()
     expect(page.locator("#quote .symbol")).to_have_text(FIRST)
     expect(page.locator("#notice")).to_contain_text(f"No bars of {FIRST} (5min) yet")
+    expect(page.locator("#notice")).to_contain_text("There are some of another window")
 
 
 def test_indicators_are_drawn_and_follow(page: Page, kafka: KafkaSettings) -> None:
@@ -226,7 +227,19 @@ def test_dashboard_gone_and_back(page: Page, services: Services, complaints: lis
 def test_a_symbol_without_bars_says_what_to_do(page: Page) -> None:
     show(page, "NOBODY")
     expect(page.locator("#notice")).to_contain_text("No bars of NOBODY (1min) yet")
-    expect(page.locator("#notice code")).to_have_text("mdstream run live_bars")
+    expect(page.locator("#notice")).to_contain_text("is it written as in the list?")
+
+
+def test_an_empty_chart_names_what_keeps_its_bars_away(page: Page, services: Services) -> None:
+    show(page, "NOBODY")
+    services.rest.stop()
+    try:
+        expect(page.locator("#banner .problem")).to_contain_text("mdstream api")
+        expect(page.locator("#notice")).to_contain_text("What may keep them away is said above")
+    finally:
+        services.rest.start()
+        services.rest.wait()
+    expect(page.locator("#notice")).to_contain_text("is it written as in the list?")
 
 
 def test_light_and_dark(page: Page) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from mdstream.cli import app as cli_app
 from mdstream.cli.app import app
 from mdstream.cli.command_line import with_log_options_first
 from mdstream.errors import InvalidInputError
@@ -71,3 +73,19 @@ def test_a_process_that_is_none() -> None:
     result = CliRunner().invoke(app, ["systemd", "apis"])
     assert isinstance(result.exception, InvalidInputError)
     assert "did you mean 'api'?" in str(result.exception)
+
+
+def test_a_full_disk_is_an_error_that_names_it_and_no_trace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def write(_arguments: list[str]) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "models" / "AAPL"))
+
+    monkeypatch.setattr(cli_app, "app", write)
+    with pytest.raises(SystemExit) as ended:
+        cli_app.run_app()
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert ended.value.code == 1
+    assert f"the disk of {tmp_path}/models/AAPL is full" in said
+    assert "free some, or raise its quota" in said
+    assert "Traceback" not in said

@@ -14,9 +14,11 @@ from prometheus_client import CollectorRegistry
 
 from mdstream.config import Settings
 from mdstream.kafka.reader import Arrival
-from mdstream.schemas import Record
+from mdstream.schemas import ANOMALY, Record
 from mdstream.serving.dashboard.market_view import MarketView
 from mdstream.serving.metrics import REFUSED
+from mdstream.serving.rest.latest import _Reading
+from mdstream.serving.rest.models import model_of
 from mdstream.serving.websocket.counters import Counters
 from mdstream.serving.websocket.hub import Hub, Selection
 from tests.unit.serving.websocket.peers import Peer, client_of
@@ -89,6 +91,15 @@ def test_on_the_dashboard(record: Record) -> None:
     view._receive("anomaly", good(RECORDS[3]), was_there=False)
     assert [quote["symbol"] for quote in shown(view)["quotes"]] == ["AAPL"]
     assert [anomaly["message"] for anomaly in shown(view)["feed"]] == ["text"]
+
+
+@pytest.mark.parametrize("record", [record for record in RECORDS if record != ANOMALY], ids=lambda record: record.name)
+def test_what_others_wrote_into_redis(record: Record) -> None:
+    reading = _Reading(record, model_of(record.name.title(), record))
+    values = [*NO_RECORDS, *(json.dumps(fields).encode() for _, fields in wrong(record))]
+
+    assert [value for value in values if reading.read("key", value) is not None] == []
+    assert reading.read("key", orjson.dumps(good(record))) is not None
 
 
 def test_a_bar_of_the_far_future_is_not_the_newest_for_good() -> None:

@@ -69,6 +69,11 @@ def test_of_a_full_disk_the_folder_is_named(tmp_path: Path) -> None:
     unnamed = explain_failure(_TASK + "java.io.IOException: No space left on device\n\tat x", ["/proc", tmp_path])
     assert unnamed.reason.startswith("the disk of /proc (0 MB free): no space left on device")
     assert unnamed.passes
+    # Of a server's disk it is not this machine's that is named.
+    database = "PostgreSQL at db:5432, database 'm' has a full disk: could not extend file \"base/1/2\": No space left"
+    told = explain_failure(f"{_TASK}mdstream.errors.StoreUnavailableError: {database} on device; free some", ["/proc"])
+    assert told.reason == f"{database} on device; free some"
+    assert told.passes
 
 
 @pytest.mark.parametrize("content", [b"", b"v1", b'v1\n{"batchWatermarkMs":0', b"\0" * 40])

@@ -21,6 +21,7 @@ from mdstream.streaming import live_analysis, to_bar_records
 from mdstream.streaming.live_analysis import Analysis
 from mdstream.transforms import ConditionTable, to_anomalies, with_indicators
 from tests.streaming.streams import add_file, ticks_stream, work_off
+from tests.unit.streaming.told_task import ToldTask
 from tests.unit.transforms.frames import Row, at, bars_frame, tick, ticks_frame
 
 WINDOWS = [BarWindow("1s", 1), BarWindow("7s", 7)]
@@ -263,3 +264,23 @@ def test_closed_bars_are_analysed_however_rarely_forming_ones_are(
     analysed = [row for row in newest.values() if row["window_start"] < forming[row["window"]]]
     assert_equal_to_batch(closed, analysed, USUAL)
     assert (len(newest) > len(analysed)) == (every != "close")
+
+
+def test_a_finding_is_withdrawn_though_the_batch_ended_before_anybody_looked(spark: SparkSession) -> None:
+    high = Rule("high", "close > 10", "low", "{close:.0f}", "close")
+    frame = to_bar_records(
+        ticks_frame(spark, []), WINDOWS, ConditionTable(), DAY, analysis=Analysis((), (high,), 600)
+    ).frame
+    task = ToldTask(frame)
+    with task.batch():
+        task.comes(1, 1.0, 11.0)
+        assert {row["window"] for row in task.is_idle()} == {"1s", "7s"}
+        task.comes(2, 2.0, 5.0)
+        assert task.is_idle() == []
+    with task.batch():
+        # The last trade of the first bar is late, and at once the batch ends.
+        assert task.comes(3, 1.9, 9.0) == []
+    with task.batch():
+        task.comes(4, 2.5, 6.0)
+        told = [(row["window"], row["window_start"], row["rule"], row["withdrawn"]) for row in task.is_idle()]
+    assert told == [("1s", at(1), "high", True)]

@@ -78,7 +78,7 @@ def test_what_cannot_be_done_is_refused(spark: SparkSession) -> None:
     bars = bars_frame(spark, [bar("A", (1, 1, 1, 1), 1, 1, 1, 50)])
     with pytest.raises(InvalidInputError, match="there is no fill 'zero'; expected one of nothing, last_close"):
         bars.transform(to_complete_bars, ["1min"], fill="zero")
-    with pytest.raises(InvalidInputError, match="2026-01-05T00:00:00 is no instant without a time zone"):
+    with pytest.raises(InvalidInputError, match="2026-01-05T00:00:00 is not an instant without a time zone"):
         bars.transform(to_complete_bars, ["1min"], start=datetime(2026, 1, 5))  # noqa: DTZ001
     with pytest.raises(InvalidInputError, match="bars have no column volume"):
         bars.drop("volume").transform(to_complete_bars, ["1min"])

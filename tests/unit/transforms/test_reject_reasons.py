@@ -76,6 +76,7 @@ REFUSED: list[tuple[bytes | None, str]] = [
     (payload(size=9e-12), "size below 1e-11: 9.0E-12"),
     (payload(price=2e6, size=1e8), "price x size above 1e+14"),
     (payload(conditions="12:[37]"), "conditions malformed: 12:[37]"),
+    (payload(conditions="12/37"), "conditions malformed: 12/37"),
     (payload(conditions="{'a': 1}"), "conditions malformed: {'a': 1}"),
     (payload(conditions="12,nan"), "conditions malformed: 12,nan"),
     (payload(conditions="1.5"), "conditions malformed: 1.5"),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from functools import reduce
 from typing import Any
 
+import pyarrow as pa
 from chispa import assert_df_equality
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
-from mdstream.schemas import ANOMALY, BAR
+from mdstream.schemas import ANOMALY, BAR, TICK
+from mdstream.schemas.limits import MAX_TEXT_CHARACTERS
 from mdstream.schemas.spark import spark_schema
 from mdstream.transforms import (
     DEAD_LETTER_COLUMN,
@@ -20,6 +23,7 @@ from mdstream.transforms import (
 )
 from tests.unit.transforms.frames import at, bar, bars_frame
 from tests.unit.transforms.records import RECEIVED, RECEIVED_MICROS, SECOND, original, records_frame
+from tests.wrong_records import NO_RECORDS, RECORDS, wrong
 
 WIRE: dict[str, Any] = {
     "symbol": "AAPL",
@@ -144,3 +148,25 @@ def test_records_of_several_topics_are_each_what_their_topic_carries(spark: Spar
     reasons = [row[DEAD_LETTER_COLUMN]["reason"] for row in rows if row[DEAD_LETTER_COLUMN]]
     assert sorted(reasons) == ["not a anomaly"] * len(bad) + ["not a bar"]
     assert all(sum(row[name] is not None for name in ("bar", "anomaly", DEAD_LETTER_COLUMN)) == 1 for row in rows)
+
+
+def test_of_records_with_a_wrong_field_stores_get_what_they_can_hold(spark: SparkSession) -> None:
+    kinds = [record for record in RECORDS if record != TICK]
+    frames = []
+    for kind in kinds:
+        cases = [fields for _, fields in wrong(kind)]
+        values = [*NO_RECORDS, *(json.dumps(fields).encode() for fields in cases)]
+        frames.append(records_frame(spark, values, topic=str(kind.topic)))
+    records = reduce(DataFrame.unionAll, frames)
+    rows = records.transform(with_records, kinds).transform(with_dead_letter).toArrow().to_pylist()
+
+    by_kind = {kind.name: [row[kind.name] for row in rows if row[kind.name] is not None] for kind in kinds}
+    letters = sum(row[DEAD_LETTER_COLUMN] is not None for row in rows)
+    assert letters + sum(map(len, by_kind.values())) == len(rows)
+    for kind in kinds:
+        needed = [field.name for field in kind.schema if not field.nullable]
+        assert all(held[name] is not None for held in by_kind[kind.name] for name in needed)
+        texts = [held[field.name] for held in by_kind[kind.name] for field in kind.schema if field.type == pa.string()]
+        assert all(len(text or "") <= MAX_TEXT_CHARACTERS for text in texts)
+        # Times, sizes and prices of the wrong kind are none; what is text in JSON may be a number.
+        assert len(by_kind[kind.name]) < len(rows) / len(kinds) / 2

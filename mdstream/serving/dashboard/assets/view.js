@@ -12,6 +12,8 @@ Object.assign(mdstream, (() => {
     "low", "medium", "high", "critical", ...LINE_COLORS];
   const OFFLINE = { name: "dashboard", text: "The dashboard does not answer. Is it running? `mdstream dashboard`" };
 
+  const NO_PRICES = "Start a feed, `mdstream ingest --feed synthetic`, and the jobs, `mdstream run live_bars store_ticks analytics`. Charts appear with the first bar.";
+
   const panels = mdstream.panels;
   const picked = { symbol: "", window: "", groups: [] };
   let setup = null;
@@ -231,16 +233,27 @@ Object.assign(mdstream, (() => {
     panels.notice(title, text);
   }
 
+  // Why there is no chart, and what to do about it.
   function noticeOf() {
     if (market.bars.length || !market.status) return ["", ""];
+    // Without Redis there are bars all the same.
+    const isAway = market.status.problems.some((problem) => problem.name !== "redis");
     if (!picked.symbol) {
-      return ["No prices yet", "Start a feed, `mdstream ingest --feed synthetic`, and the jobs, `mdstream run live_bars store_ticks analytics`. Charts appear with the first bar."];
+      return isAway ? ["No prices yet", "What may keep them away is said above."] : ["No prices yet", NO_PRICES];
     }
-    if (!market.loaded && !market.status.problems.length) return ["", ""];
-    return [
-      `No bars of ${picked.symbol} (${picked.window}) yet`,
-      "Start `mdstream run live_bars`, and a feed that has this symbol. The chart appears with the first bar.",
-    ];
+    if (!market.loaded && !isAway) return ["", ""];
+    return [`No bars of ${picked.symbol} (${picked.window}) yet`, noBarsOf(isAway)];
+  }
+
+  function noBarsOf(isAway) {
+    if (isAway) return "What may keep them away is said above. The chart appears with the first bar.";
+    if (market.quotes.has(picked.symbol)) {
+      return "There are some of another window. The first of this one comes with the next trade, if `windows` of the job's configuration has it.";
+    }
+    if (market.quotes.size) {
+      return "No price of this symbol has come, of others there are: is it written as in the list? Else start a feed that has it. The chart appears with the first bar.";
+    }
+    return "Start `mdstream run live_bars`, and a feed that has this symbol. The chart appears with the first bar.";
   }
 
   return { show };

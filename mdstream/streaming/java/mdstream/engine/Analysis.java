@@ -99,24 +99,13 @@ final class Analysis implements AutoCloseable {
     store.at(
         series.symbol,
         () -> {
-          long late = firstLate(series);
           List<Bar> revised = List.copyOf(series.changed);
           takeChanges(series);
-          tell(series, revised, late, records);
+          tell(series, revised, records);
         });
     series.owed = Series.NOTHING;
+    series.late = Series.NOTHING;
     queue.done(series, System.nanoTime() - began);
-  }
-
-  private static long firstLate(Series series) {
-    long first = Long.MAX_VALUE;
-    for (Bar bar : series.changed) {
-      if (bar.late) {
-        first = Math.min(first, bar.start);
-        bar.late = false;
-      }
-    }
-    return first;
   }
 
   /** Take revised bars into the history, and write the chunks of those that are closed. */
@@ -129,6 +118,10 @@ final class Analysis implements AutoCloseable {
     long firstChunk = history.firstChunk();
     Set<Long> written = new TreeSet<>();
     for (Bar bar : series.changed) {
+      if (bar.late) {
+        series.late = Math.min(series.late, bar.start);
+        bar.late = false;
+      }
       if (history.take(bar) == BarHistory.TOO_OLD) {
         full.tooOld().add(1);
         continue;
@@ -172,7 +165,7 @@ final class Analysis implements AutoCloseable {
     }
   }
 
-  private void tell(Series series, List<Bar> revised, long late, List<Tuple3<String, byte[], byte[]>> records) {
+  private void tell(Series series, List<Bar> revised, List<Tuple3<String, byte[], byte[]>> records) {
     BarHistory history = series.history;
     int first = history.placeOf(series.owed);
     if (history.cut) {
@@ -187,7 +180,7 @@ final class Analysis implements AutoCloseable {
       records.add(new Tuple3<>(topics.indicators(), series.symbol.record, record));
       Bar bar = bar(series, history.start(place), revised);
       if (bar != null) {
-        judge(series, bar, place, bar.start >= late, records);
+        judge(series, bar, place, bar.start >= series.late, records);
       }
     }
   }

@@ -20,6 +20,9 @@ final class Series {
   /** Start of the first bar whose indicators have changed and have not been told. */
   long owed = NOTHING;
 
+  /** Start of the first of these bars that a late trade has revised. */
+  long late = NOTHING;
+
   /** Waits to be analysed. */
   boolean queued;
 
@@ -81,14 +84,20 @@ final class Series {
   void write(StateWriter out) {
     boolean wasCut = history == null ? cut : history.cut;
     out.number(wasCut ? 1 : 0);
-    out.number(owed == NOTHING ? 0 : 1);
+    // None of them, the first, or both; what was late is among what is owed.
+    out.number(owed == NOTHING ? 0 : late == NOTHING ? 1 : 2);
     if (owed != NOTHING) {
       out.number(owed);
+      if (late != NOTHING) {
+        out.number(late);
+      }
     }
   }
 
   void read(StateReader in) {
     cut = in.number() == 1;
-    owed = in.number() == 1 ? in.number() : NOTHING;
+    long written = in.number();
+    owed = written > 0 ? in.number() : NOTHING;
+    late = written > 1 ? in.number() : NOTHING;
   }
 }
