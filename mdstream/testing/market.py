@@ -230,7 +230,7 @@ class Market:
         busier = _MORE_TRADES * (excited @ self._weights)[row]
         usual = np.cumsum(self._weights)
         place = self._random.random(len(seconds)) * (usual[-1] + busier)
-        symbol = np.minimum(np.searchsorted(usual, place), len(usual) - 1)
+        symbol: npt.NDArray[np.intp] = np.minimum(np.searchsorted(usual, place), len(usual) - 1)
         behind_news = np.flatnonzero(place >= usual[-1])
         for step in np.unique(row[behind_news]):
             ticks = behind_news[row[behind_news] == step]
