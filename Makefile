@@ -45,6 +45,7 @@ $(BIN)/python:
 	$(BIN)/$(INSTALL) constraints.txt --upgrade pip
 
 $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
+	@echo 'fetching and unpacking about 1.5 GB of packages: two minutes, or as long as the line and the machine take'
 	$(BIN)/$(INSTALL) constraints.txt --editable '.[$(EXTRAS)]'
 	@touch $@
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
-from mdstream.cli.console import output
+from mdstream.cli.console import output, table_of
 from mdstream.errors import MdstreamError
 from mdstream.extensions import POINTS
 
@@ -18,7 +17,7 @@ def extensions() -> None:
 
     Example: `mdstream extensions`
     """
-    table = Table("kind", "name", "package", "state")
+    table = table_of("kind", "name", "package", "state")
     failed = False
     for point in POINTS:
         for name, package in sorted(point.installed().items()):

@@ -230,7 +230,7 @@ class Market:
         busier = _MORE_TRADES * (excited @ self._weights)[row]
         usual = np.cumsum(self._weights)
         place = self._random.random(len(seconds)) * (usual[-1] + busier)
-        symbol = np.minimum(np.searchsorted(usual, place), len(usual) - 1)
+        symbol: npt.NDArray[np.intp] = np.minimum(np.searchsorted(usual, place), len(usual) - 1)
         behind_news = np.flatnonzero(place >= usual[-1])
         for step in np.unique(row[behind_news]):
             ticks = behind_news[row[behind_news] == step]
@@ -251,7 +251,7 @@ class Market:
         first = np.searchsorted(symbol[order], np.arange(len(self._sequence)))
         rank = np.empty(len(symbol), dtype=np.int64)
         rank[order] = np.arange(len(symbol)) - first[symbol[order]]
-        numbers = self._sequence[symbol] + rank
+        numbers: Integers = self._sequence[symbol] + rank
         self._sequence += np.bincount(symbol, minlength=len(self._sequence))
         return numbers
 
@@ -261,7 +261,8 @@ class Market:
         sizes = random.lognormal(0.0, 1.0, count) * self._usual_size[symbol] * shape * factor
         sizes *= np.where(random.random(count) < _BLOCK_TRADES, 50, 1)
         steps = self._steps_of_size[symbol]
-        return np.ceil(sizes * steps) / steps
+        whole: Floats = np.ceil(sizes * steps) / steps
+        return whole
 
 
 def _together(*marks: npt.NDArray[np.bool_]) -> Integers:

@@ -114,7 +114,7 @@ class Prices:
         moods = random.standard_normal((rows, count)) * _innovation(_MOODS[0]) * _MOODS[1]
         self._mood, mood = _pulled_back(self._mood, moods, _MOODS[0])
         lively = np.exp(mood - _MOODS[1] ** 2 / 2)
-        shape = session_shape(start + _STEP * np.arange(rows))[:, np.newaxis]
+        shape = session_shape(start + _STEP * np.arange(rows, dtype=np.float64))[:, np.newaxis]
         scale = self._scale * lively * np.where(self._is_coin, 1.0, np.sqrt(shape))
         news, surprises = self._news_within(rows)
         self._calm, excited = _pulled_back(self._calm, news, _EXCITEMENT_SECONDS)
@@ -142,7 +142,8 @@ class Prices:
         shares, coins = self._random.standard_normal((2, rows, 1))
         market = np.where(self._is_coin, 0.3 * shares + np.sqrt(1 - 0.3**2) * coins, shares)
         own = self._random.standard_normal((rows, len(self._opening)))
-        return self._correlation * market + np.sqrt(1 - self._correlation**2) * own
+        steps: Floats = self._correlation * market + np.sqrt(1 - self._correlation**2) * own
+        return steps
 
 
 def _innovation(seconds: float) -> float:

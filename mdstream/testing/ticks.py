@@ -149,7 +149,7 @@ def _traded(options: MarketOptions, sessions: Iterable[_Session], halts: int) ->
 def _is_halted(trades: Trades, pauses: Integers) -> npt.NDArray[np.bool_]:
     """Return which trades fall into a pause of their symbol; `pauses` has a row a symbol."""
     since = trades.event[:, np.newaxis] - pauses[trades.symbol]
-    return ((since >= 0) & (since < _HALT_MICROS)).any(axis=1)
+    return np.asarray(((since >= 0) & (since < _HALT_MICROS)).any(axis=1))
 
 
 def _table_of(trades: Trades, symbols: Sequence[str]) -> pa.Table:

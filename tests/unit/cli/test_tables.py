@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
@@ -11,7 +13,7 @@ import pyarrow as pa
 import pytest
 from rich.console import Console, RenderableType
 
-from mdstream.cli import demo, doctor, evaluate, rules, topics, train
+from mdstream.cli import console, demo, doctor, evaluate, rules, topics, train
 from mdstream.cli.console import grid_of
 from mdstream.demo.meter import Snapshot
 from mdstream.forecasting.scores import Scores
@@ -74,11 +76,17 @@ TABLES = {
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_fits_80_columns_with_all_that_is_in_it(name: str) -> None:
     table, expected = TABLES[name]
-    console = Console(width=80, record=True, force_terminal=False)
-    with console.capture() as captured:
-        console.print(table)
+    terminal = Console(width=80, force_terminal=False)
+    with terminal.capture() as captured:
+        terminal.print(table)
     lines = captured.get().splitlines()
     assert max(map(len, lines)) <= 80
     assert "…" not in captured.get()
     for text in expected:
         assert any(text in line for line in lines), f"{text} is not in one line"
+
+
+def test_no_command_has_a_table_of_its_own_kind() -> None:
+    folder = Path(console.__file__).parent
+    own = [file.name for file in folder.glob("*.py") if re.search(r"\bTable\(", file.read_text(encoding="utf-8"))]
+    assert own == ["console.py"]
