@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from mdstream.errors import InvalidInputError
 from mdstream.schemas import TICK
-from mdstream.schemas.wire import to_micros
+from mdstream.schemas.records import TIME
 from mdstream.testing.instruments import KNOWN_SYMBOLS, instrument
 from mdstream.testing.market import CONDITIONS, EXCHANGES, Integers, Market, MarketOptions, Trades
 
@@ -113,7 +113,8 @@ def ticks_of_market(options: MarketOptions, start: datetime, hours: float) -> pa
         >>> ticks_of_market(options, datetime(2026, 1, 5, 14, 30, tzinfo=UTC), hours=0.5).num_rows > 3_000
         True
     """
-    market, begin = Market(options, to_micros(start)), to_micros(start)
+    begin = _epoch_micros(start)
+    market = Market(options, begin)
     blocks = [*market.history(), *market.session(begin, begin + int(hours * 3_600_000_000))]
     return _in_order(_table_of(trades, options.symbols) for trades in blocks)
 
@@ -132,7 +133,12 @@ def _whole_days(start: date, days: int) -> list[_Session]:
 
 
 def _micros(day: date, clock: time) -> int:
-    return to_micros(datetime.combine(day, clock, _EXCHANGE_ZONE))
+    return _epoch_micros(datetime.combine(day, clock, _EXCHANGE_ZONE))
+
+
+def _epoch_micros(time: datetime) -> int:
+    # What is in `schemas.wire` for this comes with a package for JSON, which the library does without.
+    return int(pa.scalar(time, TIME).value)
 
 
 def _traded(options: MarketOptions, sessions: Iterable[_Session], halts: int) -> Iterator[Trades]:
