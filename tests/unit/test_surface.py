@@ -17,7 +17,7 @@ import mdstream as md
 
 MODULES = ("mdstream", "mdstream.indicators", "mdstream.testing", "mdstream.transforms")
 PINNED = Path(__file__).with_name("public_surface.txt")
-KINDS = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+KINDS: dict[object, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 
 
 def signature_of(thing: object) -> str:

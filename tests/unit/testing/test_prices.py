@@ -56,7 +56,7 @@ def test_prices_stay_where_they_might_be(closes: Closes) -> None:
 
 
 def test_shares_move_together_and_coins_apart_from_them(closes: Closes) -> None:
-    together = np.corrcoef(closes.moves().T)
+    together = np.atleast_2d(np.corrcoef(closes.moves().T))
     place = {symbol: number for number, symbol in enumerate(KNOWN_SYMBOLS)}
     assert together[place["AAPL"], place["MSFT"]] > 0.3
     assert together[place["SPY"], place["QQQ"]] > 0.6
