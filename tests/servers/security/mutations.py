@@ -10,7 +10,7 @@ from random import Random
 from mdstream.schemas import Record
 from tests.wrong_records import good
 
-COUNT = int(os.environ.get("MDSTREAM_MUTATIONS", "300"))
+COUNT = int(os.environ.get("MDSTREAM_TEST_MUTATIONS", "300"))
 """How many of each kind are sent: 100000 for a long attack by hand."""
 
 IS_LONG = COUNT >= 10_000

@@ -1,6 +1,6 @@
 """Nearly right records and messages, to all that reads them at once: no process ends, and nobody else waits.
 
-`MDSTREAM_MUTATIONS=100000 pytest -s tests/servers/security/test_mutations.py` attacks the jobs that store, too, and
+`MDSTREAM_TEST_MUTATIONS=100000 pytest -s tests/servers/security/test_mutations.py` attacks the jobs that store, too, and
 says what it measured.
 """
 

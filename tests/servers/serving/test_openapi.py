@@ -1,6 +1,6 @@
 """Schemathesis makes requests of every kind from the OpenAPI document of the running API, and holds answers to it.
 
-`MDSTREAM_EXAMPLES=600 pytest -s tests/servers/serving/test_openapi.py` makes thousands by hand, and says how many.
+`MDSTREAM_TEST_EXAMPLES=600 pytest -s tests/servers/serving/test_openapi.py` makes thousands by hand, and says how many.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tests.servers.serving.rows import (
 from tests.servers.serving.test_process import environment, running
 
 KEY = "mds_open-sesame"
-EXAMPLES = int(os.environ.get("MDSTREAM_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("MDSTREAM_TEST_EXAMPLES", "15"))
 SECONDS = 120 + 5 * EXAMPLES
 CHECKS = (
     "not_a_server_error",

@@ -38,7 +38,7 @@ def test_a_name_says_calendar_and_length() -> None:
         ("2w@UTC", "window '2w@UTC' is of several periods; expected one like"),
         ("24h@UTC", "has 86400 seconds; expected 1 to 86399, or 1d for a session"),
         ("0min@UTC", "has 0 seconds; expected at least 1"),
-        ("1d@XNYZ", "there is no exchange or time zone 'XNYZ'; did you mean 'XNYS'?"),
+        ("1d@XNYSS", "there is no exchange or time zone 'XNYSS'; did you mean 'XNYS'?"),
         ("1d@Europe/Londom", "there is no exchange or time zone 'Europe/Londom'; expected a name like XNYS"),
     ],
 )
