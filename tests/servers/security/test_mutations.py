@@ -1,7 +1,7 @@
 """Nearly right records and messages, to all that reads them at once: no process ends, and nobody else waits.
 
-`MDSTREAM_TEST_MUTATIONS=100000 pytest -s tests/servers/security/test_mutations.py` attacks the jobs that store, too, and
-says what it measured.
+`MDSTREAM_TEST_MUTATIONS=100000 pytest -s tests/servers/security/test_mutations.py` attacks the jobs that store, too,
+and says what it measured.
 """
 
 from __future__ import annotations
