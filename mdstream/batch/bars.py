@@ -112,7 +112,7 @@ def _nothing_usable(source: Path, rejects: Mapping[str, int], example: Reject | 
         found = f"{passed_over:,} rows, none of them a trade" if passed_over else "no rows"
         return f"nothing in {source} is usable: it has {found}"
     counts = ", ".join(f"{count:,} x {reason}" for reason, count in sorted(rejects.items(), key=lambda each: -each[1]))
-    hints = [remedy for reason in rejects if (remedy := remedy_of(reason))]
+    hints = [remedy for reason in rejects if (remedy := remedy_of(reason, nothing_is_usable=True))]
     said = f"nothing in {source} is usable: {counts}. The first, in row {example.row}: {example.reason}"
     return ". ".join([said, *dict.fromkeys(hints)])
 

@@ -257,6 +257,6 @@ def _print_counts(counts: Counts, seconds: float, name: str, unit: str) -> None:
         soft_wrap=True,
     )
     for reason, number in counts.dead_letters.most_common():
-        remedy = remedy_of(reason)
+        remedy = remedy_of(reason, nothing_is_usable=not sent)
         line = f"  {number:,} × {reason}{f' ({remedy})' if remedy else ''}"
         output.print(line, markup=False, highlight=False, soft_wrap=True)
