@@ -114,9 +114,9 @@ check: setup-dev ## formats, lint, types, import contracts
 	$(BIN)/mypy mdstream jobs docker tests bench conftest.py
 	$(BIN)/lint-imports --config setup.cfg
 
-test: check test-lake test-sparks test-main ## these and all tests, on real servers
+test: check test-lake test-main ## these and all tests, on real servers
 
-# Behind `make setup-dev setup-lake`, `make --jobs 4 test` runs it beside the others.
+# Behind `make setup-dev setup-lake`, `make --jobs 3 test` runs it beside the others.
 test-main: setup-dev ## all tests in .venv, in two processes
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
