@@ -126,7 +126,6 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
         variables = os.environ | servers.environment()
         variables |= {
             "MDSTREAM_SPARK__CHECKPOINT_LOCATION": str(folder / "checkpoints"),
-            "MDSTREAM_MONITORING__PORT": "0",
             "SLACK_WEBHOOK_URL": slack.url,
         }
         websocket = end.enter_context(ready(servers.kafka.bootstrap_servers, folder))
