@@ -134,6 +134,8 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
         def start(*arguments: str, **said: int | None) -> subprocess.Popen[str]:
             command = [sys.executable, "-m", "mdstream", *arguments]
             process = subprocess.Popen(command, cwd=folder, env=variables, text=True, stderr=said.get("stderr"))
+            # At the end of its context what it says is closed, and its end waited for.
+            end.enter_context(process)
             end.callback(process.kill)
             return process
 
