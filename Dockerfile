@@ -9,7 +9,7 @@ WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m pip --python /opt/mdstream/bin/python install --constraint constraints.txt \
-      '.[spark,feeds,jobs,serving,influxdb,slack,dashboard,forecasting,delta]'
+      '.[spark,feeds,jobs,serving,influxdb,slack,dashboard,forecasting,delta,calendars]'
 # Half a gigabyte for training on several GPUs at once, which xgboost brings and loads only then.
 RUN python -m pip --python /opt/mdstream/bin/python uninstall --yes nvidia-nccl-cu12
 RUN /opt/mdstream/bin/python docker/connectors.py
