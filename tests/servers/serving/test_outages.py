@@ -15,7 +15,6 @@ from httpx import AsyncClient, Response
 from mdstream.config import RedisSettings, ServingSettings, Settings, StoreSettings, TimescaleSettings
 from mdstream.embedded import LocalPostgres, LocalRedis
 from mdstream.serving.rest import create_app
-from mdstream.serving.rest.errors import ApiError
 from mdstream.stores.redis import latest
 from mdstream.stores.timescaledb import create_schema
 from mdstream.stores.timescaledb import reading as database
@@ -252,9 +251,9 @@ async def test_a_database_that_stops_answering_is_given_up(
 
 
 async def test_the_api_cannot_write(app: FastAPI, client: AsyncClient, postgres: LocalPostgres) -> None:
-    with pytest.raises(ApiError) as refusal:
+    with pytest.raises(database.ReadingError) as refusal:
         await app.state.stores.database.run(lambda connection: connection.execute(sa.text("DELETE FROM tick_data")))
 
-    assert refusal.value.detail.code == "database_refused"
+    assert refusal.value.code == "database_refused"
     assert "read-only transaction" in str(refusal.value.__cause__)
     assert len((await client.get("/api/v1/ticks/AAPL")).json()["items"]) == 1
