@@ -168,5 +168,3 @@ def test_of_records_with_a_wrong_field_stores_get_what_they_can_hold(spark: Spar
         assert all(held[name] is not None for held in by_kind[kind.name] for name in needed)
         texts = [held[field.name] for held in by_kind[kind.name] for field in kind.schema if field.type == pa.string()]
         assert all(len(text or "") <= MAX_TEXT_CHARACTERS for text in texts)
-        # Times, sizes and prices of the wrong kind are none; what is text in JSON may be a number.
-        assert len(by_kind[kind.name]) < len(rows) / len(kinds) / 2
