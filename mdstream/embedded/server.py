@@ -7,11 +7,11 @@ import random
 import signal
 import socket
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from pathlib import Path
-from types import TracebackType
-from typing import ClassVar, Self
+from typing import ClassVar
 
+from mdstream.embedded.block import RunsInBlock
 from mdstream.errors import ServerError
 from mdstream.runtime.process import Child
 from mdstream.runtime.run import RunFolder
@@ -52,7 +52,7 @@ def is_free(port: int) -> bool:
     return True
 
 
-class LocalServer(ABC):
+class LocalServer(RunsInBlock):
     """A real server of this process: started, stopped, started again with its data, gone without a trace.
 
     Used as a context manager it runs inside the block. It may share a run folder with others; without one it
@@ -122,19 +122,6 @@ class LocalServer(ABC):
             if self._run is not None and self._shared_run is None:
                 self._run.close()
             self._run = None
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     @abstractmethod
     def _initialise(self, run: RunFolder) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from types import TracebackType
-from typing import Self
 
 from pydantic import SecretStr
 
 from mdstream.config import Settings
+from mdstream.embedded.block import RunsInBlock
 from mdstream.embedded.kafka import LocalKafka
 from mdstream.embedded.postgres import LocalPostgres
 from mdstream.embedded.redis import LocalRedis
@@ -20,7 +19,7 @@ _DATABASE_ADDRESS = ("host", "port", "database", "user", "password")
 _CACHE_ADDRESS = ("host", "port", "database", "password")
 
 
-class LocalServers:
+class LocalServers(RunsInBlock):
     """Kafka, PostgreSQL and Redis in one run folder, for the length of a `with` block.
 
     Attributes:
@@ -92,19 +91,6 @@ class LocalServers:
             for section, values in self._addresses().items()
             for name, value in values.items()
         }
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _servers(self) -> tuple[LocalServer, ...]:
         return (self.kafka, self.postgres, self.redis)
