@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,8 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from mdstream.config import Settings
 from mdstream.errors import StoreError, StoreUnavailableError
-from mdstream.indicators.history import History, SeriesKey
 from mdstream.stores.timescaledb.bars import symbols_with_bars
-from mdstream.streaming.history_chunks import BAR_IN_STATE, CHUNKS, chunks_of
+from mdstream.streaming.history_chunks import CHUNKS, chunks_of
 from mdstream.streaming.kafka import checkpoint_of
 from mdstream.streaming.published_bars import published_chunks
 from mdstream.streaming.warm_up import WarmUp
@@ -80,22 +78,17 @@ def _copy(spark: SparkSession, settings: Settings, warm_up: WarmUp, place: str) 
     for first in range(0, len(symbols), _SYMBOLS_AT_ONCE):
         some = symbols[first : first + _SYMBOLS_AT_ONCE]
         histories = warm_up.read({(symbol, name): _END_OF_TIME for symbol in some for name in seconds})
-        rows = [row for series, own in histories.items() for row in _chunks(series, own, seconds)]
+        rows = [
+            row
+            for (symbol, window), history in histories.items()
+            for row in chunks_of(symbol, seconds[window], history.bars)
+        ]
         if rows:
             chunks = pa.Table.from_pylist(rows, schema=CHUNKS)
             spark.createDataFrame(chunks).coalesce(1).write.mode("append").parquet(place)
             count += len(histories)
     logger.info("%d histories of %d symbols are in the database", count, len(symbols))
     return count
-
-
-def _chunks(series: SeriesKey, history: History, seconds: Mapping[str, int]) -> Iterator[dict[str, object]]:
-    bars = np.empty(len(history.bars), BAR_IN_STATE)
-    for name in BAR_IN_STATE.names or ():
-        values = history.bars[name]
-        bars[name] = values.view("<i8") if values.dtype.kind == "M" else values
-    symbol, window = series
-    return chunks_of(symbol, seconds[window], bars)
 
 
 def _is_there(spark: SparkSession, place: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
@@ -13,7 +12,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from mdstream.config import Settings
 from mdstream.kafka.latest import last_offsets
 from mdstream.schemas import BAR
-from mdstream.streaming.history_chunks import BAR_IN_STATE, CHUNKS, chunks_of
+from mdstream.streaming.history_chunks import CHUNKS, chunks_of
 from mdstream.streaming.kafka import load_offsets
 from mdstream.transforms import to_bar_revisions, to_newest_revisions
 
@@ -57,8 +56,5 @@ def published_chunks(spark: SparkSession, settings: Settings, topic: str) -> Dat
 
 def _chunks(bars: pd.DataFrame, seconds: Mapping[str, int]) -> pd.DataFrame:
     ascending = bars.sort_values("window_start")
-    laid_out = np.empty(len(ascending), BAR_IN_STATE)
-    for name in BAR_IN_STATE.names or ():
-        laid_out[name] = ascending[name]
     symbol, window = (str(ascending[name].iat[0]) for name in ("symbol", "window"))
-    return pd.DataFrame(list(chunks_of(symbol, seconds[window], laid_out)), columns=CHUNKS.names)
+    return pd.DataFrame(list(chunks_of(symbol, seconds[window], ascending)), columns=CHUNKS.names)
