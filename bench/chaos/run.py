@@ -75,7 +75,7 @@ def run(options: Options, say: Callable[[str], None]) -> list[Violation]:
     for server in (servers.kafka, servers.postgres, servers.redis):
         # A machine that has other things to do is not a fault of theirs.
         server.start_seconds = _START_SECONDS  # type: ignore[misc]
-    with servers, Slack() as slack:
+    with servers, Slack().running() as slack:
         stage = Stage(servers, windows, slack.url, options.seed)
         sender = Sender(servers.kafka.bootstrap_servers, tape, options.rate)
         with _kept_logs(servers, options.logs), stage.running():
@@ -90,7 +90,7 @@ def run(options: Options, say: Callable[[str], None]) -> list[Violation]:
                     plant(options.planted, servers.kafka.bootstrap_servers, sender, tables)
                 if options.planted is Plant.DOUBLE:
                     _wait_until_still(stage, sender, tables)
-            violations = judge(stage, sender, slack.posts, windows, tables, say)
+            violations = judge(stage, sender, slack.alerts, windows, tables, say)
         violations += [*watch.back, *watch.silent, *(Violation("lost", text) for text in sender.failed)]
     _report(stage, watch, violations, say)
     say(summary(sum(event.expected for event in stage.events), len(sender.values), violations))

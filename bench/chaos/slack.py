@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-import threading
 import time
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+
+from tests.http_server import Answer, Request
+from tests.slack_server import SlackServer
 
 _TITLE = re.compile(r"\*[A-Z]+\* (\S+) (\w+),")
-_PATH = "/services/T0000/B0000/chaos"
 
 
 @dataclass(frozen=True)
@@ -27,38 +25,19 @@ class Post:
     rule: str
 
 
-class Slack:
-    """Answers every post with 200 while the `with` block runs."""
+class Slack(SlackServer):
+    """Takes every post while it is `running`.
+
+    Attributes:
+        alerts: Those of them that are of a finding.
+    """
 
     def __init__(self) -> None:
-        self.posts: list[Post] = []
-        posts = self.posts
+        super().__init__()
+        self.alerts: list[Post] = []
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                text = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"]
-                if found := _TITLE.match(text):
-                    posts.append(Post(time.time(), found[1], found[2]))
-                self.send_response(200)
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"ok")
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}{_PATH}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+    def answer_to(self, request: Request) -> Answer:
+        answer = super().answer_to(request)
+        if found := _TITLE.match(self.posts[-1]["text"]):
+            self.alerts.append(Post(time.time(), found[1], found[2]))
+        return answer
