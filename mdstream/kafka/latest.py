@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -49,8 +49,8 @@ def last_offsets(settings: Settings, topic: str, records: int) -> dict[int, tupl
         QueryFailedError: The broker does not answer.
     """
     with _consumer(settings) as consumer:
-        partitions = consumer.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic].partitions
-        return _last_offsets(consumer, topic, list(partitions), -(-records // max(1, len(partitions))))
+        bounds = _bounds_of_topic(consumer, topic)
+        return _last_of(bounds, -(-records // max(1, len(bounds))))
 
 
 @contextmanager
@@ -64,16 +64,18 @@ def _consumer(settings: Settings) -> Iterator[Consumer]:
         consumer.close()
 
 
-def _last_offsets(
-    consumer: Consumer, topic: str, partitions: Iterable[int], records: int
-) -> dict[int, tuple[int, int]]:
-    bounds = {partition: _bounds(consumer, TopicPartition(topic, partition)) for partition in partitions}
+def _bounds_of_topic(consumer: Consumer, topic: str) -> dict[int, tuple[int, int]]:
+    partitions = consumer.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic].partitions
+    return {partition: _bounds(consumer, TopicPartition(topic, partition)) for partition in partitions}
+
+
+def _last_of(bounds: Mapping[int, tuple[int, int]], records: int) -> dict[int, tuple[int, int]]:
+    """Return where the last records of each partition are, so many of each at most; of empty ones nothing."""
     return {partition: (max(first, end - records), end) for partition, (first, end) in bounds.items() if first < end}
 
 
 def _last_records(consumer: Consumer, topic: str) -> list[Message]:
-    partitions = consumer.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic].partitions
-    found = _last_offsets(consumer, topic, partitions, _RECORDS)
+    found = _last_of(_bounds_of_topic(consumer, topic), _RECORDS)
     left: dict[int | None, int] = {partition: end for partition, (_, end) in found.items()}
     consumer.assign([TopicPartition(topic, partition, first) for partition, (first, _) in found.items()])
     records = []

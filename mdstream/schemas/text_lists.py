@@ -33,7 +33,6 @@ _ITEM = re.compile(ITEM_PATTERN)
 _FRACTION = re.compile(FRACTION_PATTERN)
 _RUN_TOGETHER = re.compile(RUN_TOGETHER_PATTERN)
 _ESCAPED = re.compile(r"\\(.)")
-_PLAIN = re.compile(_BARE)
 _OPTION = re.compile(r"[A-Z0-9.]{1,6} +[0-9]{6}[CP][0-9]{8}")
 """A symbol of the OCC, whose root is padded with blanks."""
 

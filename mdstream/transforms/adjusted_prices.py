@@ -12,7 +12,6 @@ from mdstream.errors import InvalidInputError
 from mdstream.transforms.bar_terms import KEPT_SUMS
 
 _PRICES = ("open", "high", "low", "close", "vwap")
-_FACTORS = ("price_factor", "size_factor")
 
 
 class Adjustment(StrEnum):

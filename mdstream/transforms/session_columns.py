@@ -14,9 +14,7 @@ from mdstream.schemas.calendars import Calendar
 from mdstream.schemas.session_table import SessionTable, session_table
 from mdstream.schemas.session_windows import Period, SessionWindow, Window
 from mdstream.schemas.windows import BarWindow
-
-MICROSECONDS = 1_000_000
-"""Of a second."""
+from mdstream.transforms.bar_terms import MICROSECONDS
 
 _Table = tuple[Calendar, Period | None]
 

@@ -48,11 +48,6 @@ class ChartSeries:
         self._rows: dict[int, _Row] = {}
         self._anomalies: dict[tuple[int, str], tuple[int, Wire]] = {}
 
-    @property
-    def newest_start(self) -> int | None:
-        """When the newest bar begins, in epoch microseconds; None without bars."""
-        return max((start for start, row in self._rows.items() if row.bar), default=None)
-
     def take_bar(self, bar: Wire, version: int) -> bool:
         """Take a bar unless it is older than what is there; return whether it changed anything."""
         row = self._row(bar["window_start"])
