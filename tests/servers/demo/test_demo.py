@@ -58,10 +58,10 @@ def _demo(*arguments: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def _until_bars_flow(demo: subprocess.Popen[str]) -> list[psutil.Process]:
-    """Return the demo's processes once it has said that there are bars."""
+def _until_bars_are_stored(demo: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Return the demo's processes once it has said that bars are in the database, which the REST API reads."""
     assert demo.stdout
-    line = next((line for line in demo.stdout if re.search(r"[1-9][\d,]* bar updates", line)), None)
+    line = next((line for line in demo.stdout if re.search(r"stored [\d,]+ ticks, [1-9][\d,]* bars", line)), None)
     assert line, demo.stderr and demo.stderr.read()
     return psutil.Process(demo.pid).children(recursive=True)
 
@@ -94,7 +94,7 @@ def test_a_made_up_market_is_shown_until_ctrl_c() -> None:
 def _assert_signal_ends_it_and_leaves_nothing(number: signal.Signals, *arguments: str) -> str:
     """Return what the demo said."""
     with _demo(*arguments) as demo:
-        processes = _until_bars_flow(demo)
+        processes = _until_bars_are_stored(demo)
         assert {"java", "postgres", "valkey-server"} <= names_of(processes)
         assert open_to_others(processes) == set()
         [folder] = {part for process in processes for part in _run_folders(process)}
@@ -109,7 +109,7 @@ def _assert_signal_ends_it_and_leaves_nothing(number: signal.Signals, *arguments
 
 def test_sigkill_leaves_nothing() -> None:
     with _demo(*_LITTLE) as demo:
-        processes = _until_bars_flow(demo)
+        processes = _until_bars_are_stored(demo)
         [folder] = {part for process in processes for part in _run_folders(process)}
         demo.kill()
     _assert_nothing_is_left(processes)

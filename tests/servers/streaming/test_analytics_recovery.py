@@ -125,9 +125,9 @@ def test_indicators_and_anomalies_survive_kills_outages_and_lost_checkpoints(sta
         until(lambda: "waiting for it" in stage.logged(), _SECONDS)
         stage.servers.postgres.start()
         stage.await_indicators(2 * len(bars[:-_LATE_BARS]), job)
+        assert_anomalies(stage, bars[:-_LATE_BARS])
         finish(job)
     assert_stored_indicators_are_talibs(stage.engine)
-    assert_anomalies(stage, bars[:-_LATE_BARS])
 
     # Without checkpoint and with nothing in the topic, all there is before the next bars is in the database.
     shutil.rmtree(stage.checkpoints)
@@ -139,13 +139,13 @@ def test_indicators_and_anomalies_survive_kills_outages_and_lost_checkpoints(sta
         assert_stored_indicators_are_talibs(stage.engine)
         assert_anomalies(stage, bars)
         # A late revision changes what follows it, and is an anomaly itself.
-        spikes = stage.anomalies("price_spike")
+        place = (revised["symbol"], revised["window_start"])
+        assert place not in stage.anomalies("price_spike")
         send(stage.bootstrap_servers, [revised])
         stage.await_indicators(2 * len(bars) + 1, job)
+        until(lambda: place in stage.anomalies("price_spike"), _SECONDS)
         finish(job)
     assert_stored_indicators_are_talibs(stage.engine)
-    place = (revised["symbol"], revised["window_start"])
-    assert place not in spikes
     assert stage.anomalies("price_spike").count(place) == 1
 
 
