@@ -14,8 +14,8 @@ from mdstream.errors import DISTRIBUTION
 from mdstream.runtime import engine, jars
 
 SECURITY = (Path(__file__).parents[2] / "docs" / "security.md").read_text(encoding="utf-8")
-NOT_OURS = {"dev"}
-"""Extras that only tests and checks need."""
+NOT_OURS = {"dev", "docs"}
+"""Extras that only tests, checks and pages need."""
 
 _PERMISSIVE = re.compile(
     r"(MIT|MIT-0|MIT License|Apache[- ](Software License|License 2\.0|2(\.0)?)|0BSD|Zlib|CC0-1\.0|PSF-2\.0|"
