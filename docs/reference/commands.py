@@ -26,7 +26,7 @@ def commands(command: Any = None, *path: str) -> Iterator[tuple[tuple[str, ...],
 
     Example:
         >>> [path for path, _ in commands() if path[-1] == "check"]
-        [('mdstream', 'config', 'check'), ('mdstream', 'rules', 'check')]
+        [('mdstream', 'rules', 'check'), ('mdstream', 'config', 'check')]
     """
     if command is None:
         command, path = typer.main.get_command(app), ("mdstream",)
