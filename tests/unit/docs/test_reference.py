@@ -88,17 +88,14 @@ def test_every_endpoint_is_there() -> None:
 
 def test_every_message_and_error_of_the_websocket_server_is_there() -> None:
     """What the code says by a literal; refusals before the handshake are named after what is counted."""
-    said, refused = set(), set()
+    said = dict.fromkeys(["encode", "encode_error", "RefusedMessageError"], frozenset[str]())
     for module in sources("mdstream/serving/websocket"):
         for node in ast.walk(module):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
-                value = node.args[0]
-                if isinstance(value, ast.Constant):
-                    {"encode": said, "encode_error": refused, "RefusedMessageError": refused}.get(
-                        node.func.id, set()
-                    ).add(value.value)
-    assert said == websocket.ANSWERS.keys()
-    assert refused <= websocket.CODES.keys()
+            match node:
+                case ast.Call(func=ast.Name(id=name), args=[ast.Constant(value=str(value)), *_]) if name in said:
+                    said[name] |= {value}
+    assert said["encode"] == websocket.ANSWERS.keys()
+    assert said["encode_error"] | said["RefusedMessageError"] <= websocket.CODES.keys()
     page = websocket.page()
     assert [name for name in (*websocket.ANSWERS, *websocket.CODES) if f"| `{name}` |" not in page] == []
 
