@@ -152,7 +152,7 @@ $(DOCS_VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
 docs: setup setup-docs ## the pages, with a reference made from the code, into build/site
 	$(BIN)/python -m docs.reference build/reference
 	NO_MKDOCS_2_WARNING=1 $(DOCS_BIN)/mkdocs build --strict --quiet
-	@echo 'build/site/index.html'
+	@echo 'to read, and search: python3 -m http.server --directory build/site --bind 127.0.0.1 8099'
 
 # Its tool is in an environment of its own: what is listed is what mdstream brings.
 sbom: setup ## build/sbom.json: all that is installed, with licences (CycloneDX)

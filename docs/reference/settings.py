@@ -73,8 +73,8 @@ def page() -> str:
     """Return the page."""
     parts = [_HEAD]
     for heading, meaning, settings in _groups():
-        rows = [(code(s.key), s.kind, code(s.default), prose(s.meaning), code(s.variable)) for s in settings]
-        head = ["key", "type", "default", "meaning", "variable"]
+        rows = [(f"{code(s.key)}<br>{code(s.variable)}", s.kind, code(s.default), prose(s.meaning)) for s in settings]
+        head = ["key, and variable", "type", "default", "meaning"]
         parts.append(f"## {heading}\n\n{prose(meaning)}\n\n{table(head, rows)}")
     return "\n".join(parts)
 
