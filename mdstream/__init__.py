@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mdstream.errors import ConfigError, InvalidInputError, MdstreamError, MissingDependencyError
     from mdstream.indicators import Indicator, parse_indicators
     from mdstream.schemas import ANOMALY, BAR, STORED_TICK, TICK, BarWindow, Record, Rule
+    from mdstream.streaming import to_indicator_stream
     from mdstream.transforms import (
         Calendar,
         ConditionTable,
@@ -73,6 +74,7 @@ __all__ = [
     "to_anomalies",
     "to_bars",
     "to_complete_bars",
+    "to_indicator_stream",
     "to_larger_bars",
     "to_ticks",
     "transforms",
@@ -81,7 +83,7 @@ __all__ = [
     "with_trade_columns",
 ]
 
-_HOMES = ("errors", "schemas", "indicators", "transforms")
+_HOMES = ("errors", "schemas", "indicators", "transforms", "streaming")
 """Where public names are looked for: what costs least to import comes first."""
 
 _MODULES = ("indicators", "schemas", "testing", "transforms")
