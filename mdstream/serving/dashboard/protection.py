@@ -29,13 +29,13 @@ _ASK = {"WWW-Authenticate": 'Basic realm="mdstream, any name and an API key as p
 def content_security_policy(script_hashes: Iterable[str]) -> str:
     """Return what a page may load: its own files, its own address, and the inline scripts of these quoted hashes.
 
-    Plotly writes styles into the page, and pictures of itself as data and blobs.
+    Dash and the chart's library write styles into the page, and pictures in styles are data.
     """
     rules = {
         "default-src": "'none'",
         "script-src": " ".join(["'self'", *script_hashes]),
         "style-src": "'self' 'unsafe-inline'",
-        "img-src": "'self' data: blob:",
+        "img-src": "'self' data:",
         "font-src": "'self' data:",
         "connect-src": "'self'",
         "manifest-src": "'self'",

@@ -7,13 +7,7 @@ mdstream.panels = (() => {
   const MOST_ANOMALIES = 50;
   const QUIET_SECONDS = 15;
   const byId = (id) => document.getElementById(id);
-
-  function element(tag, className, text) {
-    const made = document.createElement(tag);
-    if (className) made.className = className;
-    if (text !== undefined) made.textContent = text;
-    return made;
-  }
+  const { element } = mdstream;
 
   const trend = (direction) => (direction > 0 ? "up" : direction < 0 ? "down" : "");
 
@@ -80,7 +74,7 @@ mdstream.panels = (() => {
   }
 
   // The line above the chart: the bar that is pointed at, else the newest.
-  function quoteLine(symbol, windowName, bar, quote, decimals) {
+  function quoteLine(symbol, windowName, bar, quote, decimals, isPointed) {
     const line = byId("quote");
     const price = (value) => mdstream.words.number(value, decimals);
     const parts = [element("strong", "symbol", symbol), element("span", "window", windowName)];
@@ -89,6 +83,7 @@ mdstream.panels = (() => {
       parts.push(element("strong", `last ${trend(direction)}`, price(quote.last)), element("span", trend(direction), text));
     }
     if (bar) {
+      if (isPointed) parts.push(element("span", "at", mdstream.axis.moment(mdstream.axis.onAxis(bar.start))));
       const direction = trend(Math.sign(bar.close - bar.open));
       const shown = [["O", bar.open], ["H", bar.high], ["L", bar.low], ["C", bar.close], ["VWAP", bar.vwap]];
       for (const [name, value] of shown) {

@@ -6,10 +6,6 @@ window.mdstream = window.mdstream || {};
 Object.assign(mdstream, (() => {
   const HIDDEN_MILLIS = 5000;
   const AFTER_FAILURE_MILLIS = 1000;
-  const WHEEL_MILLIS = 400;
-  const LINE_COLORS = ["line1", "line2", "line3", "line4", "line5", "line6", "line7", "line8"];
-  const COLORS = ["paper", "panel", "grid", "text", "weak", "veil", "up", "down", "upWeak", "downWeak", "band",
-    "low", "medium", "high", "critical", ...LINE_COLORS];
   const OFFLINE = { name: "dashboard", text: "The dashboard does not answer. Is it running? `mdstream dashboard`" };
 
   const NO_PRICES = "Start a feed, `mdstream ingest --feed synthetic`, and the jobs, `mdstream run live_bars store_ticks analytics`. Charts appear with the first bar.";
@@ -19,13 +15,11 @@ Object.assign(mdstream, (() => {
   let setup = null;
   let market = null;
   let studies = [];
-  let zoomed = null;
   let pointed = null;
+  let wanted = null;
   let colors = null;
-  let plot = null;
+  let shown = [];
   let drawn = null;
-  let held = false;
-  let wheelAt = 0;
   let timer = 0;
   let asking = null;
 
@@ -35,11 +29,17 @@ Object.assign(mdstream, (() => {
   // Another symbol, window or choice of indicators; returns what the address of the page says of it.
   function show(symbol, windowName, groups, configured) {
     if (!setup) start(configured);
-    const another = symbol !== picked.symbol || windowName !== picked.window;
+    const isOther = (symbol || "") !== picked.symbol;
+    const another = isOther || windowName !== picked.window;
+    // The same time in another window; of another symbol the newest.
+    const place = isOther ? null : mdstream.chart.place();
     Object.assign(picked, { symbol: symbol || "", window: windowName, groups: groups || [] });
     if (another) {
       market.clearChart();
-      zoomed = pointed = null;
+      pointed = null;
+      const goal = wanted && wanted.symbol === picked.symbol && wanted.window === picked.window ? wanted : place;
+      if (goal) mdstream.chart.show(goal);
+      else mdstream.chart.follow();
       ask();
     }
     panels.watchlist([], picked.symbol, pick);
@@ -52,33 +52,27 @@ Object.assign(mdstream, (() => {
   function start(configured) {
     setup = configured;
     market = new mdstream.Market(setup.capacity);
-    let place = 0;
-    let color = 0;
-    studies = setup.studies.map((study) => ({
-      ...study,
-      // The two limits of a band have one color.
-      lines: withColors(study.lines.map((line) => ({ ...line, place: place++ })), () => LINE_COLORS[color++ % LINE_COLORS.length]),
-    }));
+    studies = withPlaces(setup.studies);
+    mdstream.chart.create(byId("chart"), { pointed: point, moved: showFollow, atLeft: () => {} });
     byId("theme").addEventListener("click", otherTheme);
     byId("follow").addEventListener("click", follow);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", restyle);
     document.addEventListener("visibilitychange", () => ask());
-    addEventListener("resize", draw);
-    const chart = byId("chart");
-    chart.addEventListener("pointerdown", () => { held = true; });
-    for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => { held = false; draw(); });
-    chart.addEventListener("wheel", () => { wheelAt = Date.now(); setTimeout(draw, WHEEL_MILLIS + 10); }, { passive: true });
-    chart.addEventListener("mouseleave", () => point(null));
-    chart.addEventListener("dblclick", follow);
     const asked = new URLSearchParams(location.search);
     if (asked.get("window") in setup.windows) setProps("window", { value: asked.get("window") });
     if (asked.get("symbol")) setProps("symbol", { options: [asked.get("symbol")], value: asked.get("symbol") });
   }
 
-  function withColors(lines, next) {
-    const limit = (line) => line.drawing === "upper" || line.drawing === "lower";
-    const ofBand = lines.some(limit) ? next() : "";
-    return lines.map((line) => ({ ...line, color: limit(line) ? ofBand : next() }));
+  // Where each line's values are in a bar, and its own color; the two limits of a band have one.
+  function withPlaces(configured) {
+    let place = 0;
+    let color = 0;
+    const isLimit = (line) => line.drawing === "upper" || line.drawing === "lower";
+    return configured.map((study) => {
+      const ofBand = study.lines.some(isLimit) ? color++ : -1;
+      const lines = study.lines.map((line) => ({ ...line, place: place++, hue: isLimit(line) ? ofBand : color++ }));
+      return { ...study, lines };
+    });
   }
 
   // ---- the server ------------------------------------------------------------------------------------------------
@@ -132,30 +126,32 @@ Object.assign(mdstream, (() => {
   // ---- what people do --------------------------------------------------------------------------------------------
 
   function pick(symbol) {
+    wanted = null;
     setProps("symbol", { value: symbol });
   }
 
+  // To the bar of an anomaly, of whatever symbol and window.
   function showAnomaly(anomaly) {
+    const isHere = anomaly.symbol === picked.symbol && anomaly.window === picked.window;
+    if (isHere) return void mdstream.chart.show({ at: anomaly.start });
+    wanted = { symbol: anomaly.symbol, window: anomaly.window, at: anomaly.start };
     if (anomaly.window !== picked.window) setProps("window", { value: anomaly.window });
-    if (anomaly.symbol !== picked.symbol) pick(anomaly.symbol);
+    if (anomaly.symbol !== picked.symbol) setProps("symbol", { value: anomaly.symbol });
   }
 
-  // The chart was dragged or its time axis stretched.
-  function zoom(change) {
-    if (change["xaxis.range[0]"] === undefined || !market.bars.length) return;
-    const [from, to] = [change["xaxis.range[0]"], change["xaxis.range[1]"]].map(mdstream.figure.fromAxis);
-    zoomed = { from, to, follows: to > market.lastBar.start };
-    draw();
-  }
-
-  function point(time) {
-    pointed = time;
+  function point(start) {
+    if (start === pointed) return;
+    pointed = start;
     draw();
   }
 
   function follow() {
-    zoomed = null;
-    draw();
+    mdstream.chart.follow();
+    showFollow();
+  }
+
+  function showFollow() {
+    byId("follow").hidden = mdstream.chart.isLive();
   }
 
   function otherTheme() {
@@ -172,53 +168,30 @@ Object.assign(mdstream, (() => {
 
   // ---- the chart -------------------------------------------------------------------------------------------------
 
-  function readColors() {
-    const probe = document.createElement("i");
-    document.body.append(probe);
-    const read = COLORS.map((name) => {
-      probe.style.color = `var(--${name})`;
-      return [name, getComputedStyle(probe).color];
-    });
-    probe.remove();
-    return Object.fromEntries(read);
-  }
-
   function draw() {
     if (!drawn) drawn = requestAnimationFrame(() => { drawn = null; drawNow(); });
   }
 
-  // Dash puts an empty plot on the page when Plotly is loaded.
-  function findPlot() {
-    const found = document.querySelector("#chart .js-plotly-plot");
-    if (!found || !found.on) return false;
-    plot = found;
-    plot.on("plotly_relayout", zoom);
-    plot.on("plotly_hover", (event) => point(mdstream.figure.fromAxis(event.points[0].x)));
-    return true;
-  }
-
   function drawNow() {
-    if (!plot && !findPlot()) return void setTimeout(draw, 50);
     say();
-    if (held || Date.now() - wheelAt < WHEEL_MILLIS) return;
     byId("chart").classList.toggle("blank", !market.bars.length);
-    byId("follow").hidden = !zoomed;
-    if (!market.bars.length) return;
-    colors = colors || readColors();
-    const figure = mdstream.figure.build(market, {
-      colors, pointed, zoom: zoomed, font: getComputedStyle(document.body).fontFamily,
-      studies: studies.filter((study) => picked.groups.includes(study.group)).map(inColors),
+    if (!colors) {
+      colors = mdstream.colors.read(studies.reduce((sum, study) => sum + study.lines.length, 0));
+      shown = studies.map(inColors);
+    }
+    const digits = decimals();
+    mdstream.chart.draw(market, {
+      colors, pointed, decimals: digits, price: (value) => mdstream.words.number(value, digits),
+      studies: shown.filter((study) => picked.groups.includes(study.group)),
       windowMillis: setup.windows[picked.window] * 1000,
-      width: plot.clientWidth,
-      decimals: decimals(),
       identity: `${picked.symbol} ${picked.window}`,
     });
-    window.Plotly.react(plot, figure.data, figure.layout);
+    showFollow();
   }
 
   // The same study with the colors of the theme.
   function inColors(study) {
-    return { ...study, lines: study.lines.map((line) => ({ ...line, color: colors[line.color] })) };
+    return { ...study, lines: study.lines.map((line) => ({ ...line, color: colors.lines[line.hue] })) };
   }
 
   const decimals = () => mdstream.words.decimalsOf(market.bars.slice(-60).map((bar) => bar.close));
@@ -227,7 +200,7 @@ Object.assign(mdstream, (() => {
   function say() {
     const quote = market.quotes.get(picked.symbol);
     const bar = market.starts.get(pointed) || market.lastBar;
-    panels.quoteLine(picked.symbol || "–", picked.window, bar, quote, decimals());
+    panels.quoteLine(picked.symbol || "–", picked.window, bar, quote, decimals(), market.starts.has(pointed));
     if (quote) document.title = `${mdstream.words.number(quote.last, decimals())} ${picked.symbol} · mdstream`;
     const [title, text] = noticeOf();
     panels.notice(title, text);

@@ -40,13 +40,13 @@ mdstream.words = {
   },
 
   time(millis) {
-    return new Date(millis).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+    return new Date(millis).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   },
 
   moment(millis) {
     const sameDay = new Date(millis).toDateString() === new Date().toDateString();
     const day = sameDay ? {} : { month: "short", day: "numeric" };
-    return new Date(millis).toLocaleString([], { ...day, hour: "2-digit", minute: "2-digit" });
+    return new Date(millis).toLocaleString([], { ...day, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   },
 
   rate(value) {

@@ -84,7 +84,10 @@ async def test_the_page_names_no_other_host(open_client: AsyncClient) -> None:
     assets = Path(mdstream.serving.dashboard.__file__).parent / "assets"
     for asset in assets.iterdir():
         addresses = re.findall(r"https?://[^\s\"')]+", asset.read_text())
-        assert set(addresses) <= {"http://www.w3.org/2000/svg"}
+        # The chart's library and its licence name their makers; the link to them that it can draw is off.
+        makers = r"https?://www\.(tradingview\.com|apache\.org/licenses)/.*"
+        foreign = {each for each in addresses if not ("lightweight-charts" in asset.name and re.match(makers, each))}
+        assert foreign <= {"http://www.w3.org/2000/svg"}
         assert (await open_client.get(f"/assets/{asset.name}")).status_code == 200
 
 
