@@ -109,9 +109,15 @@ def _chart() -> html.Section:
             html.Div(id="chart"),
             html.Div(id="notice"),
             html.Button("⇥ live", id="follow", title="Back to the newest bar", hidden=True),
-            html.Div(["Charts by ", _CREDIT], id="credit"),
+            html.Div([_ranges(), html.Div(["Charts by ", _CREDIT], id="credit")], className="below"),
         ],
     )
+
+
+def _ranges() -> html.Div:
+    spans = {"1D": "one day", "5D": "five days", "1M": "one month", "all": "all there is"}
+    buttons = [html.Button(name, title=f"Show {words}", **{"data-span": name}) for name, words in spans.items()]
+    return html.Div(buttons, id="ranges")
 
 
 def _side() -> html.Aside:

@@ -167,6 +167,7 @@ mdstream.chart = (() => {
   }
 
   function logicalAt(millis) {
+    if (millis === -Infinity) return 0;
     const place = market.bars.findLastIndex((bar) => bar.start <= millis);
     if (place >= 0 && place < lastPlace()) return place;
     const edge = Math.max(0, place);
@@ -195,7 +196,7 @@ mdstream.chart = (() => {
     if (market && market.bars.length) showNewest(drawn.room || RIGHT_BARS);
   }
 
-  // {from, to} or {at} in milliseconds; `at` comes into the middle.
+  // {at} in milliseconds comes into the middle; {to, bars} to the right, with so many bars; {span} ends with the newest.
   function show(wanted) {
     live = false;
     asked = wanted;
@@ -204,16 +205,15 @@ mdstream.chart = (() => {
 
   function goTo() {
     const range = chart.timeScale().getVisibleLogicalRange();
-    const { at, bars } = asked;
-    let [from, to] = [asked.from, asked.to].map((millis) => (millis === undefined ? NaN : logicalAt(millis)));
-    if (at !== undefined) {
-      const half = (range ? range.to - range.from : LEAST_BARS) / 2;
-      [from, to] = [logicalAt(at) - half, logicalAt(at) + half];
-    } else if (bars !== undefined) {
-      from = to - bars;
-    }
+    const { at, to, bars, span } = asked;
+    const half = (range ? range.to - range.from : LEAST_BARS) / 2;
+    const wanted = span !== undefined
+      ? { from: Math.max(0, logicalAt(market.lastBar.start - span)) - 0.5, to: lastPlace() + RIGHT_BARS }
+      : at !== undefined
+        ? { from: logicalAt(at) - half, to: logicalAt(at) + half }
+        : { from: logicalAt(to) - bars, to: logicalAt(to) };
     asked = null;
-    chart.timeScale().setVisibleLogicalRange({ from, to });
+    chart.timeScale().setVisibleLogicalRange(wanted);
   }
 
   // Where somebody moved it, to be shown again in another window; null while it shows the newest bars.

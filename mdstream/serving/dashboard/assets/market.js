@@ -21,6 +21,9 @@ mdstream.Market = class {
   // Another chart: everything is asked for anew, for versions say only what changed since the last answer.
   clearChart() {
     this.version = 0;
+    this.chart = {}; // another one for each chart, to tell late answers by
+    this.older = 0;
+    this.isFromTheBegin = false;
     this.loaded = false;
     this.starts = new Map();
     this.bars = [];
@@ -60,7 +63,19 @@ mdstream.Market = class {
     if (becameLoaded) this.isWhole = true;
     const isOther = becameLoaded || [chart.bars, chart.anomalies, chart.forecasts].some((part) => part.length > 0);
     this.isChanged ||= isOther;
-    return { quotes: answer.quotes, anomalies: answer.feed, chart: isOther };
+    return { quotes: answer.quotes, anomalies: answer.feed, chart: isOther, isLoaded: becameLoaded };
+  }
+
+  // Takes bars from before those that are there; returns whether there were any.
+  takeOlder(answer) {
+    const bars = answer.bars.filter((bar) => !this.starts.has(bar.start));
+    this.isFromTheBegin = !answer.more;
+    this.older += bars.length;
+    for (const bar of bars) this.put(bar);
+    for (const anomaly of answer.anomalies) this.anomalies.set(mdstream.keyOf(anomaly), anomaly);
+    this.sortBars();
+    this.isWhole = this.isChanged = true;
+    return bars.length > 0;
   }
 
   put(bar) {
@@ -72,8 +87,10 @@ mdstream.Market = class {
   // The oldest are let go of a few at a time: the chart is then set as a whole.
   sortBars() {
     this.bars = [...this.starts.values()].sort((a, b) => a.start - b.start);
-    if (this.bars.length > this.capacity * mdstream.Market.ROOM) {
-      this.bars = this.bars.slice(-this.capacity);
+    const most = this.capacity + this.older;
+    if (this.bars.length > most * mdstream.Market.ROOM) {
+      this.bars = this.bars.slice(-most);
+      this.isFromTheBegin = false;
       this.isWhole = true;
       this.starts = new Map(this.bars.map((bar) => [bar.start, bar]));
       for (const [key, anomaly] of this.anomalies) {

@@ -6,6 +6,7 @@ window.mdstream = window.mdstream || {};
 mdstream.panels = (() => {
   const MOST_ANOMALIES = 50;
   const QUIET_SECONDS = 15;
+  const DELAYED_MILLIS = 5000;
   const byId = (id) => document.getElementById(id);
   const { element } = mdstream;
 
@@ -52,7 +53,7 @@ mdstream.panels = (() => {
   }
 
   function anomalies(feed, show) {
-    const newest = [...feed.values()].sort((a, b) => b.detected - a.detected).slice(0, MOST_ANOMALIES);
+    const newest = [...feed.values()].filter((anomaly) => !anomaly.withdrawn).sort((a, b) => b.detected - a.detected).slice(0, MOST_ANOMALIES);
     byId("anomalies").replaceChildren(
       ...newest.map((anomaly) => {
         const row = element("button", `anomaly ${anomaly.severity}`);
@@ -121,7 +122,9 @@ mdstream.panels = (() => {
           ? ["late", "Waiting", "Connected, but no bar came yet. Is a feed running?"]
           : quiet > QUIET_SECONDS
             ? ["late", `Quiet ${Math.round(quiet)} s`, "Connected, but no bar comes. Is a feed running?"]
-            : ["live", "Live", "Bars come as they are made"];
+            : status.p50_ms > DELAYED_MILLIS
+              ? ["late", `Delayed ${mdstream.words.duration(status.p50_ms)}`, "Half of the bars of the last 10 s took longer"]
+              : ["live", "Live", "Bars come as they are made"];
     setText(place, text);
     place.className = state;
     place.title = title;

@@ -4,8 +4,6 @@
 window.mdstream = window.mdstream || {};
 
 Object.assign(mdstream, (() => {
-  const HIDDEN_MILLIS = 5000;
-  const AFTER_FAILURE_MILLIS = 1000;
   const OFFLINE = { name: "dashboard", text: "The dashboard does not answer. Is it running? `mdstream dashboard`" };
 
   const NO_PRICES = "Start a feed, `mdstream ingest --feed synthetic`, and the jobs, `mdstream run live_bars store_ticks analytics`. Charts appear with the first bar.";
@@ -20,30 +18,37 @@ Object.assign(mdstream, (() => {
   let colors = null;
   let shown = [];
   let drawn = null;
-  let timer = 0;
-  let asking = null;
+  let refused = null; // {symbol, text}: what the server says is no symbol
+  let unknown = ""; // a window that the address names and that there is not
 
   const byId = (id) => document.getElementById(id);
   const setProps = (id, props) => window.dash_clientside.set_props(id, props);
 
   // Another symbol, window or choice of indicators; returns what the address of the page says of it.
   function show(symbol, windowName, groups, configured) {
-    if (!setup) start(configured);
+    const isFirst = !setup;
+    if (isFirst) start(configured);
     const isOther = (symbol || "") !== picked.symbol;
     const another = isOther || windowName !== picked.window;
     // The same time in another window; of another symbol the newest.
     const place = isOther ? null : mdstream.chart.place();
+    if (windowName !== picked.window && picked.window) unknown = "";
     Object.assign(picked, { symbol: symbol || "", window: windowName, groups: groups || [] });
+    if (isFirst) readAddress();
+    const arrived = isArrived() ? wanted : null;
     if (another) {
       market.clearChart();
       pointed = null;
-      const goal = wanted && wanted.symbol === picked.symbol && wanted.window === picked.window ? wanted : place;
+      const goal = arrived && (arrived.at || arrived.span) ? arrived : place;
       if (goal) mdstream.chart.show(goal);
       else mdstream.chart.follow();
-      ask();
+      mdstream.server.ask();
     }
     panels.watchlist([], picked.symbol, pick);
     draw();
+    // Symbol and window come one after the other: what is between is no address.
+    if (wanted && !arrived && another && wanted.steps-- > 0) return location.search;
+    if (!arrived || !(arrived.at || arrived.span)) wanted = null;
     return symbol ? `?${new URLSearchParams({ symbol, window: windowName })}` : location.search;
   }
 
@@ -53,14 +58,32 @@ Object.assign(mdstream, (() => {
     setup = configured;
     market = new mdstream.Market(setup.capacity);
     studies = withPlaces(setup.studies);
-    mdstream.chart.create(byId("chart"), { pointed: point, moved: showFollow, atLeft: () => {} });
+    mdstream.chart.create(byId("chart"), { pointed: point, moved: showFollow, atLeft: loadOlder });
+    mdstream.server.start({ question, took: take, failed }, setup.refresh);
+    byId("ranges").addEventListener("click", (event) => showSpan(event.target.dataset.span));
     byId("theme").addEventListener("click", otherTheme);
     byId("follow").addEventListener("click", follow);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", restyle);
-    document.addEventListener("visibilitychange", () => ask());
+    addEventListener("popstate", readAddress);
+  }
+
+  // What the address of the page says is picked, as at the start so when somebody goes back or forward.
+  function readAddress() {
     const asked = new URLSearchParams(location.search);
-    if (asked.get("window") in setup.windows) setProps("window", { value: asked.get("window") });
-    if (asked.get("symbol")) setProps("symbol", { options: [asked.get("symbol")], value: asked.get("symbol") });
+    const named = asked.get("window");
+    unknown = named && !(named in setup.windows) ? named : "";
+    go({ symbol: asked.get("symbol") || picked.symbol, window: !named || unknown ? picked.window : named });
+  }
+
+  const isArrived = () => wanted !== null && wanted.symbol === picked.symbol && wanted.window === picked.window;
+
+  // To a symbol and window, and there to a place.
+  function go(goal) {
+    const steps = Number(goal.window !== picked.window) + Number(goal.symbol !== picked.symbol);
+    wanted = steps ? { ...goal, steps } : null;
+    if (goal.window !== picked.window) setProps("window", { value: goal.window });
+    if (goal.symbol === picked.symbol) return;
+    setProps("symbol", market.quotes.has(goal.symbol) ? { value: goal.symbol } : { options: [goal.symbol], value: goal.symbol });
   }
 
   // Where each line's values are in a bar, and its own color; the two limits of a band have one.
@@ -77,27 +100,23 @@ Object.assign(mdstream, (() => {
 
   // ---- the server ------------------------------------------------------------------------------------------------
 
-  function ask() {
-    clearTimeout(timer);
-    if (asking) asking.abort();
-    const own = (asking = new AbortController());
-    const { symbol, window: windowName } = picked;
-    const query = { symbol, window: windowName, since: market.version, epoch: market.epoch };
-    fetch(`live?${new URLSearchParams(query)}`, { signal: own.signal })
-      .then((response) => (response.ok ? response.json() : Promise.reject(response)))
-      .then((answer) => { if (own === asking) { take(answer); again(setup.refresh); } })
-      .catch((failure) => { if (own === asking) failed(failure); });
+  const isRefused = () => refused !== null && refused.symbol === picked.symbol;
+
+  function question() {
+    // What is no symbol has no chart, but prices come all the same.
+    const symbol = isRefused() ? "" : picked.symbol;
+    return { symbol, window: picked.window, since: market.version, epoch: market.epoch };
   }
 
-  function again(millis) {
-    timer = setTimeout(ask, document.hidden ? HIDDEN_MILLIS : millis);
-  }
-
-  function failed(failure) {
-    if (failure.status === 401) location.reload();
+  function failed(status, text) {
+    if (status === 401) return void location.reload();
+    if (status === 422 && picked.symbol && !isRefused()) {
+      refused = { symbol: picked.symbol, text };
+      mdstream.server.ask();
+      return void draw();
+    }
     panels.connection(null);
-    panels.banner([OFFLINE]);
-    again(AFTER_FAILURE_MILLIS);
+    panels.banner([status ? { name: "dashboard", text: `The dashboard answers ${status}: ${text}` } : OFFLINE]);
   }
 
   function take(answer) {
@@ -109,8 +128,21 @@ Object.assign(mdstream, (() => {
     if (changed.anomalies.length) panels.anomalies(market.feed, showAnomaly);
     panels.figures(market.status);
     panels.connection(market.status);
-    panels.banner(market.status.problems);
+    panels.banner([...market.status.problems, ...ownProblems()]);
+    // A goal in another window: its bars are there now.
+    if (changed.isLoaded && isArrived()) {
+      const goal = wanted;
+      drawNow();
+      wanted = null;
+      if (goal.span) fill(goal);
+      if (goal.at) showAnomaly({ symbol: goal.symbol, window: goal.window, start: goal.at });
+    }
     if (changed.chart || !market.bars.length || changed.quotes.some((quote) => quote.symbol === picked.symbol)) draw();
+  }
+
+  function ownProblems() {
+    const names = Object.keys(setup.windows).join(", ");
+    return unknown ? [{ name: "window", text: `No window is called ${unknown}: there are ${names}. Shown is ${picked.window}.` }] : [];
   }
 
   let offered = "";
@@ -131,12 +163,36 @@ Object.assign(mdstream, (() => {
   }
 
   // To the bar of an anomaly, of whatever symbol and window.
-  function showAnomaly(anomaly) {
-    const isHere = anomaly.symbol === picked.symbol && anomaly.window === picked.window;
-    if (isHere) return void mdstream.chart.show({ at: anomaly.start });
-    wanted = { symbol: anomaly.symbol, window: anomaly.window, at: anomaly.start };
-    if (anomaly.window !== picked.window) setProps("window", { value: anomaly.window });
-    if (anomaly.symbol !== picked.symbol) setProps("symbol", { value: anomaly.symbol });
+  async function showAnomaly(anomaly) {
+    const { symbol, window: windowName, start } = anomaly;
+    go({ symbol, window: windowName, at: start });
+    if (symbol !== picked.symbol || windowName !== picked.window) return;
+    await mdstream.past.until(start, market, symbol, windowName, drawNow);
+    mdstream.chart.show({ at: start });
+    showFollow();
+  }
+
+  async function showSpan(name) {
+    const span = mdstream.past.SPANS[name];
+    if (!span || !picked.symbol) return;
+    const goal = { symbol: picked.symbol, window: mdstream.past.windowFor(span, setup.windows), span };
+    if (goal.window !== picked.window) return void go(goal);
+    await fill(goal);
+  }
+
+  // Loads what a span needs, and shows it.
+  async function fill(goal) {
+    const isHere = () => picked.symbol === goal.symbol && picked.window === goal.window;
+    mdstream.chart.show({ span: goal.span });
+    const from = market.bars.length ? market.lastBar.start - goal.span : 0;
+    await mdstream.past.until(from, market, goal.symbol, goal.window, drawNow);
+    if (!isHere() || mdstream.chart.isLive()) return;
+    mdstream.chart.show({ span: goal.span });
+    showFollow();
+  }
+
+  async function loadOlder() {
+    if (await mdstream.past.more(market, picked.symbol, picked.window)) draw();
   }
 
   function point(start) {
@@ -208,6 +264,7 @@ Object.assign(mdstream, (() => {
 
   // Why there is no chart, and what to do about it.
   function noticeOf() {
+    if (isRefused()) return [`“${picked.symbol}” is no symbol`, `The server ${refused.text.trim()}. Pick one of the list.`];
     if (market.bars.length || !market.status) return ["", ""];
     // Without Redis there are bars all the same.
     const isAway = market.status.problems.some((problem) => problem.name !== "redis");

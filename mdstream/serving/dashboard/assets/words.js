@@ -49,6 +49,12 @@ mdstream.words = {
     return new Date(millis).toLocaleString([], { ...day, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   },
 
+  duration(millis) {
+    const seconds = millis / 1000;
+    const [size, unit] = seconds < 120 ? [1, "s"] : seconds < 7200 ? [60, "min"] : [3600, "h"];
+    return `${Math.round(seconds / size)} ${unit}`;
+  },
+
   rate(value) {
     return value >= 100 ? Math.round(value).toLocaleString("en-US") : value.toFixed(value >= 10 ? 0 : 1);
   },
