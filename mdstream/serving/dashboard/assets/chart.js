@@ -228,6 +228,7 @@ mdstream.chart = (() => {
   // What is drawn, read back from the chart's library: candles, lines by column with their pane and levels, starts of
   // marked bars, forecasts, what is seen (milliseconds), and the color behind it.
   function shown() {
+    if (!chart) return { candles: [], volume: [], lines: {}, marks: [], forecasts: [], range: null, background: "" };
     const range = chart.timeScale().getVisibleLogicalRange();
     const bars = candles.data().map(({ time, open, high, low, close }) => ({ start: fromAxis(time), open, high, low, close }));
     return {
