@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,8 +16,11 @@ from tests.servers.dashboard.market import (
     FIRST,
     INDICATORS,
     LAST,
+    LONG,
+    LONG_BARS,
     MINUTE,
     SECOND,
+    SETTINGS,
     STORED_BARS,
     anomaly_at,
     forecast_of,
@@ -25,6 +28,7 @@ from tests.servers.dashboard.market import (
     minute_bar,
     send,
     store,
+    store_half_a_day,
 )
 from tests.servers.dashboard.services import Services
 from tests.waiting import until
@@ -248,6 +252,64 @@ def test_zoom_is_kept_while_bars_come(page: Page, kafka: KafkaSettings) -> None:
     page.locator("#follow").click()
     expect(page.locator("#follow")).to_be_hidden()
     until(lambda: shown(page)["range"][1] > panned[1])
+
+
+def test_older_bars_are_loaded_and_the_place_is_kept(page: Page, postgres: LocalPostgres) -> None:
+    store_half_a_day(postgres.settings)
+    show(page, LONG)
+    until(lambda: candles(page) == SETTINGS.serving.dashboard.history_bars)
+    # Indicators that end bars ago are not told beside the newest price as if they were of it.
+    expect(page.locator("#chart .stale").first).to_contain_text(re.compile(r"SMA 20 ?50\.25 ?\d\d:\d\d"))
+
+    page.get_by_role("button", name="1D").click()
+    until(lambda: candles(page) == LONG_BARS)
+    until(lambda: shown(page)["range"][0] <= millis(LAST - MINUTE * (LONG_BARS - 1)))
+    starts = [candle["start"] for candle in shown(page)["candles"]]
+    assert starts == sorted(starts)
+    expect(page.locator("#follow")).to_be_visible()
+
+    page.locator("#chart").dblclick(position={"x": 300, "y": 150})
+    expect(page.locator("#follow")).to_be_hidden()
+    until(lambda: shown(page)["range"][1] > millis(LAST) > shown(page)["range"][0] > starts[LONG_BARS // 2])
+
+    page.locator("#chart").focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#follow")).to_be_visible()
+    seen = shown(page)["range"]
+    page.get_by_text("5min", exact=True).click()
+    until(lambda: candles(page) == LONG_BARS // 5)
+    until(lambda: abs(shown(page)["range"][1] - seen[1]) <= 2 * 5 * 60_000)
+    page.go_back()
+    expect(page.locator("#quote .window")).to_have_text("1min")
+
+
+def test_delay_is_said(page: Page, kafka: KafkaSettings) -> None:
+    show(page)
+    counts = iter(range(100, 10_000))
+
+    def says_delayed() -> bool:
+        late = datetime.now(UTC) - MINUTE
+        send(kafka, BAR, minute_bar(LAST, 50.0, SECOND, trade_count=next(counts), last_ingest_time=late))
+        return page.locator("#connection").inner_text() in {"Delayed 60 s", "Delayed 61 s", "Delayed 62 s"}
+
+    until(says_delayed)
+
+
+def test_what_an_address_cannot_mean_is_said(page: Page, complaints: list[str]) -> None:
+    page.goto(f"/?symbol={FIRST}&window=7min")
+    has_candles(page)
+    expect(page.locator('[data-problem="window"]')).to_contain_text("No window is called 7min: there are 1min")
+
+    page.goto("/?symbol=%07A&window=1min")
+    expect(page.locator("#notice")).to_contain_text("is no symbol")
+    # Prices come all the same.
+    expect(page.locator(f'[data-symbol="{FIRST}"]')).to_be_visible()
+    expect(page.locator("#connection")).not_to_have_text("Offline")
+    assert {*complaints} <= {
+        "Failed to load resource: the server responded with a status of 422 (Unprocessable Entity)"
+    }
+    complaints.clear()
 
 
 def test_database_gone_and_back(page: Page, kafka: KafkaSettings, postgres: LocalPostgres) -> None:

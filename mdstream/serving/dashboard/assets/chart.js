@@ -48,7 +48,7 @@ mdstream.chart = (() => {
     chart.subscribeClick(pointed);
     chart.subscribeDblClick(follow);
     element.addEventListener("pointerdown", () => { held = true; });
-    for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => { held = false; gestureAt = Date.now(); });
+    for (const end of ["pointerup", "pointercancel"]) addEventListener(end, letGo);
     for (const kind of ["wheel", "touchmove"]) element.addEventListener(kind, () => { gestureAt = Date.now(); }, { passive: true });
     chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
       if (range && (held || Date.now() - gestureAt < GESTURE_MILLIS)) live = false;
@@ -57,6 +57,11 @@ mdstream.chart = (() => {
     });
     element.tabIndex = 0;
     element.addEventListener("keydown", (event) => { if (byKey(event.key)) event.preventDefault(); });
+  }
+
+  function letGo() {
+    if (held) gestureAt = Date.now();
+    held = false;
   }
 
   function byKey(key) {
@@ -191,6 +196,7 @@ mdstream.chart = (() => {
 
   function follow() {
     live = true;
+    gestureAt = 0;
     asked = null;
     candles.priceScale().applyOptions({ autoScale: true });
     if (market && market.bars.length) showNewest(drawn.room || RIGHT_BARS);

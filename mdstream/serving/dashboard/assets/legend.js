@@ -28,7 +28,7 @@ mdstream.legend = (() => {
       value.style.color = stale ? "" : line.color;
       said.append(value);
     }
-    if (stale) said.append(element("span", "at", mdstream.words.moment(bar.start)));
+    if (stale && study.lines.some((line) => bar.values[line.place] !== null)) said.append(element("span", "at", mdstream.words.moment(bar.start)));
     return said;
   }
 
