@@ -3,8 +3,8 @@
     python -m bench.dashboard --seconds 30 --rate 4
 
 Kafka, the WebSocket server and the dashboard are processes as in production, without a database behind them: what is
-measured is what comes live. The page shows one symbol with 300 bars and its indicators; each update is a revision of the
-newest bar with indicators of its own. A bar is on the screen with the frame after the one that its price is drawn in.
+measured is what comes live. The page shows one symbol with 300 bars and its indicators; each update is a revision of
+the newest bar with indicators of its own. A bar is on the screen with the frame after the one that its price is drawn in.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ _WATCH = """() => {
     seen[price] = null;
     requestAnimationFrame(() => requestAnimationFrame(() => { seen[price] = Date.now(); }));
   };
-  new MutationObserver(note).observe(document.getElementById("quote"), { childList: true, subtree: true, characterData: true });
+  const everything = { childList: true, subtree: true, characterData: true };
+  new MutationObserver(note).observe(document.getElementById("quote"), everything);
 }"""
 
 

@@ -116,7 +116,7 @@ def _chart() -> html.Section:
 
 def _ranges() -> html.Div:
     spans = {"1D": "one day", "5D": "five days", "1M": "one month", "all": "all there is"}
-    buttons = [html.Button(name, title=f"Show {words}", **{"data-span": name}) for name, words in spans.items()]
+    buttons = [html.Button(name, title=f"Show {words}", value=name) for name, words in spans.items()]
     return html.Div(buttons, id="ranges")
 
 

@@ -60,7 +60,7 @@ Object.assign(mdstream, (() => {
     studies = withPlaces(setup.studies);
     mdstream.chart.create(byId("chart"), { pointed: point, moved: showFollow, atLeft: loadOlder });
     mdstream.server.start({ question, took: take, failed }, setup.refresh);
-    byId("ranges").addEventListener("click", (event) => showSpan(event.target.dataset.span));
+    byId("ranges").addEventListener("click", (event) => showSpan(event.target.value));
     byId("theme").addEventListener("click", otherTheme);
     byId("follow").addEventListener("click", follow);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", restyle);
