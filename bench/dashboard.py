@@ -4,7 +4,7 @@
 
 Kafka, the WebSocket server and the dashboard are processes as in production, without a database behind them: what is
 measured is what comes live. The page shows one symbol with 300 bars and its indicators; each update is a revision of
-the newest bar with indicators of its own. A bar is on the screen with the frame after the one that its price is drawn in.
+the newest bar with indicators of its own. A bar is on the screen a frame after its price is written above the chart.
 """
 
 from __future__ import annotations
