@@ -56,6 +56,8 @@ mdstream.chart = (() => {
       handlers.moved();
     });
     element.tabIndex = 0;
+    element.setAttribute("role", "group");
+    element.setAttribute("aria-label", "Chart: arrows move it, + and - stretch it, End goes to the newest bar");
     element.addEventListener("keydown", (event) => { if (byKey(event.key)) event.preventDefault(); });
   }
 
@@ -137,7 +139,7 @@ mdstream.chart = (() => {
     const isOlder = start < drawn.newest;
     candles.update(candle(bar), isOlder);
     volume.update(amount(bar), isOlder);
-    mdstream.lines.update(bar, market.bars[market.bars.indexOf(bar) - 1], view, isOlder);
+    mdstream.lines.update(bar, market.bars[market.bars.lastIndexOf(bar) - 1], view, isOlder);
     drawn.newest = Math.max(drawn.newest, start);
   }
 

@@ -49,9 +49,10 @@ mdstream.legend = (() => {
     for (const anomaly of found) rows[0].push(element("span", `mark ${anomaly.severity}`, `▼ ${mdstream.marks.describe(anomaly)}`));
     rows[1]?.push(element("span", "study", `Vol ${shown ? mdstream.words.amount(shown.volume) : "–"}`));
     view.studies.filter((each) => !each.on_prices).forEach((study, i) => rows[i + 2]?.push(ofStudy(study, bar, stale)));
+    const places = tops(panes);
     const made = rows.map((words, i) => {
       const row = element("div", "legend");
-      row.style.top = `${tops(panes)[i]}px`;
+      row.style.top = `${places[i]}px`;
       row.append(...words);
       return row;
     });

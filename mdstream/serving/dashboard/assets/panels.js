@@ -17,25 +17,46 @@ mdstream.panels = (() => {
   }
 
   // A row a symbol, in alphabetical order; made once, then only its texts change.
+  const rows = new Map();
+  const inOrder = [];
+  let pickedRow = null;
   function watchlist(quotes, picked, pick) {
-    const list = byId("watchlist");
     for (const quote of quotes) {
-      let row = list.querySelector(`[data-symbol="${CSS.escape(quote.symbol)}"]`);
-      if (!row) {
-        row = element("button", "row");
-        row.type = "button";
-        row.dataset.symbol = quote.symbol;
-        row.append(element("span", "symbol", quote.symbol), element("span", "last"), element("span", "change"));
-        row.addEventListener("click", () => pick(quote.symbol));
-        const next = [...list.querySelectorAll(".row")].find((other) => other.dataset.symbol > quote.symbol);
-        list.insertBefore(row, next || null);
-      }
-      showQuote(row, quote);
+      if (!rows.has(quote.symbol)) addRow(quote.symbol, pick);
+      showQuote(rows.get(quote.symbol), quote);
     }
-    for (const row of list.querySelectorAll(".row")) row.classList.toggle("picked", row.dataset.symbol === picked);
-    list.classList.toggle("empty", !list.firstElementChild);
+    const row = rows.get(picked) || null;
+    if (row !== pickedRow) {
+      pickedRow?.classList.remove("picked");
+      row?.classList.add("picked");
+      pickedRow = row;
+    }
+    byId("watchlist").classList.toggle("empty", !rows.size);
   }
 
+  function addRow(symbol, pick) {
+    const row = element("button", "row");
+    row.type = "button";
+    row.dataset.symbol = symbol;
+    row.append(element("span", "symbol", symbol), element("span", "last"), element("span", "change"));
+    row.addEventListener("click", () => pick(symbol));
+    const place = placeOf(symbol);
+    byId("watchlist").insertBefore(row, rows.get(inOrder[place]) || null);
+    inOrder.splice(place, 0, symbol);
+    rows.set(symbol, row);
+  }
+
+  function placeOf(symbol) {
+    let [low, high] = [0, inOrder.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (inOrder[middle] < symbol) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
   function showQuote(row, quote) {
     const [, last, change] = row.children;
     const moved = Math.sign(quote.last - Number(row.dataset.last ?? quote.last));
@@ -45,10 +66,8 @@ mdstream.panels = (() => {
     change.className = `change ${trend(direction)}`;
     change.title = `since ${mdstream.words.number(quote.opened, mdstream.words.decimalsOf([quote.opened]))}, where the day (UTC) began`;
     row.dataset.last = quote.last;
-    if (moved) {
-      row.classList.remove("flash-up", "flash-down");
-      void row.offsetWidth; // a new start of the animation
-      row.classList.add(moved > 0 ? "flash-up" : "flash-down");
+    if (moved && !still.matches) {
+      last.animate([{ background: moved > 0 ? "var(--upWeak)" : "var(--downWeak)" }, {}], { duration: 700, easing: "ease-out" });
     }
   }
 
