@@ -140,6 +140,7 @@ def test_symbols_and_windows_are_picked(page: Page) -> None:
 def test_indicators_are_drawn_and_follow(page: Page, kafka: KafkaSettings) -> None:
     show(page)
     expect(page.locator("#chart")).to_contain_text("RSI 14")
+    until(lambda: candles(page) >= STORED_BARS and 101.5 in line(page, "sma_20")["values"])
     drawn = shown(page)["lines"]
     assert {"sma_20", "bb_upper", "bb_lower", "rsi_14", "macd", "macd_signal", "macd_hist"} <= {*drawn}
     assert "ema_12" not in drawn
