@@ -4,6 +4,7 @@ from mdstream.errors import brought_by
 from mdstream.schemas.calendars import Calendar
 from mdstream.schemas.session_windows import Period, SessionWindow, parse_window
 from mdstream.schemas.windows import MAX_WINDOW_SECONDS, BarWindow
+from mdstream.schemas.years import periods_a_year
 
 with brought_by("spark"):
     from mdstream.transforms.adjusted_prices import Adjustment, to_adjustment_factors, with_adjusted_prices
@@ -15,6 +16,16 @@ with brought_by("spark"):
     from mdstream.transforms.indicators import with_indicators
     from mdstream.transforms.larger_bars import to_larger_bars
     from mdstream.transforms.revisions import to_bar_revisions, to_newest_revisions, with_bar_fields, with_records
+    from mdstream.transforms.series import (
+        Estimator,
+        to_realised_variance,
+        with_anchored_vwap,
+        with_beta,
+        with_drawdown,
+        with_ewma_volatility,
+        with_returns,
+        with_volatility,
+    )
     from mdstream.transforms.sources import from_primary_source
     from mdstream.transforms.ticks import to_ticks, with_reject_reason
     from mdstream.transforms.trade_columns import with_trade_columns
@@ -28,6 +39,7 @@ __all__ = [
     "Calendar",
     "ConditionTable",
     "Eligibility",
+    "Estimator",
     "Fill",
     "Period",
     "SessionWindow",
@@ -36,6 +48,7 @@ __all__ = [
     "from_primary_source",
     "is_first_partial",
     "parse_window",
+    "periods_a_year",
     "to_adjustment_factors",
     "to_anomalies",
     "to_bar_revisions",
@@ -43,13 +56,20 @@ __all__ = [
     "to_complete_bars",
     "to_larger_bars",
     "to_newest_revisions",
+    "to_realised_variance",
     "to_ticks",
     "with_adjusted_prices",
+    "with_anchored_vwap",
     "with_bar_fields",
+    "with_beta",
     "with_dead_letter",
+    "with_drawdown",
+    "with_ewma_volatility",
     "with_findings",
     "with_indicators",
     "with_records",
     "with_reject_reason",
+    "with_returns",
     "with_trade_columns",
+    "with_volatility",
 ]
