@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from pyspark.sql import DataFrame
@@ -47,6 +48,16 @@ def check_count(name: str, value: int, least: int = 1) -> None:
     """
     if value < least:
         raise InvalidInputError(f"found {name} {value}; expected at least {least}")
+
+
+def check_periods(periods_a_year: float) -> None:
+    """See that a number to annualise by is one above 0.
+
+    Raises:
+        InvalidInputError: It is not.
+    """
+    if not 0 < periods_a_year < math.inf:
+        raise InvalidInputError(f"found {periods_a_year} periods a year; expected a number above 0")
 
 
 def over_series() -> WindowSpec:

@@ -8,7 +8,6 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import Window as Over
 from pyspark.sql import functions as F
 
-from mdstream.errors import InvalidInputError
 from mdstream.schemas.session_windows import Window, parse_window
 from mdstream.transforms.instants import micros_of
 from mdstream.transforms.session_columns import with_windows
@@ -47,7 +46,7 @@ def with_anchored_vwap(
         >>> frame_of(spark, BAR, rows).transform(with_anchored_vwap, "1d@UTC").select("anchored_vwap").collect()
         [Row(anchored_vwap=100.0), Row(anchored_vwap=101.0)]
     """
-    check_stored(bars, (*SERIES, ORDER, "vwap", "volume"), (name, _STRETCH))
+    check_stored(bars, (*SERIES, ORDER, "vwap", "volume"), (name, _STRETCH, "placed"))
     stretches = bars.transform(_with_stretch, anchor)
     counted = Over.partitionBy(*SERIES, _STRETCH).orderBy(ORDER).rowsBetween(Over.unboundedPreceding, Over.currentRow)
     notional = F.sum(F.col("vwap") * F.col("volume")).over(counted)
@@ -65,7 +64,5 @@ def _with_stretch(bars: DataFrame, anchor: Window | str | datetime | Column) -> 
         begun = F.sum(F.coalesce(anchor.cast("int"), F.lit(0))).over(bars_so_far())
         return bars.withColumn(_STRETCH, F.when(begun > 0, begun))
     window = parse_window(anchor) if isinstance(anchor, str) else anchor
-    if "placed" in bars.columns:
-        raise InvalidInputError("bars have a column placed, which is needed here; expected bars without it")
     placed = bars.transform(with_windows, begin, [window])
     return placed.withColumn(_STRETCH, F.when(~F.col("placed.extended"), F.col("placed.start")))

@@ -9,7 +9,7 @@ import numpy as np
 from pyspark.sql import DataFrame
 
 from mdstream.errors import InvalidInputError
-from mdstream.transforms.stored_bars import ORDER, SERIES, check_stored
+from mdstream.transforms.stored_bars import ORDER, SERIES, check_periods, check_stored
 from mdstream.transforms.whole_series import Arrays, Values, with_computed
 
 EWMA_VOLATILITY = "ewma_volatility"
@@ -51,8 +51,7 @@ def with_ewma_volatility(bars: DataFrame, decay: float = 0.94, *, periods_a_year
     """
     if not 0 < decay < 1:
         raise InvalidInputError(f"found a decay of {decay}; expected one between 0 and 1, e.g. 0.94")
-    if not 0 < periods_a_year < math.inf:
-        raise InvalidInputError(f"found {periods_a_year} periods a year; expected a number above 0")
+    check_periods(periods_a_year)
     check_stored(bars, (*SERIES, ORDER, "close"), (EWMA_VOLATILITY,))
     return bars.transform(with_computed, ("close",), (EWMA_VOLATILITY,), _computation(decay, periods_a_year))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame
@@ -10,12 +9,11 @@ from pyspark.sql import Window as Over
 from pyspark.sql import functions as F
 from pyspark.sql.window import WindowSpec
 
-from mdstream.errors import InvalidInputError
 from mdstream.schemas.session_windows import Window, parse_window, read_windows
 from mdstream.transforms.bars import check_names
 from mdstream.transforms.series.returns import price_ratio
 from mdstream.transforms.session_columns import with_windows
-from mdstream.transforms.stored_bars import ORDER, SERIES, check_count, check_stored
+from mdstream.transforms.stored_bars import ORDER, SERIES, check_count, check_periods, check_stored
 
 _GROUP = ("symbol", "number", "start", "end")
 
@@ -63,8 +61,7 @@ def to_realised_variance(
         [Row(window='1d@UTC', realised_variance=0.000198018168..., return_count=2)]
     """
     check_count("step", step)
-    if not 0 < periods_a_year < math.inf:
-        raise InvalidInputError(f"found {periods_a_year} periods a year; expected a number above 0")
+    check_periods(periods_a_year)
     check_stored(bars, (*SERIES, ORDER, "open", "close"))
     small = parse_window(source) if isinstance(source, str) else source
     large = read_windows(windows)

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from functools import reduce
+from operator import and_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from mdstream.errors import InvalidInputError
 from mdstream.transforms.series.returns import price_ratio
-from mdstream.transforms.stored_bars import ORDER, SERIES, check_count, check_stored, last_bars, over_series
+from mdstream.transforms.stored_bars import (
+    ORDER,
+    SERIES,
+    check_count,
+    check_periods,
+    check_stored,
+    last_bars,
+    over_series,
+)
 
 _PRICES = ("open", "high", "low", "close")
-_MOVES = ("volatility_in_bar", "volatility_from_open", "volatility_of_gap", "volatility_of_close")
 _ALPHA = 1.34
 
 
@@ -28,14 +37,24 @@ class Estimator(StrEnum):
     YANG_ZHANG = "yang_zhang"
 
 
+_TERMS: Mapping[Estimator, Mapping[str, Callable[[str], Column]]] = {
+    Estimator.CLOSE: {"since_close": F.var_samp},
+    Estimator.PARKINSON: {"parkinson": F.avg},
+    Estimator.GARMAN_KLASS: {"garman_klass": F.avg},
+    Estimator.ROGERS_SATCHELL: {"rogers_satchell": F.avg},
+    Estimator.YANG_ZHANG: {"gap": F.var_samp, "from_open": F.var_samp, "rogers_satchell": F.avg},
+}
+"""What an estimator needs of each bar, and how it is put together over several."""
+
+
 def with_volatility(
     bars: DataFrame,
-    estimator: Estimator | str = Estimator.YANG_ZHANG,
+    estimators: Estimator | str | Iterable[Estimator | str] = Estimator.YANG_ZHANG,
     length: int = 20,
     *,
     periods_a_year: float = 1.0,
 ) -> DataFrame:
-    """Add the volatility of the last bars, in a column such as `yang_zhang_20`.
+    """Add the volatility of the last bars, in columns such as `yang_zhang_20`.
 
     The formulas are in docs/volatility.md: `close` is the sample deviation of log returns; `parkinson` takes highs and
     lows, `garman_klass` and `rogers_satchell` all four prices, and none of these three what happens between bars;
@@ -43,13 +62,13 @@ def with_volatility(
 
     Args:
         bars: At least symbol, window, window_start, open, high, low and close, each series whole, in any order.
-        estimator: One of `Estimator`.
+        estimators: One or several of `Estimator`; several at once are cheaper than one after the other.
         length: How many bars are measured; `close` and `yang_zhang` need one more, and at least 2.
         periods_a_year: What the variance of one bar is multiplied by to annualise it, see `periods_a_year`; else it is
             a volatility of one bar.
 
     Returns:
-        All columns and the new one. Null in the first bars, and where one of the bars has no prices, or none above 0.
+        All columns and one for each estimator. Null in the first bars, and where a bar has no prices above 0.
 
     Raises:
         InvalidInputError: There is no such estimator, the length is too small, a column is missing or there already, or
@@ -65,51 +84,70 @@ def with_volatility(
         >>> bars.transform(with_volatility, "parkinson", 2, periods_a_year=251).select("parkinson_2").collect()
         [Row(parkinson_2=None), Row(parkinson_2=0.18841454174213...)]
     """
-    if estimator not in list(Estimator):
-        raise InvalidInputError(f"there is no estimator '{estimator}'; expected one of {', '.join(Estimator)}")
-    kind = Estimator(estimator)
-    check_count("length", length, 2 if kind in {Estimator.CLOSE, Estimator.YANG_ZHANG} else 1)
-    if not 0 < periods_a_year < math.inf:
-        raise InvalidInputError(f"found {periods_a_year} periods a year; expected a number above 0")
-    name = f"{kind}_{length}"
-    check_stored(bars, (*SERIES, ORDER, *_PRICES), (name, *_MOVES))
-    variance = _variance(kind, length) * periods_a_year
-    # A vendor's bar whose high is not its highest price may have a negative one.
-    volatility = F.when(variance >= 0, F.sqrt(variance))
-    return bars.withColumns(_moves()).withColumn(name, volatility).select(*bars.columns, name)
+    kinds = _read(estimators)
+    is_of_pairs = not {Estimator.CLOSE, Estimator.YANG_ZHANG}.isdisjoint(kinds)
+    check_count("length", length, 2 if is_of_pairs else 1)
+    check_periods(periods_a_year)
+    names = {kind: f"{kind}_{length}" for kind in kinds}
+    terms = dict.fromkeys(name for kind in kinds for name in _TERMS[kind])
+    of_bars = {f"term_{name}": _OF_ONE_BAR[name]() for name in terms}
+    over = {name: column for kind in kinds for name, column in _put_together(kind, length).items()}
+    check_stored(bars, (*SERIES, ORDER, *_PRICES), (*names.values(), *of_bars, *over))
+    volatilities = {names[kind]: _volatility(kind, length, periods_a_year) for kind in kinds}
+    # Steps of their own, so that what several others need is computed once.
+    whole = bars.withColumns(of_bars).withColumns(over).withColumns(volatilities)
+    return whole.select(*bars.columns, *names.values())
 
 
-def _moves() -> dict[str, Column]:
-    """Return what each bar adds: the terms of Garman-Klass's kind, moves from the open, over the gap, since a close."""
-    opened, high, low, close = (F.when(F.col(name) > 0, F.ln(name)) for name in _PRICES)
-    before = F.lag("close").over(over_series())
-    in_bar = F.struct(
-        ((high - low) ** 2 / (4 * math.log(2))).alias(Estimator.PARKINSON),
-        ((high - low) ** 2 / 2 - (2 * math.log(2) - 1) * (close - opened) ** 2).alias(Estimator.GARMAN_KLASS),
-        ((high - close) * (high - opened) + (low - close) * (low - opened)).alias(Estimator.ROGERS_SATCHELL),
-    )
-    moves = [
-        in_bar,
-        close - opened,
-        F.ln(price_ratio(F.col("open"), before)),
-        F.ln(price_ratio(F.col("close"), before)),
-    ]
-    return dict(zip(_MOVES, moves, strict=True))
+def _read(given: Estimator | str | Iterable[Estimator | str]) -> list[Estimator]:
+    names = [given] if isinstance(given, str) else list(given)
+    unknown = [name for name in names if name not in list(Estimator)]
+    if unknown or not names:
+        found = f"there is no estimator '{unknown[0]}'" if unknown else "found no estimator"
+        raise InvalidInputError(f"{found}; expected one of {', '.join(Estimator)}")
+    return [Estimator(name) for name in dict.fromkeys(names)]
 
 
-def _variance(estimator: Estimator, length: int) -> Column:
-    in_bar, from_open, gap, since_close = _MOVES
-    if estimator is Estimator.CLOSE:
-        return _of_all(F.var_samp, since_close, length)
-    if estimator is not Estimator.YANG_ZHANG:
-        return _of_all(F.avg, f"{in_bar}.{estimator}", length)
-    weight = (_ALPHA - 1) / (_ALPHA + (length + 1) / (length - 1))
-    rogers_satchell = _of_all(F.avg, f"{in_bar}.{Estimator.ROGERS_SATCHELL}", length)
-    over_gaps, from_opens = (_of_all(F.var_samp, name, length) for name in (gap, from_open))
-    return over_gaps + weight * from_opens + (1 - weight) * rogers_satchell
+def _log(price: str) -> Column:
+    return F.when(F.col(price) > 0, F.ln(price))
 
 
-def _of_all(aggregate: Callable[[str], Column], name: str, length: int) -> Column:
-    """Aggregate the last values; null unless all are there."""
+def _since_close(price: str) -> Column:
+    return F.ln(price_ratio(F.col(price), F.lag("close").over(over_series())))
+
+
+def _rogers_satchell() -> Column:
+    opened, high, low, close = (_log(price) for price in _PRICES)
+    return (high - close) * (high - opened) + (low - close) * (low - opened)
+
+
+_OF_ONE_BAR: Mapping[str, Callable[[], Column]] = {
+    "since_close": lambda: _since_close("close"),
+    "parkinson": lambda: (_log("high") - _log("low")) ** 2 / (4 * math.log(2)),
+    "garman_klass": lambda: (
+        (_log("high") - _log("low")) ** 2 / 2 - (2 * math.log(2) - 1) * (_log("close") - _log("open")) ** 2
+    ),
+    "rogers_satchell": _rogers_satchell,
+    "from_open": lambda: _log("close") - _log("open"),
+    "gap": lambda: _since_close("open"),
+}
+"""What a bar adds to an estimate; null where a price is null or not above 0."""
+
+
+def _put_together(kind: Estimator, length: int) -> dict[str, Column]:
     bars = last_bars(length)
-    return F.when(F.count(name).over(bars) == length, aggregate(name).over(bars))
+    are_there = reduce(and_, (F.col(f"term_{name}").isNotNull() for name in _TERMS[kind]))
+    over = {f"over_{name}": aggregate(f"term_{name}").over(bars) for name, aggregate in _TERMS[kind].items()}
+    return {**over, f"count_{kind}": F.count(F.when(are_there, 1)).over(bars)}
+
+
+def _volatility(kind: Estimator, length: int, periods_a_year: float) -> Column:
+    parts = {name: F.col(f"over_{name}") for name in _TERMS[kind]}
+    if kind is Estimator.YANG_ZHANG:
+        weight = (_ALPHA - 1) / (_ALPHA + (length + 1) / (length - 1))
+        variance = parts["gap"] + weight * parts["from_open"] + (1 - weight) * parts["rogers_satchell"]
+    else:
+        (variance,) = parts.values()
+    # A vendor's bar whose high is not its highest price may have a negative one.
+    is_whole = (F.col(f"count_{kind}") == length) & (variance >= 0)
+    return F.when(is_whole, F.sqrt(variance * periods_a_year))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
+import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from mdstream.schemas import BAR
@@ -30,7 +31,17 @@ def bars_of(spark: SparkSession, series: Mapping[str, Sequence[Prices]], window:
     return frame_of(spark, BAR, rows)
 
 
-def column(frame: DataFrame, symbol: str, name: str) -> list[float | None]:
-    """The values of a column in order of time."""
-    rows = frame.where(frame.symbol == symbol).sort("window_start").select(name).collect()
-    return [row[0] for row in rows]
+class Found:
+    """What a frame has, by symbol and column, in order of time: by one action."""
+
+    def __init__(self, frame: DataFrame) -> None:
+        self.names = frame.columns
+        self._rows = sorted(frame.toArrow().to_pylist(), key=lambda row: row["window_start"])
+
+    def column(self, symbol: str, name: str) -> list[float | None]:
+        return [row[name] for row in self._rows if row["symbol"] == symbol]
+
+
+def near(values: Iterable[float | None], rel: float = 1e-12) -> list[object]:
+    """What a column is to be, but for rounding."""
+    return [None if value is None else pytest.approx(value, rel=rel) for value in values]

@@ -16,7 +16,7 @@ from mdstream.schemas.session_windows import parse_window
 from mdstream.testing import frame_of
 from mdstream.transforms import with_anchored_vwap, with_beta, with_drawdown, with_returns
 from tests.unit.transforms.frames import at, bar, bars_frame
-from tests.unit.transforms.price_series import bars_of, column
+from tests.unit.transforms.price_series import Found, bars_of, near
 from tests.unit.transforms.sessions import ny, stock_exchange
 
 
@@ -26,17 +26,17 @@ def flat(*closes: float) -> list[tuple[float, ...]]:
 
 def test_returns_and_drawdown_are_what_one_reckons(spark: SparkSession) -> None:
     bars = bars_of(spark, {"A": flat(100.0, 110.0, 0.0, -5.0, 88.0, 121.0), "B": flat(7.0)})
-    found = bars.transform(with_returns, 1).transform(with_drawdown).cache()
+    found = Found(bars.transform(with_returns).transform(with_drawdown))
     ratio = 121 / 88
-    assert column(found, "A", "simple_return") == [None, pytest.approx(0.1), None, None, None, pytest.approx(ratio - 1)]
-    assert column(found, "A", "log_return") == [
+    assert found.column("A", "simple_return") == [None, pytest.approx(0.1), None, None, None, pytest.approx(ratio - 1)]
+    assert found.column("A", "log_return") == [
         None, pytest.approx(math.log(1.1)), None, None, None, pytest.approx(math.log(ratio))
     ]  # fmt: skip
-    assert column(found, "A", "drawdown") == pytest.approx([0, 0, -1, -1 - 5 / 110, -0.2, 0])
-    assert column(found, "A", "max_drawdown") == pytest.approx([0, 0, -1, *[-1 - 5 / 110] * 3])
-    assert column(found, "B", "simple_return") == [None]
-    two = bars.transform(with_returns, 5, of="open")
-    assert column(two, "A", "simple_return") == [None] * 5 + [pytest.approx(0.21)]
+    assert found.column("A", "drawdown") == near([0, 0, -1, -1 - 5 / 110, -0.2, 0])
+    assert found.column("A", "max_drawdown") == near([0, 0, -1, *[-1 - 5 / 110] * 3])
+    assert found.column("B", "simple_return") == [None]
+    five = Found(bars.transform(with_returns, 5, of="open"))
+    assert five.column("A", "simple_return") == [None] * 5 + [pytest.approx(0.21)]
 
 
 def test_returns_are_of_stored_bars(spark: SparkSession) -> None:
@@ -62,16 +62,15 @@ def test_vwap_begins_anew_at_its_anchor(spark: SparkSession) -> None:
         ],
     )
     session = parse_window("1d@NY", [stock_exchange()])
-    found = (
+    found = Found(
         bars.transform(with_anchored_vwap, session, name="of_session")
         .transform(with_anchored_vwap, ny("2026-03-06 09:31"), name="of_time")
         .transform(with_anchored_vwap, F.col("vwap") >= 16, name="of_price")
-        .cache()
     )
-    assert column(found, "A", "of_session") == [None, 10.0, 14.0, 14.0, 14.0, 20.0, 25.0]
-    assert column(found, "A", "of_time") == pytest.approx([None, None, 16, 16, 46 / 3, 126 / 7, 246 / 11])
-    assert column(found, "A", "of_price") == pytest.approx([50, 460 / 10, 16, 16, 46 / 3, 20, 30])
-    assert found.columns == [*BAR.schema.names, "of_session", "of_time", "of_price"]
+    assert found.column("A", "of_session") == [None, 10.0, 14.0, 14.0, 14.0, 20.0, 25.0]
+    assert found.column("A", "of_time") == near([None, None, 16, 16, 46 / 3, 126 / 7, 246 / 11])
+    assert found.column("A", "of_price") == near([50, 460 / 10, 16, 16, 46 / 3, 20, 30])
+    assert found.names == [*BAR.schema.names, "of_session", "of_time", "of_price"]
     with pytest.raises(InvalidInputError, match="is not an instant without a time zone"):
         bars.transform(with_anchored_vwap, ny("2026-03-06 09:31").replace(tzinfo=None))
 
@@ -86,7 +85,7 @@ def test_beta_is_that_of_returns_over_the_same_time(spark: SparkSession) -> None
     between = bars.where(F.col("window_start") == at(8 * 86_400)).where(F.col("symbol") == "SPY").withColumns(
         {"window_start": F.col("window_start") + F.lit(timedelta(hours=1)), "close": F.lit(90.0)}
     )  # fmt: skip
-    found = bars.where(~is_gap).union(between).transform(with_beta, "SPY", 4).cache()
+    found = Found(bars.where(~is_gap).union(between).transform(with_beta, "SPY", 4))
     known = market.copy()
     known[3] = known[2]
     returns, of_market = (prices[1:] / prices[:-1] - 1 for prices in (share, known))
@@ -95,9 +94,9 @@ def test_beta_is_that_of_returns_over_the_same_time(spark: SparkSession) -> None
         mine, others = returns[last - 4 : last], of_market[last - 4 : last]
         betas.append(np.cov(mine, others)[0, 1] / np.var(others, ddof=1))
         correlations.append(np.corrcoef(mine, others)[0, 1])
-    assert column(found, "A", "beta_4") == [None] * 4 + pytest.approx(betas, rel=1e-12)
-    assert column(found, "A", "correlation_4") == [None] * 4 + pytest.approx(correlations, rel=1e-12)
-    assert column(found, "FLAT", "beta_4") == [None] * 4 + [0.0] * 8
-    assert column(found, "FLAT", "correlation_4") == [None] * 12
-    assert column(found, "SPY", "beta_4")[4:] == pytest.approx([1.0] * 8)
-    assert found.columns == [*BAR.schema.names, "beta_4", "correlation_4"]
+    assert found.column("A", "beta_4") == near([None] * 4 + betas)
+    assert found.column("A", "correlation_4") == near([None] * 4 + correlations)
+    assert found.column("FLAT", "beta_4") == [None] * 4 + [0.0] * 8
+    assert found.column("FLAT", "correlation_4") == [None] * 12
+    assert found.column("SPY", "beta_4")[4:] == near([1.0] * 8)
+    assert found.names == [*BAR.schema.names, "beta_4", "correlation_4"]

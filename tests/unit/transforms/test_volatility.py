@@ -14,7 +14,7 @@ from mdstream.errors import InvalidInputError
 from mdstream.schemas import BAR
 from mdstream.testing import frame_of
 from mdstream.transforms import with_ewma_volatility, with_volatility
-from tests.unit.transforms.price_series import bars_of, column
+from tests.unit.transforms.price_series import Found, bars_of, near
 
 # The first days of ttrc in R's package TTR (open, high, low, close), and what its tests expect of the last five for
 # volatility(ohlc, n=10, N=260).
@@ -40,36 +40,35 @@ YANG_ZHANG = [0.007516467597643675, 0.006631383502169219, 0.006117365195728897]
 
 def test_estimates_are_the_published_ones(spark: SparkSession) -> None:
     bars = bars_of(spark, {"TTRC": TTRC, "SPY": SPY})
-    for estimator in ("parkinson", "garman_klass", "rogers_satchell"):
-        bars = bars.transform(with_volatility, estimator, 10, periods_a_year=260)
-    analysed = (
-        bars.transform(with_volatility, "yang_zhang", 9)
+    of_one_bar = ("parkinson", "garman_klass", "rogers_satchell")
+    analysed = Found(
+        bars.transform(with_volatility, of_one_bar, 10, periods_a_year=260)
+        .transform(with_volatility, "yang_zhang", 9)
         .transform(with_volatility, "close", 9, periods_a_year=260)
         .transform(with_ewma_volatility, periods_a_year=260)
-        .cache()
     )
-    assert analysed.columns == [*BAR.schema.names, "parkinson_10", "garman_klass_10", "rogers_satchell_10",
+    assert analysed.names == [*BAR.schema.names, "parkinson_10", "garman_klass_10", "rogers_satchell_10",
                                 "yang_zhang_9", "close_9", "ewma_volatility"]  # fmt: skip
     for name, published in (
         ("parkinson_10", PARKINSON), ("garman_klass_10", GARMAN_KLASS), ("rogers_satchell_10", ROGERS_SATCHELL)
     ):  # fmt: skip
-        assert column(analysed, "TTRC", name) == [None] * 9 + pytest.approx(published, rel=1e-12), name
-    assert column(analysed, "SPY", "yang_zhang_9") == [None] * 9 + pytest.approx(YANG_ZHANG, rel=1e-12)
-    logs = np.log(pd.Series([close for *_, close in TTRC])).diff()
+        assert analysed.column("TTRC", name) == near([*[None] * 9, *published]), name
+    assert analysed.column("SPY", "yang_zhang_9") == near([*[None] * 9, *YANG_ZHANG])
+    logs = pd.Series([math.log(close) for *_, close in TTRC]).diff()
     deviations = (math.sqrt(260) * logs.rolling(9).std()).to_list()
-    assert column(analysed, "TTRC", "close_9") == [None] * 9 + pytest.approx(deviations[9:], rel=1e-12)
+    assert analysed.column("TTRC", "close_9") == near([None] * 9 + deviations[9:])
     weighted = (logs**2).ewm(alpha=0.06).mean()
     expected = np.sqrt(260 * weighted).to_list()[1:]
-    assert column(analysed, "TTRC", "ewma_volatility") == [None] + pytest.approx(expected, rel=1e-12)
+    assert analysed.column("TTRC", "ewma_volatility") == near([None, *expected])
 
 
 def test_bars_without_prices_have_no_volatility(spark: SparkSession) -> None:
     flat = (100.0, 100.0, 100.0, 100.0)
     bars = bars_of(spark, {"A": [flat, (100.0, 102.0, 99.0, 101.0), (0.0, 1.0, 0.0, 1.0), flat, flat]})
-    analysed = bars.transform(with_volatility, "parkinson", 1).transform(with_ewma_volatility, 0.5).cache()
+    analysed = Found(bars.transform(with_volatility, "parkinson", 1).transform(with_ewma_volatility, 0.5))
     one = math.log(102 / 99) / math.sqrt(4 * math.log(2))
-    assert column(analysed, "A", "parkinson_1") == [0.0, pytest.approx(one, rel=1e-14), None, 0.0, 0.0]
-    weighted = column(analysed, "A", "ewma_volatility")
+    assert analysed.column("A", "parkinson_1") == [0.0, pytest.approx(one, rel=1e-14), None, 0.0, 0.0]
+    weighted = analysed.column("A", "ewma_volatility")
     squares = [math.log(101 / 100) ** 2, math.log(1 / 101) ** 2, math.log(100) ** 2, 0.0]
     expected = [
         math.sqrt(sum(square * 2.0**place for place, square in enumerate(squares[:count])) / (2.0**count - 1))
@@ -82,14 +81,16 @@ def test_a_close_of_zero_keeps_the_weighted_volatility(spark: SparkSession) -> N
     bars = bars_of(spark, {"A": [(1.0, 1.0, 1.0, close) for close in (100.0, 101.0, 0.0, 101.0, 102.0)]})
     first, last = math.log(101 / 100), math.log(102 / 101)
     expected = [first, first, first, math.sqrt((first**2 / 2 + last**2) / 1.5)]
-    found = column(bars.transform(with_ewma_volatility, 0.5), "A", "ewma_volatility")
+    found = Found(bars.transform(with_ewma_volatility, 0.5)).column("A", "ewma_volatility")
     assert found == [None, *(pytest.approx(value, rel=1e-12) for value in expected)]
 
 
 def test_what_cannot_be_estimated_is_refused(spark: SparkSession) -> None:
     bars = frame_of(spark, BAR)
     with pytest.raises(InvalidInputError, match="there is no estimator 'gk'; expected one of close, parkinson"):
-        bars.transform(with_volatility, "gk")
+        bars.transform(with_volatility, ["close", "gk"])
+    with pytest.raises(InvalidInputError, match="found no estimator; expected one of close, parkinson"):
+        bars.transform(with_volatility, [])
     with pytest.raises(InvalidInputError, match="found length 1; expected at least 2"):
         bars.transform(with_volatility, "yang_zhang", 1)
     with pytest.raises(InvalidInputError, match="found 0 periods a year; expected a number above 0"):
