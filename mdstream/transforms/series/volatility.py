@@ -81,8 +81,9 @@ def with_volatility(
         >>> days = [datetime(2026, 1, day, tzinfo=UTC) for day in (5, 6)]
         >>> prices = {"open": 101.0, "high": 102.0, "low": 100.0, "close": 101.0}
         >>> bars = frame_of(spark, BAR, [{"window": "1d@XNYS", "window_start": day, **prices} for day in days])
-        >>> bars.transform(with_volatility, "parkinson", 2, periods_a_year=251).select("parkinson_2").collect()
-        [Row(parkinson_2=None), Row(parkinson_2=0.18841454174213...)]
+        >>> found = bars.transform(with_volatility, "parkinson", 2, periods_a_year=251)  # ln(1.02) * sqrt(251 / 4 ln 2)
+        >>> found.select(F.round("parkinson_2", 4).alias("parkinson_2")).collect()
+        [Row(parkinson_2=None), Row(parkinson_2=0.1884)]
     """
     kinds = _read(estimators)
     is_of_pairs = not {Estimator.CLOSE, Estimator.YANG_ZHANG}.isdisjoint(kinds)
