@@ -22,27 +22,35 @@ Arrays = Mapping[str, Values]
 
 
 def with_computed(
-    bars: DataFrame, inputs: Sequence[str], new: Sequence[str], compute: Callable[[Arrays], Arrays]
+    rows: DataFrame,
+    inputs: Sequence[str],
+    new: Sequence[str],
+    compute: Callable[[Arrays], Arrays],
+    *,
+    series: Sequence[str] = SERIES,
+    order: str = ORDER,
 ) -> DataFrame:
-    """Add columns that a function computes from each (symbol, window), from its first bar to its last.
+    """Add columns that a function computes from each series, from its first row to its last.
 
     Arrow carries the arrays, without pandas in between.
 
     Args:
-        bars: Whole series, in any order.
+        rows: Whole series, in any order.
         inputs: Columns that the function reads, as numbers; what is null is not a number.
         new: Columns that it returns; what is not a number becomes null.
-        compute: The function, from arrays in order of time to arrays of the same length.
+        compute: The function, from arrays in order to arrays of the same length.
+        series: Columns whose values make rows one series.
+        order: Column by which its rows are ordered.
     """
-    schema = StructType([*bars.schema.fields, *(StructField(name, DoubleType()) for name in new)])
-    return bars.groupBy(*SERIES).applyInArrow(_of_table(tuple(inputs), tuple(new), compute), schema)
+    schema = StructType([*rows.schema.fields, *(StructField(name, DoubleType()) for name in new)])
+    return rows.groupBy(*series).applyInArrow(_of_table(order, tuple(inputs), tuple(new), compute), schema)
 
 
 def _of_table(
-    inputs: tuple[str, ...], new: tuple[str, ...], compute: Callable[[Arrays], Arrays]
+    order: str, inputs: tuple[str, ...], new: tuple[str, ...], compute: Callable[[Arrays], Arrays]
 ) -> Callable[[pa.Table], pa.Table]:
     def of_table(series: pa.Table) -> pa.Table:
-        ordered = series.take(pc.sort_indices(series, sort_keys=[(ORDER, "ascending")]))
+        ordered = series.take(pc.sort_indices(series, sort_keys=[(order, "ascending")]))
         values = compute({name: ordered.column(name).cast(pa.float64()).to_numpy() for name in inputs})
         for name in new:
             ordered = ordered.append_column(name, pa.array(values[name], pa.float64(), from_pandas=True))
