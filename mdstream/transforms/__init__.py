@@ -8,16 +8,22 @@ from mdstream.schemas.windows import MAX_WINDOW_SECONDS, BarWindow
 with brought_by("spark"):
     from mdstream.transforms.adjusted_prices import Adjustment, to_adjustment_factors, with_adjusted_prices
     from mdstream.transforms.anomalies import findings_to_anomalies, to_anomalies, with_findings
+    from mdstream.transforms.asof import Direction, with_asof
     from mdstream.transforms.bars import to_bars
     from mdstream.transforms.complete_bars import Fill, is_first_partial, to_complete_bars
     from mdstream.transforms.dead_letters import DEAD_LETTER_COLUMN, with_dead_letter
     from mdstream.transforms.eligibility import ConditionTable, Eligibility
     from mdstream.transforms.indicators import with_indicators
     from mdstream.transforms.larger_bars import to_larger_bars
+    from mdstream.transforms.nbbo import to_nbbo
+    from mdstream.transforms.order_flow import to_order_flow
+    from mdstream.transforms.quote_bars import to_quote_bars
+    from mdstream.transforms.quotes import with_quote_measures
     from mdstream.transforms.revisions import to_bar_revisions, to_newest_revisions, with_bar_fields, with_records
     from mdstream.transforms.sources import from_primary_source
     from mdstream.transforms.ticks import to_ticks, with_reject_reason
     from mdstream.transforms.trade_columns import with_trade_columns
+    from mdstream.transforms.trade_signs import SignRule, with_paid_spreads, with_trade_sign
     from mdstream.transforms.usable_trades import filter_usable_trades
 
 __all__ = [
@@ -27,10 +33,12 @@ __all__ = [
     "BarWindow",
     "Calendar",
     "ConditionTable",
+    "Direction",
     "Eligibility",
     "Fill",
     "Period",
     "SessionWindow",
+    "SignRule",
     "filter_usable_trades",
     "findings_to_anomalies",
     "from_primary_source",
@@ -42,14 +50,21 @@ __all__ = [
     "to_bars",
     "to_complete_bars",
     "to_larger_bars",
+    "to_nbbo",
     "to_newest_revisions",
+    "to_order_flow",
+    "to_quote_bars",
     "to_ticks",
     "with_adjusted_prices",
+    "with_asof",
     "with_bar_fields",
     "with_dead_letter",
     "with_findings",
     "with_indicators",
+    "with_paid_spreads",
+    "with_quote_measures",
     "with_records",
     "with_reject_reason",
     "with_trade_columns",
+    "with_trade_sign",
 ]
