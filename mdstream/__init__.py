@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mdstream import indicators, schemas, testing, transforms
     from mdstream.errors import ConfigError, InvalidInputError, MdstreamError, MissingDependencyError
     from mdstream.indicators import Indicator, parse_indicators
-    from mdstream.schemas import ANOMALY, BAR, STORED_TICK, TICK, BarWindow, Record, Rule
+    from mdstream.schemas import ANOMALY, BAR, QUOTE, STORED_TICK, TICK, BarWindow, Record, Rule
     from mdstream.transforms import (
         Calendar,
         ConditionTable,
@@ -36,10 +36,17 @@ if TYPE_CHECKING:
         to_bars,
         to_complete_bars,
         to_larger_bars,
+        to_nbbo,
+        to_order_flow,
+        to_quote_bars,
         to_ticks,
         with_adjusted_prices,
+        with_asof,
         with_indicators,
+        with_paid_spreads,
+        with_quote_measures,
         with_trade_columns,
+        with_trade_sign,
     )
 
 __version__ = "0.1.0"
@@ -47,6 +54,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ANOMALY",
     "BAR",
+    "QUOTE",
     "STORED_TICK",
     "TICK",
     "BarWindow",
@@ -74,11 +82,18 @@ __all__ = [
     "to_bars",
     "to_complete_bars",
     "to_larger_bars",
+    "to_nbbo",
+    "to_order_flow",
+    "to_quote_bars",
     "to_ticks",
     "transforms",
     "with_adjusted_prices",
+    "with_asof",
     "with_indicators",
+    "with_paid_spreads",
+    "with_quote_measures",
     "with_trade_columns",
+    "with_trade_sign",
 ]
 
 _HOMES = ("errors", "schemas", "indicators", "transforms")

@@ -1,7 +1,8 @@
-"""What quotes say, bars of them and the best of several: by hand, and by plain programs that take one quote at a time."""
+"""What quotes say, bars of them and the best of several: by hand, and by a plain program that takes one at a time."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from random import Random
 from typing import Any
 
@@ -15,6 +16,11 @@ from tests.unit.transforms.frames import OPENING, at, frame_of
 from tests.unit.transforms.sessions import ny, stock_exchange
 
 NAN = float("nan")
+
+
+def seconds_of(time: datetime) -> float:
+    """Seconds since the opening; a session of the tests is in UTC."""
+    return (time - OPENING.replace(tzinfo=None)).total_seconds()
 
 
 def test_measures_are_as_by_hand(spark: SparkSession) -> None:
@@ -60,10 +66,7 @@ def test_bars_of_quotes_are_as_by_hand(spark: SparkSession) -> None:
         ("B", at(0), 5.0, 6.0, 1),
     ]
     bars = frame_of(spark, rows[::-1], QUOTES).transform(to_quote_bars, ["1min"])
-    found = {
-        (row.symbol, (row.window_start - OPENING.replace(tzinfo=None)).total_seconds()): [row[name] for name in BAR]
-        for row in bars.collect()
-    }
+    found = {(row.symbol, seconds_of(row.window_start)): [row[name] for name in BAR] for row in bars.collect()}
     a = found[("A", 300.0)]
     assert found == {
         ("A", 0.0): pytest.approx([10, 11, 10, 11, (2 * 30 + 1 * 10) / 40, (2000 * 30 + 1e4 / 11 * 10) / 40, 40, 3]),
@@ -78,21 +81,16 @@ def test_bars_of_quotes_are_of_sessions_too(spark: SparkSession) -> None:
     rows = [("A", time, 10.0, 10.0 + number, number) for number, time in enumerate(times, 1)]
     quotes = frame_of(spark, rows, QUOTES)
     half = parse_window("30min@NY", [stock_exchange()])
-    (inside,) = quotes.transform(to_quote_bars, half).collect()
+    bars = quotes.transform(to_quote_bars, half, extended=True).collect()
+    assert sorted(row.extended for row in bars) == [False, True, True]
+    (inside,) = (row for row in bars if not row.extended)
     assert (inside.window, inside.open, inside.quoted_seconds) == ("30min@NY", 11.0, 1800.0)
     assert inside.spread == pytest.approx((1 * 60 + 2 * 1740) / 1800)
-    both = quotes.transform(to_quote_bars, half, extended=True).collect()
-    assert sorted(row.extended for row in both) == [False, True, True]
 
 
 def test_flow_is_as_by_hand(spark: SparkSession) -> None:
-    rows = [
-        ("A", at(1), 3.0, 1),
-        ("A", at(2), 1.0, -1),
-        ("A", at(3), 5.0, None),
-        ("A", at(61), NAN, 1),
-        (None, None, 1.0, 1),
-    ]
+    signed = [(1, 3.0, 1), (2, 1.0, -1), (3, 5.0, None), (61, NAN, 1)]
+    rows = [*(("A", at(time), size, sign) for time, size, sign in signed), ("A", None, 1.0, 1)]
     trades = frame_of(spark, rows, "symbol string, event_time timestamp, size double, sign int")
     flow = trades.transform(to_order_flow, ["1min", "5min"]).sort("window", "window_start")
     names = ["window", "buy_volume", "sell_volume", "unsigned_volume", "signed_volume", "imbalance"]
@@ -143,12 +141,7 @@ def test_the_best_of_venues_is_that_of_a_plain_program(spark: SparkSession) -> N
     best = frame_of(spark, timed, f"{BOOK}, sequence bigint").transform(to_nbbo, VENUES)
     names = ["bid", "ask", "bid_size", "ask_size", "bid_exchanges", "ask_exchanges"]
     assert best.columns == ["symbol", "event_time", *names]
-    found = {
-        (row.symbol, (row.event_time - OPENING.replace(tzinfo=None)).total_seconds()): tuple(
-            row[name] for name in names
-        )
-        for row in best.collect()
-    }
+    found = {(row.symbol, seconds_of(row.event_time)): tuple(row[n] for n in names) for row in best.collect()}
     assert found == plain_nbbo(rows)
     assert 100 < len(found) < 280
 
