@@ -24,21 +24,20 @@ RIGHT = "part int, symbol string, t bigint, sequence bigint, bid double"
 
 # Direction, tolerance, whether the same time counts, bucket.
 CASES: list[tuple[Way, int | None, bool, int | None]] = [
-    ("backward", None, True, None),
-    ("backward", None, True, 8),
-    ("backward", 5, False, 16),
-    ("forward", None, True, 8),
-    ("forward", 5, False, None),
-    ("nearest", None, True, None),
-    ("nearest", 4, True, 8),
-    ("nearest", None, False, 16),
+    ("backward", None, True, 16),
+    ("backward", 5, False, None),
+    ("forward", 5, True, 8),
+    ("forward", None, False, None),
+    ("nearest", None, False, 8),
+    ("nearest", 4, True, None),
 ]
 
 
 def made_up(seed: int) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
     """Forty series each with few times, so that many are equal, some empty, and numbers below 0 among them."""
     random = Random(seed)
-    left, right = [], []
+    left: list[tuple[Any, ...]] = []
+    right: list[tuple[Any, ...]] = []
     for part in range(20):
         span = random.choice([10, 60, 300])
         for symbol in "AB":
@@ -55,12 +54,12 @@ def made_up(seed: int) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
 def by_pandas(left: Sequence[Any], right: Sequence[Any], case: tuple[Way, int | None, bool, int | None]) -> list[Any]:
     """id and sequence of each pair that pandas finds; without a row of the right, None."""
     direction, tolerance, allow_exact, _ = case
-    frames = [
+    first, second = (
         pd.DataFrame(rows, columns=[field.split()[0] for field in schema.split(", ")]).sort_values(order)
         for rows, schema, order in ((left, LEFT, ["t", "id"]), (right, RIGHT, ["t", "sequence"]))
-    ]
+    )
     met = pd.merge_asof(
-        *frames, on="t", by=BY, tolerance=tolerance, direction=direction, allow_exact_matches=allow_exact
+        first, second, on="t", by=BY, tolerance=tolerance, direction=direction, allow_exact_matches=allow_exact
     )
     pairs = zip(met["id"], met["sequence"], strict=True)
     return sorted((int(id_), None if pd.isna(number) else int(number)) for id_, number in pairs)
