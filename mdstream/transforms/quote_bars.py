@@ -44,13 +44,12 @@ def to_quote_bars(
         InvalidInputError: The quotes are a stream, a column is missing or of another type, or a window is wrong.
 
     Example:
-        >>> from datetime import timedelta
+        >>> from datetime import UTC, datetime
         >>> from mdstream.schemas import QUOTE
         >>> from mdstream.testing import frame_of
-        >>> start = frame_of(spark, QUOTE, [{}]).first().event_time
-        >>> rows = [(0, 9.5, 10.5), (45, 8.0, 12.0)]
-        >>> rows = [{"event_time": start + timedelta(seconds=s), "bid": b, "ask": a} for s, b, a in rows]
-        >>> bars = frame_of(spark, QUOTE, rows).transform(to_quote_bars, "1min")
+        >>> at = [datetime(2026, 1, 5, 10, 0, second, tzinfo=UTC) for second in (0, 45)]
+        >>> books = [{"event_time": at[0], "bid": 9.5, "ask": 10.5}, {"event_time": at[1], "bid": 8.0, "ask": 12.0}]
+        >>> bars = frame_of(spark, QUOTE, books).transform(to_quote_bars, "1min")
         >>> bars.select("open", "close", "spread", "quoted_seconds").collect()
         [Row(open=10.0, close=10.0, spread=1.75, quoted_seconds=60.0)]
     """

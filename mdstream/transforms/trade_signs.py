@@ -64,11 +64,12 @@ def with_trade_sign(
             needs quotes.
 
     Example:
+        >>> from datetime import UTC, datetime
         >>> from mdstream.schemas import QUOTE, TICK
         >>> from mdstream.testing import frame_of
-        >>> trades = frame_of(spark, TICK, [{"price": 10.1, "size": 5.0}])
-        >>> before = trades.first().event_time - timedelta(seconds=1)
-        >>> quotes = frame_of(spark, QUOTE, [{"event_time": before, "bid": 9.0, "ask": 11.0}])
+        >>> at = [datetime(2026, 1, 5, 10, 0, second, tzinfo=UTC) for second in (0, 1)]
+        >>> quotes = frame_of(spark, QUOTE, [{"event_time": at[0], "bid": 9.0, "ask": 11.0}])
+        >>> trades = frame_of(spark, TICK, [{"event_time": at[1], "price": 10.1, "size": 5.0}])
         >>> trades.transform(with_trade_sign, quotes).select("price", "mid", "sign", "signed_size").collect()
         [Row(price=10.1, mid=10.0, sign=1, signed_size=5.0)]
     """
@@ -123,13 +124,13 @@ def with_paid_spreads(
         InvalidInputError: A frame is a stream, or a column is missing or of another type.
 
     Example:
+        >>> from datetime import UTC, datetime
         >>> from mdstream.schemas import QUOTE, TICK
         >>> from mdstream.testing import frame_of
-        >>> trades = frame_of(spark, TICK, [{"price": 10.5, "size": 5.0}])
-        >>> at = trades.first().event_time
-        >>> books = [(-1, 9.0, 11.0), (60, 9.2, 11.2)]
-        >>> rows = [{"event_time": at + timedelta(seconds=s), "bid": b, "ask": a} for s, b, a in books]
-        >>> quotes = frame_of(spark, QUOTE, rows)
+        >>> at = [datetime(2026, 1, 5, 10, minute, tzinfo=UTC) for minute in range(3)]
+        >>> books = [{"event_time": at[0], "bid": 9.0, "ask": 11.0}, {"event_time": at[2], "bid": 9.2, "ask": 11.2}]
+        >>> quotes = frame_of(spark, QUOTE, books)
+        >>> trades = frame_of(spark, TICK, [{"event_time": at[1], "price": 10.5, "size": 5.0}])
         >>> paid = trades.transform(with_trade_sign, quotes).transform(with_paid_spreads, quotes)
         >>> spreads = paid.select("effective_spread", "realised_spread", "price_impact").first()
         >>> [round(spread, 4) for spread in spreads]

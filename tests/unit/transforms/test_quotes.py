@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from mdstream.errors import InvalidInputError
 from mdstream.schemas.session_windows import parse_window
@@ -18,9 +18,10 @@ from tests.unit.transforms.sessions import ny, stock_exchange
 NAN = float("nan")
 
 
-def seconds_of(time: datetime) -> float:
-    """Seconds since the opening; a session of the tests is in UTC."""
-    return (time - OPENING.replace(tzinfo=None)).total_seconds()
+def by_time(frame: DataFrame, time: str, names: Sequence[str]) -> dict[tuple[str, float], list[object]]:
+    """Values by symbol and seconds since the opening."""
+    rows = frame.toArrow().to_pylist()
+    return {(row["symbol"], (row[time] - OPENING).total_seconds()): [row[name] for name in names] for row in rows}
 
 
 def test_measures_are_as_by_hand(spark: SparkSession) -> None:
@@ -66,12 +67,12 @@ def test_bars_of_quotes_are_as_by_hand(spark: SparkSession) -> None:
         ("B", at(0), 5.0, 6.0, 1),
     ]
     bars = frame_of(spark, rows[::-1], QUOTES).transform(to_quote_bars, ["1min"])
-    found = {(row.symbol, seconds_of(row.window_start)): [row[name] for name in BAR] for row in bars.collect()}
-    a = found[("A", 300.0)]
+    found = by_time(bars, "window_start", BAR)
+    carried = (4 / 22 * 10 + 2 / 21 * 50) / 60 * 1e4
     assert found == {
         ("A", 0.0): pytest.approx([10, 11, 10, 11, (2 * 30 + 1 * 10) / 40, (2000 * 30 + 1e4 / 11 * 10) / 40, 40, 3]),
         ("A", 120.0): pytest.approx([22, 22, 22, 22, 4, 4 / 22 * 1e4, 50, 1]),
-        ("A", 300.0): pytest.approx([21, 21, 21, 21, (4 * 10 + 2 * 50) / 60, a[5], 60, 1]),
+        ("A", 300.0): pytest.approx([21, 21, 21, 21, (4 * 10 + 2 * 50) / 60, carried, 60, 1]),
         ("B", 0.0): pytest.approx([5.5, 5.5, 5.5, 5.5, 1, 1 / 5.5 * 1e4, 60, 1]),
     }
 
@@ -106,10 +107,10 @@ VENUES = ["N", "P", "Q"]
 BOOK = "symbol string, exchange string, event_time timestamp, bid double, ask double, bid_size double, ask_size double"
 
 
-def plain_nbbo(rows: list[tuple[Any, ...]]) -> dict[tuple[str, float], tuple[Any, ...]]:
+def plain_nbbo(rows: list[tuple[Any, ...]]) -> dict[tuple[str, float], list[object]]:
     """The best of all venues after each time at which it changed: one quote after another."""
     held: dict[str, dict[str, tuple[Any, ...]]] = {}
-    after: dict[tuple[str, float], tuple[Any, ...]] = {}
+    after: dict[tuple[str, float], list[object]] = {}
     for symbol, venue, time, bid, ask, bid_size, ask_size, *_ in sorted(rows, key=lambda row: (row[2], row[7])):
         books = held.setdefault(symbol, {})
         books[venue] = (bid, ask, bid_size, ask_size)
@@ -120,9 +121,9 @@ def plain_nbbo(rows: list[tuple[Any, ...]]) -> dict[tuple[str, float], tuple[Any
             at_best = [name for name, book in quoted.items() if book[side] == price]
             size = sum(quoted[name][2 + side] for name in at_best)
             sides.append((price, size, at_best) if at_best else (None, None, None))
-        after[(symbol, time)] = tuple(value for pair in zip(*sides, strict=True) for value in pair)
-    changed: dict[tuple[str, float], tuple[Any, ...]] = {}
-    last: dict[str, tuple[Any, ...]] = {}
+        after[(symbol, time)] = [value for pair in zip(*sides, strict=True) for value in pair]
+    changed: dict[tuple[str, float], list[object]] = {}
+    last: dict[str, list[object]] = {}
     for (symbol, time), state in sorted(after.items(), key=lambda item: item[0]):
         if last.get(symbol) != state:
             changed[(symbol, time)] = last[symbol] = state
@@ -141,7 +142,7 @@ def test_the_best_of_venues_is_that_of_a_plain_program(spark: SparkSession) -> N
     best = frame_of(spark, timed, f"{BOOK}, sequence bigint").transform(to_nbbo, VENUES)
     names = ["bid", "ask", "bid_size", "ask_size", "bid_exchanges", "ask_exchanges"]
     assert best.columns == ["symbol", "event_time", *names]
-    found = {(row.symbol, seconds_of(row.event_time)): tuple(row[n] for n in names) for row in best.collect()}
+    found = by_time(best, "event_time", names)
     assert found == plain_nbbo(rows)
     assert 100 < len(found) < 280
 
