@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mdstream import indicators, schemas, testing, transforms
     from mdstream.errors import ConfigError, InvalidInputError, MdstreamError, MissingDependencyError
     from mdstream.indicators import Indicator, parse_indicators
-    from mdstream.schemas import ANOMALY, BAR, STORED_TICK, TICK, BarWindow, Record, Rule
+    from mdstream.schemas import ANOMALY, BAR, QUOTE, STORED_TICK, TICK, BarWindow, Record, Rule
     from mdstream.streaming import to_indicator_stream
     from mdstream.transforms import (
         Calendar,
@@ -42,19 +42,26 @@ if TYPE_CHECKING:
         to_imbalance_bars,
         to_larger_bars,
         to_movers,
+        to_nbbo,
+        to_order_flow,
+        to_quote_bars,
         to_realised_variance,
         to_run_bars,
         to_snapshot,
         to_ticks,
         with_adjusted_prices,
         with_anchored_vwap,
+        with_asof,
         with_beta,
         with_drawdown,
         with_ewma_volatility,
         with_indicators,
+        with_paid_spreads,
+        with_quote_measures,
         with_ranks,
         with_returns,
         with_trade_columns,
+        with_trade_sign,
         with_volatility,
         with_z_scores,
     )
@@ -64,6 +71,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ANOMALY",
     "BAR",
+    "QUOTE",
     "STORED_TICK",
     "TICK",
     "BarWindow",
@@ -97,6 +105,9 @@ __all__ = [
     "to_indicator_stream",
     "to_larger_bars",
     "to_movers",
+    "to_nbbo",
+    "to_order_flow",
+    "to_quote_bars",
     "to_realised_variance",
     "to_run_bars",
     "to_snapshot",
@@ -104,13 +115,17 @@ __all__ = [
     "transforms",
     "with_adjusted_prices",
     "with_anchored_vwap",
+    "with_asof",
     "with_beta",
     "with_drawdown",
     "with_ewma_volatility",
     "with_indicators",
+    "with_paid_spreads",
+    "with_quote_measures",
     "with_ranks",
     "with_returns",
     "with_trade_columns",
+    "with_trade_sign",
     "with_volatility",
     "with_z_scores",
 ]
