@@ -185,7 +185,8 @@ mdstream.chart = (() => {
   function stay(isWhole) {
     if (!market.bars.length) return;
     if (asked && market.loaded) goTo();
-    const room = Math.max(RIGHT_BARS, mdstream.forecasts.room(market, view) + 1);
+    const ahead = mdstream.forecasts.room(market, view);
+    const room = ahead ? ahead + RIGHT_BARS + 1 : RIGHT_BARS; // its words stand behind a forecast
     if (live && (isWhole || room !== drawn.room)) showNewest(room);
     drawn.room = room;
   }
