@@ -83,8 +83,8 @@ def test_ranks_and_scores_are_those_of_pandas(spark: SparkSession) -> None:
         "volume": random.integers(1, 9, 24).astype(float),
     })  # fmt: skip
     rows.loc[[3, 15], "move"] = np.nan
-    values = [[None if pd.isna(value) else value for value in row] for row in rows.to_numpy().tolist()]
-    frame = spark.createDataFrame(values, "symbol string, window string, second bigint, move double, volume double")
+    cells = [[None if pd.isna(value) else value for value in row] for row in rows.to_numpy().tolist()]
+    frame = spark.createDataFrame(cells, "symbol string, window string, second bigint, move double, volume double")
     snapshot = frame.withColumn("snapshot_time", F.timestamp_seconds("second")).cache()
     scored = snapshot.transform(with_ranks, ["move", "volume"]).transform(with_z_scores, "move")
     found = scored.drop("snapshot_time").toPandas().sort_values("symbol", ignore_index=True)
