@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from mdstream import indicators, schemas, testing, transforms
     from mdstream.errors import ConfigError, InvalidInputError, MdstreamError, MissingDependencyError
     from mdstream.indicators import Indicator, parse_indicators
-    from mdstream.schemas import ANOMALY, BAR, STORED_TICK, TICK, BarWindow, Record, Rule
+    from mdstream.schemas import ANOMALY, BAR, QUOTE, STORED_TICK, TICK, BarWindow, Record, Rule
+    from mdstream.streaming import to_indicator_stream
     from mdstream.transforms import (
         Calendar,
         ConditionTable,
@@ -41,19 +42,26 @@ if TYPE_CHECKING:
         to_imbalance_bars,
         to_larger_bars,
         to_movers,
+        to_nbbo,
+        to_order_flow,
+        to_quote_bars,
         to_realised_variance,
         to_run_bars,
         to_snapshot,
         to_ticks,
         with_adjusted_prices,
         with_anchored_vwap,
+        with_asof,
         with_beta,
         with_drawdown,
         with_ewma_volatility,
         with_indicators,
+        with_paid_spreads,
+        with_quote_measures,
         with_ranks,
         with_returns,
         with_trade_columns,
+        with_trade_sign,
         with_volatility,
         with_z_scores,
     )
@@ -63,6 +71,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ANOMALY",
     "BAR",
+    "QUOTE",
     "STORED_TICK",
     "TICK",
     "BarWindow",
@@ -93,8 +102,12 @@ __all__ = [
     "to_breadth",
     "to_complete_bars",
     "to_imbalance_bars",
+    "to_indicator_stream",
     "to_larger_bars",
     "to_movers",
+    "to_nbbo",
+    "to_order_flow",
+    "to_quote_bars",
     "to_realised_variance",
     "to_run_bars",
     "to_snapshot",
@@ -102,18 +115,22 @@ __all__ = [
     "transforms",
     "with_adjusted_prices",
     "with_anchored_vwap",
+    "with_asof",
     "with_beta",
     "with_drawdown",
     "with_ewma_volatility",
     "with_indicators",
+    "with_paid_spreads",
+    "with_quote_measures",
     "with_ranks",
     "with_returns",
     "with_trade_columns",
+    "with_trade_sign",
     "with_volatility",
     "with_z_scores",
 ]
 
-_HOMES = ("errors", "schemas", "indicators", "transforms")
+_HOMES = ("errors", "schemas", "indicators", "transforms", "streaming")
 """Where public names are looked for: what costs least to import comes first."""
 
 _MODULES = ("indicators", "schemas", "testing", "transforms")

@@ -1,4 +1,4 @@
-"""Records, declared once; `schemas.spark` and `schemas.tables` derive Spark types and tables from them."""
+"""Records, declared once; `schemas.spark` derives Spark types from them, `stores.timescaledb` its tables."""
 
 from mdstream.schemas.records import (
     ANOMALY,
@@ -7,6 +7,7 @@ from mdstream.schemas.records import (
     KAFKA_METRIC,
     LATENCY_METRIC,
     PREDICTION,
+    QUOTE,
     SEVERITIES,
     STORED_TICK,
     TICK,
@@ -22,6 +23,7 @@ __all__ = [
     "KAFKA_METRIC",
     "LATENCY_METRIC",
     "PREDICTION",
+    "QUOTE",
     "SEVERITIES",
     "STORED_TICK",
     "TICK",
