@@ -134,6 +134,9 @@ def test_imbalance_and_run_bars_end_where_they_should(spark: SparkSession) -> No
     assert bars[1][2:4] == (price[ends[1]], price[ends[2] - 1])
     assert [bar[5] for bar in bars] == [True] * (len(counts) - 1) + [False, False]
     assert (bars[-1][0], bars[-1][4], bars[0][4] is None) == ("FEW", None, False)
+    # Bought alone, by a column that says so: each forty trades that are bought reach what is expected of them.
+    bought = ticks.withColumn("side", F.lit(1)).transform(to_imbalance_bars, "tick", 40, sign="side")
+    assert [bar[1] for bar in found(bought, *columns)] == [40] * 50 + [2]
     runs = found(ticks.transform(to_run_bars, "volume", 20, ticks_back=200, bounds=(5, 200)), *columns)
     assert (len(runs) - 2, [bar[1] for bar in runs[:2]]) == (RUNS["volume"][0], [54, 54])
 
@@ -153,6 +156,8 @@ def test_what_cannot_be_a_bar_is_refused(spark: SparkSession) -> None:
         ticks.transform(to_imbalance_bars, "tick", 0)
     with pytest.raises(InvalidInputError, match="found the bounds 5 and 2; expected two numbers above 0"):
         ticks.transform(to_run_bars, "tick", 1, bounds=(5, 2))
+    with pytest.raises(InvalidInputError, match="ticks have no column side; found: symbol, price"):
+        ticks.transform(to_run_bars, "tick", 1, sign="side")
     with pytest.raises(InvalidInputError, match="found a stream of ticks; to_run_bars expects stored ones"):
         spark.readStream.format("rate").load().transform(to_run_bars, "tick", 1)
     without_price = ticks.withColumn("price", F.lit(None).cast("double"))
