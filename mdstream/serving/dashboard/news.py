@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+# A bar and its indicators come some milliseconds after each other: one answer, and one drawing, for both.
+_TOGETHER_SECONDS = 0.03
+
 
 class News:
     """A version that grows with every change.
@@ -35,10 +38,11 @@ class News:
         return self.version
 
     async def after(self, version: int, seconds: float) -> None:
-        """Return as soon as there is a later version than `version`, or after so many seconds."""
+        """Return when there is a later version, with what comes right behind it, or after so many seconds."""
         if version < self.version:
             return
         self._awaited = awaited = self._awaited or asyncio.Event()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await awaited.wait()
+                await asyncio.sleep(_TOGETHER_SECONDS)

@@ -7,6 +7,8 @@ mdstream.panels = (() => {
   const MOST_ANOMALIES = 50;
   const QUIET_SECONDS = 15;
   const DELAYED_MILLIS = 5000;
+  const FLASH_MILLIS = 300;
+  const flashes = new WeakMap();
   const byId = (id) => document.getElementById(id);
   const { element } = mdstream;
 
@@ -66,9 +68,15 @@ mdstream.panels = (() => {
     change.className = `change ${trend(direction)}`;
     change.title = `since ${mdstream.words.number(quote.opened, mdstream.words.decimalsOf([quote.opened]))}, where the day (UTC) began`;
     row.dataset.last = quote.last;
-    if (moved && !still.matches) {
-      last.animate([{ background: moved > 0 ? "var(--upWeak)" : "var(--downWeak)" }, {}], { duration: 700, easing: "ease-out" });
-    }
+    if (moved && !still.matches) flash(last, moved > 0 ? "rose" : "fell");
+  }
+
+  // On and off: a color that fades is painted anew sixty times a second.
+  function flash(cell, look) {
+    clearTimeout(flashes.get(cell));
+    cell.classList.remove("rose", "fell");
+    cell.classList.add(look);
+    flashes.set(cell, setTimeout(() => cell.classList.remove(look), FLASH_MILLIS));
   }
 
   function anomalies(feed, show) {
