@@ -70,7 +70,7 @@ def test_bars_of_the_readme_and_of_ones_own_table(spark: SparkSession, vendors: 
         ("1d@XNYS", 191.0, 2), ("1min", 190.0, 1), ("1min", 191.0, 1), ("30min@XNYS", 191.0, 2),
     ]  # fmt: skip
 
-    # The second sample there is the same as a stream, which tests/unit/transforms runs as one; the third makes ticks.
+    # The next two there are streams, which tests/streaming runs; the last makes ticks, as the notebook's first does.
     own = run("docs/how-to/own-table.md", 0, spark=catalogue)
     assert closes(own["bars"]) == [("1min", 190.0), ("1min", 191.0), ("5min", 191.0)]
 
