@@ -72,7 +72,7 @@ class DashboardSettings(Section):
         ("sma", "bollinger", "rsi", "macd"),
         description="which of technical_indicators a chart shows until others are picked",
     )
-    refresh_ms: int = Field(250, ge=100, le=10_000, description="how often a page asks for what is new")
+    refresh_ms: int = Field(50, ge=20, le=10_000, description="shortest pause between two changes of a page")
     connections: int = Field(500, ge=1, description="most open connections; for one more the idlest is closed")
     request_seconds: Seconds = Field(10, description="longest that a browser may take to send a request")
 

@@ -97,6 +97,27 @@ STORED_TICK = Record(
 )
 """A tick with its Kafka coordinate. Equal prints are common and all count: only the coordinate tells them apart."""
 
+QUOTE = Record(
+    name="quote",
+    schema=pa.schema(
+        (
+            _field("symbol", pa.string(), "instrument, as the source names it"),
+            _field("event_time", TIME, "when the quote came into force, by the source's clock"),
+            _field("bid", pa.float64(), "highest price that is bid, in the instrument's currency", null=True),
+            _field("ask", pa.float64(), "lowest price that is asked", null=True),
+            _field("bid_size", pa.float64(), "units bid for at that price", null=True),
+            _field("ask_size", pa.float64(), "units offered at that price", null=True),
+            _field("exchange", pa.string(), "venue, in the source's code; null of a best quote of several", null=True),
+            _field("sequence", pa.int64(), "the source's order of quotes within a symbol and session", null=True),
+            _field("ingest_time", TIME, "when the quote reached our process, by its clock", null=True),
+            _field("source", pa.string(), "the feed that delivered it", null=True),
+        )
+    ),
+    key=("symbol", "exchange", "event_time", "sequence"),
+    time_column="event_time",
+)
+"""Bid and ask as of a time, until the next quote of the symbol and exchange. No topic or table carries it."""
+
 BAR = Record(
     name="bar",
     schema=pa.schema(

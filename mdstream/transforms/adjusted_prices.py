@@ -10,6 +10,7 @@ from pyspark.sql.types import NumericType, StringType, TimestampType
 
 from mdstream.errors import InvalidInputError
 from mdstream.transforms.bar_terms import KEPT_SUMS
+from mdstream.transforms.required_columns import check_columns
 
 _PRICES = ("open", "high", "low", "close", "vwap")
 
@@ -55,8 +56,10 @@ def with_adjusted_prices(
     """
     if direction not in list(Adjustment):
         raise InvalidInputError(f"there is no direction '{direction}'; expected one of {', '.join(Adjustment)}")
-    _check(bars, "bars", {"symbol": StringType, "window_start": TimestampType, "window_end": TimestampType})
-    _check(factors, "factors", {"symbol": StringType, "effective_time": TimestampType, "price_factor": NumericType})
+    check_columns(bars, "bars", {"symbol": StringType, "window_start": TimestampType, "window_end": TimestampType})
+    check_columns(
+        factors, "factors", {"symbol": StringType, "effective_time": TimestampType, "price_factor": NumericType}
+    )
     size = F.col("size_factor").cast("double") if "size_factor" in factors.columns else F.lit(1.0)
     at = F.unix_micros("effective_time").alias("at")
     change = F.struct(at, _checked("price_factor", F.col("price_factor").cast("double")), _checked("size_factor", size))
@@ -96,8 +99,8 @@ def to_adjustment_factors(actions: DataFrame, closes: DataFrame) -> DataFrame:
         [Row(symbol='AAPL', price_factor=0.25, size_factor=4.0)]
     """
     kinds: dict[str, type] = {"symbol": StringType, "effective_time": TimestampType}
-    _check(actions, "actions", {**kinds, "split": NumericType, "dividend": NumericType})
-    _check(closes, "closes", {"symbol": StringType, "window_end": TimestampType, "close": NumericType})
+    check_columns(actions, "actions", {**kinds, "split": NumericType, "dividend": NumericType})
+    check_columns(closes, "closes", {"symbol": StringType, "window_end": TimestampType, "close": NumericType})
     split, dividend = (F.col(name).cast("double") for name in ("split", "dividend"))
     told = actions.select("symbol", "effective_time", split.alias("split"), dividend.alias("dividend"))
     prices = closes.select(F.col("symbol").alias("of"), F.col("window_end").alias("at"), "close")
@@ -109,16 +112,6 @@ def to_adjustment_factors(actions: DataFrame, closes: DataFrame) -> DataFrame:
     return known.select(
         "symbol", "effective_time", ((1 - paid) / shares).alias("price_factor"), shares.alias("size_factor")
     )
-
-
-def _check(frame: DataFrame, what: str, kinds: dict[str, type]) -> None:
-    found = {field.name: field.dataType for field in frame.schema}
-    for name, kind in kinds.items():
-        if name not in found:
-            raise InvalidInputError(f"{what} have no column {name}; found: {', '.join(frame.columns)}")
-        if not isinstance(found[name], kind):
-            expected = {StringType: "text", TimestampType: "timestamps", NumericType: "numbers"}[kind]
-            raise InvalidInputError(f"column {name} of {what} is {found[name].simpleString()}; expected {expected}")
 
 
 def _checked(name: str, factor: Column) -> Column:
