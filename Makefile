@@ -14,6 +14,10 @@ COMPOSE := docker compose
 LAKE_VENV := .venv-lake
 LAKE_BIN := $(LAKE_VENV)/bin
 
+# What builds the pages is in an environment of its own, without mdstream: it reads the sources.
+DOCS_VENV := .venv-docs
+DOCS_BIN := $(DOCS_VENV)/bin
+
 # The library on other releases of Spark: an environment for each, with nothing but what the base package asks for.
 SPARKS := 4.0.1 4.1.1 4.3.0
 SPARK ?= $(firstword $(SPARKS))
@@ -26,9 +30,10 @@ SPARK_TESTS := mdstream/transforms mdstream/testing \
 SPARK_SECONDS := 900
 LIMITED := $(shell command -v timeout >/dev/null && echo timeout --kill-after=30 $(SPARK_SECONDS))
 BASE := 'import tomllib; print("\n".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]))'
+OF_DOCS := 'import tomllib; print("\n".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"]))'
 
 .PHONY: help setup setup-dev setup-lake setup-spark demo start stop producer consumer api websocket dashboard anomaly metrics train-ml
-.PHONY: test test-lake test-main test-spark test-sparks check sbom bench chaos clean clean-data
+.PHONY: setup-docs test test-lake test-main test-spark test-sparks check docs sbom bench chaos clean clean-data
 
 help: ## what there is
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -77,7 +82,7 @@ $(SPARK_VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt constrain
 demo: setup ## everything on this machine, without Docker; ends with Ctrl-C and leaves nothing
 	$(BIN)/mdstream demo $(ARGS)
 
-start: docker .env ## everything in containers (README, "With Docker"); PROFILES="jobs serving": these alone
+start: docker .env ## everything in containers (docs/how-to/docker.md); PROFILES="jobs serving": these alone
 	$(COMPOSE) $(PROFILES:%=--profile %) up --detach --build --wait $(ARGS)
 
 stop: docker ## stop the containers, keep their data
@@ -111,7 +116,7 @@ train-ml: setup ## models that forecast prices
 check: setup-dev ## formats, lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy mdstream jobs docker tests bench conftest.py
+	$(BIN)/mypy mdstream jobs docker docs tests bench conftest.py
 	$(BIN)/lint-imports --config setup.cfg
 
 test: check test-lake test-main ## these and all tests, on real servers
@@ -133,6 +138,21 @@ test-spark: setup-spark ## the library on SPARK=4.0.1 or another; REMOTE='local[
 test-sparks: $(BIN)/python ## the library on older Sparks, and over Spark Connect
 	for version in $(SPARKS); do $(MAKE) test-spark SPARK=$$version || exit 1; done
 	$(MAKE) test-spark SPARK=$(firstword $(SPARKS)) REMOTE='local[2]'
+
+setup-docs: $(DOCS_VENV)/.installed ## .venv-docs: what builds the pages
+
+$(DOCS_VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m venv $(DOCS_VENV)
+	$(DOCS_BIN)/$(INSTALL) constraints.txt --upgrade pip
+	$(BIN)/python -c $(OF_DOCS) > $(DOCS_VENV)/docs.txt
+	$(DOCS_BIN)/$(INSTALL) constraints.txt --requirement $(DOCS_VENV)/docs.txt
+	@touch $@
+
+# The reference is made where mdstream is installed, the site where mkdocs is. The variable keeps an advertisement away.
+docs: setup setup-docs ## the pages, with a reference made from the code, into build/site
+	$(BIN)/python -m docs.reference build/reference
+	NO_MKDOCS_2_WARNING=1 $(DOCS_BIN)/mkdocs build --strict --quiet
+	@echo 'to read, and search: python3 -m http.server --directory build/site --bind 127.0.0.1 8099'
 
 # Its tool is in an environment of its own: what is listed is what mdstream brings.
 sbom: setup ## build/sbom.json: all that is installed, with licences (CycloneDX)
@@ -156,7 +176,7 @@ chaos: setup-dev ## faults by a seeded schedule, and what they have spoilt; ARGS
 	$(BIN)/python -m bench.chaos $(ARGS)
 
 clean: ## remove what was installed and built, and the containers; their data stay
-	rm -rf $(VENV) $(LAKE_VENV) .venv-spark-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LAKE_VENV) $(DOCS_VENV) .venv-spark-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@if [ -f .env ] && docker version >/dev/null 2>&1; then \
 	  $(COMPOSE) --profile '*' down --rmi local && echo "volumes are kept; make clean-data deletes them"; fi
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mdstream.errors import ConfigError, InvalidInputError, MdstreamError, MissingDependencyError
     from mdstream.indicators import Indicator, parse_indicators
     from mdstream.schemas import ANOMALY, BAR, QUOTE, STORED_TICK, TICK, BarWindow, Record, Rule
+    from mdstream.streaming import to_indicator_stream
     from mdstream.transforms import (
         Calendar,
         ConditionTable,
@@ -31,22 +32,38 @@ if TYPE_CHECKING:
         from_primary_source,
         is_first_partial,
         parse_window,
+        periods_a_year,
+        to_activity_bars,
         to_adjustment_factors,
         to_anomalies,
         to_bars,
+        to_breadth,
         to_complete_bars,
+        to_imbalance_bars,
         to_larger_bars,
+        to_movers,
         to_nbbo,
         to_order_flow,
         to_quote_bars,
+        to_realised_variance,
+        to_run_bars,
+        to_snapshot,
         to_ticks,
         with_adjusted_prices,
+        with_anchored_vwap,
         with_asof,
+        with_beta,
+        with_drawdown,
+        with_ewma_volatility,
         with_indicators,
         with_paid_spreads,
         with_quote_measures,
+        with_ranks,
+        with_returns,
         with_trade_columns,
         with_trade_sign,
+        with_volatility,
+        with_z_scores,
     )
 
 __version__ = "0.1.0"
@@ -75,28 +92,45 @@ __all__ = [
     "is_first_partial",
     "parse_indicators",
     "parse_window",
+    "periods_a_year",
     "schemas",
     "testing",
+    "to_activity_bars",
     "to_adjustment_factors",
     "to_anomalies",
     "to_bars",
+    "to_breadth",
     "to_complete_bars",
+    "to_imbalance_bars",
+    "to_indicator_stream",
     "to_larger_bars",
+    "to_movers",
     "to_nbbo",
     "to_order_flow",
     "to_quote_bars",
+    "to_realised_variance",
+    "to_run_bars",
+    "to_snapshot",
     "to_ticks",
     "transforms",
     "with_adjusted_prices",
+    "with_anchored_vwap",
     "with_asof",
+    "with_beta",
+    "with_drawdown",
+    "with_ewma_volatility",
     "with_indicators",
     "with_paid_spreads",
     "with_quote_measures",
+    "with_ranks",
+    "with_returns",
     "with_trade_columns",
     "with_trade_sign",
+    "with_volatility",
+    "with_z_scores",
 ]
 
-_HOMES = ("errors", "schemas", "indicators", "transforms")
+_HOMES = ("errors", "schemas", "indicators", "transforms", "streaming")
 """Where public names are looked for: what costs least to import comes first."""
 
 _MODULES = ("indicators", "schemas", "testing", "transforms")

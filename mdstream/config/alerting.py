@@ -39,7 +39,9 @@ class AlertSettings(ExtensibleSection):
     slack_webhook_url: Annotated[SecretStr, AfterValidator(_web_address)] = Field(
         SecretStr(""), description="where Slack takes alerts; a secret: set SLACK_WEBHOOK_URL"
     )
-    severities: tuple[Literal["low", "medium", "high", "critical"], ...] = Field(("high", "critical"), min_length=1)
+    severities: tuple[Literal["low", "medium", "high", "critical"], ...] = Field(
+        ("high", "critical"), min_length=1, description="which anomalies people are told of"
+    )
     cooldown_seconds: Seconds = Field(300, description="after an alert, its symbol and rule are quiet for this long")
     max_age_seconds: Seconds = Field(
         900, description="an anomaly found longer ago is not sent any more, after a stop or while the channel is away"

@@ -30,7 +30,7 @@ class MassiveSettings(Section):
         description="with a plan of delayed data wss://delayed.massive.com/stocks",
     )
     rest_url: str = Field("https://api.massive.com", pattern="^https?://", description="past trades and bars")
-    api_key: SecretStr = SecretStr("")
+    api_key: SecretStr = Field(SecretStr(""), description="key of the account, for the live feed and the past")
     calls_per_minute: int | None = Field(
         5, ge=1, description="calls of a back-fill that the plan allows: 5 on the free one, null for no limit"
     )
@@ -45,7 +45,7 @@ class FinageSettings(Section):
     address: str = Field(
         "", pattern="^(wss?://.*)?$", description="server that Finage assigned, e.g. wss://xs68rzvrjn.finage.ws:7003"
     )
-    socket_key: SecretStr = SecretStr("")
+    socket_key: SecretStr = Field(SecretStr(""), description="key of the sockets, which is not that of the REST API")
 
 
 class FmpSettings(Section):
@@ -56,14 +56,14 @@ class FmpSettings(Section):
         pattern="^wss?://",
         description="stocks; crypto pairs are at wss://crypto.financialmodelingprep.com, forex at wss://forex. of it",
     )
-    api_key: SecretStr = SecretStr("")
+    api_key: SecretStr = Field(SecretStr(""), description="key of the account")
 
 
 class AlphaVantageSettings(Section):
     """Alpha Vantage, with the limits of the free plan."""
 
-    url: str = Field("https://www.alphavantage.co/query", pattern="^https?://")
-    api_key: SecretStr = SecretStr("")
+    url: str = Field("https://www.alphavantage.co/query", pattern="^https?://", description="where it is asked")
+    api_key: SecretStr = Field(SecretStr(""), description="key of the account")
     calls_per_minute: int = Field(5, ge=1, description="most calls a minute; 75 and more with a premium plan")
     calls_per_day: int | None = Field(
         25, ge=1, description="most calls in 24 hours, spread over them; null for no limit"

@@ -27,7 +27,7 @@ class ForecastSettings(Section):
     folds: int = Field(5, ge=1, description="refits of the walk-forward evaluation over the later half of the bars")
     rounds: int = Field(200, ge=1, description="boosting rounds")
     max_depth: int = Field(3, ge=1, description="depth of a tree")
-    learning_rate: float = Field(0.05, gt=0, le=1)
+    learning_rate: float = Field(0.05, gt=0, le=1, description="how much of each tree is taken")
     min_child_weight: float = Field(20, ge=0, description="fewest rows in a leaf")
     subsample: float = Field(0.8, gt=0, le=1, description="share of the rows that a tree sees")
     threads: int = Field(1, ge=0, description="threads of one training; as many trainings as cores run at a time")

@@ -72,7 +72,7 @@ class DashboardSettings(Section):
         ("sma", "bollinger", "rsi", "macd"),
         description="which of technical_indicators a chart shows until others are picked",
     )
-    refresh_ms: int = Field(250, ge=100, le=10_000, description="how often a page asks for what is new")
+    refresh_ms: int = Field(50, ge=20, le=10_000, description="shortest pause between two changes of a page")
     connections: int = Field(500, ge=1, description="most open connections; for one more the idlest is closed")
     request_seconds: Seconds = Field(10, description="longest that a browser may take to send a request")
 
@@ -81,11 +81,11 @@ class ServingSettings(Section):
     """Servers that others connect to."""
 
     host: str = Field("127.0.0.1", description="address to listen on")
-    rest_port: Port = 8000
+    rest_port: Port = Field(8000, description="port of the REST API")
     database_connections: int = Field(8, ge=1, description="most connections to the database: queries at one time")
     redis_connections: int = Field(32, ge=1, description="most connections to Redis: requests at one time")
-    websocket_port: Port = 8001
-    dashboard_port: Port = 8050
+    websocket_port: Port = Field(8001, description="port of the WebSocket server")
+    dashboard_port: Port = Field(8050, description="port of the dashboard")
     api_keys: tuple[ApiKeyHash, ...] = Field(
         (), description="who may ask, as NAME:SHA256 of their keys, see `mdstream config key`; none: everybody"
     )

@@ -161,7 +161,9 @@ class SparkSettings(Section):
     master: str = Field("local[32]", description="real-time mode needs a slot for each task of a query at once")
     packages: tuple[str, ...] = Field((SPARK_KAFKA_PACKAGE,), description="Maven coordinates of the connectors")
     checkpoint_location: str = Field("checkpoints", description="folder or URL that outlives the application")
-    shuffle_partitions: int = Field(2, ge=1)
+    shuffle_partitions: int = Field(
+        2, ge=1, description="tasks that aggregate, each a slot; kept by the checkpoint of a query"
+    )
     real_time_trigger: Interval = Field("5 minutes", description="length of a real-time batch, between checkpoints")
     micro_batch_trigger: Interval = Field("1 second", description="interval of the micro-batch queries")
     live_partitions: int = Field(
@@ -252,14 +254,19 @@ class Settings(BaseSettings):
     )
 
     symbols: Annotated[tuple[Symbol, ...], NoDecode, BeforeValidator(_listed)] = Field(
-        ("AAPL", "MSFT", "GOOGL", "AMZN", "TSLA"), min_length=1
+        ("AAPL", "MSFT", "GOOGL", "AMZN", "TSLA"),
+        min_length=1,
+        description="what feeds are asked for, and models trained for, unless a command says otherwise",
     )
     window_configurations: Annotated[
         tuple[WindowConfiguration, ...], Field(min_length=1), AfterValidator(_usable_windows)
-    ] = (
-        WindowConfiguration(name="1min", duration=60),
-        WindowConfiguration(name="5min", duration=300),
-        WindowConfiguration(name="15min", duration=900),
+    ] = Field(
+        (
+            WindowConfiguration(name="1min", duration=60),
+            WindowConfiguration(name="5min", duration=300),
+            WindowConfiguration(name="15min", duration=900),
+        ),
+        description="windows that bars are made of: a name, and a duration in seconds",
     )
     technical_indicators: Annotated[dict[str, Any], AfterValidator(_computable)] = Field(
         default_factory=_usual_indicators, description="TA-Lib functions with their parameters, by name"

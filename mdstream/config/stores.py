@@ -21,19 +21,19 @@ SHIPPED_STORES = ("timescaledb", "redis", "influxdb", "kafka")
 class StoreSection(Section):
     """A store of another package: off, unless it is switched on."""
 
-    enabled: bool = False
+    enabled: bool = Field(False, description="whether jobs write to it")
 
 
 class TimescaleSettings(Section):
     """TimescaleDB, or a PostgreSQL without the extension."""
 
-    enabled: bool = True
-    host: str = "127.0.0.1"
-    port: Port = 5432
-    database: str = "mdstream"
-    user: str = "mdstream"
-    password: SecretStr = SecretStr("")
-    compress_after_days: int = Field(7, ge=1)
+    enabled: bool = Field(True, description="whether jobs write to it, and the servers read from it")
+    host: str = Field("127.0.0.1", description="machine, or folder of a socket, that PostgreSQL listens on")
+    port: Port = Field(5432, description="port that it listens on")
+    database: str = Field("mdstream", description="database with the tables")
+    user: str = Field("mdstream", description="role that owns the tables")
+    password: SecretStr = Field(SecretStr(""), description="password of that role")
+    compress_after_days: int = Field(7, ge=1, description="with TimescaleDB: older chunks are compressed")
     retention_days: int = Field(365, ge=1, description="older rows, by their own time, are dropped by maintain")
     partitions_ahead_days: int = Field(
         7, ge=1, description="without TimescaleDB: day partitions that maintain creates ahead"
@@ -44,33 +44,33 @@ class TimescaleSettings(Section):
 class RedisSettings(Section):
     """Redis, or Valkey."""
 
-    enabled: bool = True
-    host: str = "127.0.0.1"
-    port: Port = 6379
-    database: int = Field(0, ge=0)
-    password: SecretStr = SecretStr("")
-    latest_price_ttl_seconds: Seconds = 60
-    aggregated_ttl_seconds: Seconds = 300
-    indicators_ttl_seconds: Seconds = 300
-    predictions_ttl_seconds: Seconds = 300
+    enabled: bool = Field(True, description="whether jobs write the newest values to it")
+    host: str = Field("127.0.0.1", description="machine that it listens on")
+    port: Port = Field(6379, description="port that it listens on")
+    database: int = Field(0, ge=0, description="number of its database")
+    password: SecretStr = Field(SecretStr(""), description="its password, if it asks for one")
+    latest_price_ttl_seconds: Seconds = Field(60, description="how long a newest tick is kept without another")
+    aggregated_ttl_seconds: Seconds = Field(300, description="how long a newest bar is kept without another")
+    indicators_ttl_seconds: Seconds = Field(300, description="how long newest indicators are kept without others")
+    predictions_ttl_seconds: Seconds = Field(300, description="how long a newest forecast is kept without another")
     timeout_seconds: Seconds = Field(10, description="longest wait for connecting, or for one answer")
 
 
 class InfluxSettings(Section):
     """InfluxDB 2."""
 
-    enabled: bool = False
-    url: str = Field("http://127.0.0.1:8086", min_length=1)
-    organisation: str = Field("mdstream", min_length=1)
+    enabled: bool = Field(False, description="whether jobs and `mdstream metrics` write to it")
+    url: str = Field("http://127.0.0.1:8086", min_length=1, description="where it is asked")
+    organisation: str = Field("mdstream", min_length=1, description="organisation that has the bucket")
     bucket: str = Field("mdstream", min_length=1, description="must exist; its retention is InfluxDB's own")
-    token: SecretStr = SecretStr("")
+    token: SecretStr = Field(SecretStr(""), description="API token that may write to the bucket, and read it")
     timeout_seconds: Seconds = Field(30, description="longest that writing one batch may take")
 
 
 class LakeSettings(Section):
     """A lake: Delta tables of all ticks and bars, which the job archive fills."""
 
-    enabled: bool = False
+    enabled: bool = Field(False, description="whether there is one")
     path: str = Field("lake", min_length=1, description="folder or URL that holds the tables, e.g. s3a://bucket/lake")
     history_days: int = Field(
         30, ge=1, description="how far back time travel goes: files replaced longer ago are deleted by maintain"
@@ -87,7 +87,7 @@ class LakeSettings(Section):
 class KafkaResultSettings(Section):
     """Results as topics of the broker under `kafka`."""
 
-    enabled: bool = True
+    enabled: bool = Field(True, description="whether forecasts, and what is found in vendors' bars, are sent to topics")
 
 
 class StoreSettings(ExtensibleSection):

@@ -95,12 +95,12 @@ class History:
 
     def _with_one_bar(self, revisions: Bars, too_old: int) -> Merged:
         """Take in revisions that are all of one bar: nearly always the newest, and nothing is to be sorted."""
-        counts = revisions["trade_count"]
-        newest = len(counts) - 1 - int(np.argmax(counts[::-1]))
+        trade_counts = revisions["trade_count"]
+        newest = len(trade_counts) - 1 - int(np.argmax(trade_counts[::-1]))
         start = revisions["window_start"][newest]
         place = int(np.searchsorted(self.bars["window_start"], start))
         known = bool((self.bars["window_start"][place : place + 1] == start).any())
-        if known and self.bars["trade_count"][place] > counts[newest]:
+        if known and self.bars["trade_count"][place] > trade_counts[newest]:
             return Merged(self.bars, self.cut, no_bars(), len(self.bars), too_old)
         accepted = joined(revisions[newest : newest + 1])
         bars = joined(self.bars[:place], accepted, self.bars[place + known :])

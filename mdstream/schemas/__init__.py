@@ -1,4 +1,4 @@
-"""Records, declared once; `schemas.spark` and `schemas.tables` derive Spark types and tables from them."""
+"""Records, declared once; `schemas.spark` derives Spark types from them, `stores.timescaledb` its tables."""
 
 from mdstream.schemas.records import (
     ANOMALY,

@@ -125,9 +125,14 @@ def _stretches(calendar: Calendar, period: Period | None, origin: int, end: int)
 
 def _periods(calendar: Calendar, period: Period) -> tuple[Seconds, Seconds]:
     """Return the first open and the last close of each stretch's period."""
+    keys = period_numbers(calendar, period)
+    _, first, of, count = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+    return calendar.opens[first][of], calendar.closes[first + count - 1][of]
+
+
+def period_numbers(calendar: Calendar, period: Period) -> Numbers:
+    """Return for each stretch of a calendar the number of its day, week, month or quarter."""
     days = calendar.days.astype("datetime64[D]").astype(np.int64)
     months = calendar.days.astype("datetime64[M]").astype(np.int64)
     # 1970 began on a Thursday.
-    keys = {Period.DAY: days, Period.WEEK: (days + 3) // 7, Period.MONTH: months, Period.QUARTER: months // 3}[period]
-    _, first, of, count = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
-    return calendar.opens[first][of], calendar.closes[first + count - 1][of]
+    return {Period.DAY: days, Period.WEEK: (days + 3) // 7, Period.MONTH: months, Period.QUARTER: months // 3}[period]

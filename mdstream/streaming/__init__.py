@@ -7,7 +7,7 @@ with brought_by("jobs"):
     from mdstream.streaming.dead_letters import AcceptedOrDeadLetter, ByRecord
     from mdstream.streaming.foreach_batch import store_results, store_stream, write_batch
     from mdstream.streaming.forecasts import Forecasts
-    from mdstream.streaming.indicators import BUCKETS, analyse_stream
+    from mdstream.streaming.indicators import BUCKETS, analyse_stream, to_indicator_stream
     from mdstream.streaming.kafka import IS_VENDORS, read_bars, read_topic
     from mdstream.streaming.lifecycle import Job, run_jobs, stop_session
     from mdstream.streaming.live_engine import BarRecords, start_live_bars, to_bar_records
@@ -39,6 +39,7 @@ __all__ = [
     "store_results",
     "store_stream",
     "to_bar_records",
+    "to_indicator_stream",
     "trigger_for",
     "with_delta",
     "write_batch",

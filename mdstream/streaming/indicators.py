@@ -17,10 +17,12 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.streaming.stateful_processor import StatefulProcessor, StatefulProcessorHandle, TimerValues
 
 from mdstream.config import Settings
+from mdstream.errors import InvalidInputError
 from mdstream.forecasting.closed_bar import CLOSED_BAR, closed_bar
-from mdstream.indicators import LATENCY, Indicator, analysed_schema
+from mdstream.indicators import LATENCY, Indicator, IndicatorsLike, analysed_schema, read_indicators
 from mdstream.indicators.history import BAR_TYPE, Bars, History, Merged, SeriesKey, chosen, computed, joined, no_bars
 from mdstream.schemas import BAR
+from mdstream.schemas.spark import spark_schema
 from mdstream.streaming.history_state import HistoryState
 from mdstream.streaming.kafka import IS_VENDORS
 from mdstream.streaming.live_analysis import context_of
@@ -35,6 +37,8 @@ BUCKETS = (0, 1, 2, 5, 6, 13, 15, 95)
 Spark hashes the keys into partitions: of these no partition of up to eight gets more than its share. A checkpoint holds
 them for good, so the query's name must change with them.
 """
+
+_NEEDED = ("symbol", "window", "window_start", "open", "high", "low", "close", "volume", "trade_count")
 
 _NO_TIME = np.iinfo(np.int64).min
 """NaT, as the integer that it is: a column of integers with nulls would come to Python as floats."""
@@ -62,11 +66,75 @@ def analyse_stream(revisions: DataFrame, settings: Settings) -> DataFrame:
     context = context_of(indicators, settings.history_bars)
     shortest = settings.shortest_window.name
     processor = IndicatorProcessor(indicators, settings.history_bars, context, WarmUp.of(settings), shortest)
-    schema = pa.schema([*analysed_schema(indicators), pa.field(IS_VENDORS, pa.bool_()), CLOSED_BAR])
     is_vendors = F.col(IS_VENDORS) if IS_VENDORS in revisions.columns else F.lit(True).alias(IS_VENDORS)
+    latency = (F.unix_micros("received_time") - F.unix_micros("last_ingest_time")) / 1000
+    return _computed(
+        revisions.where(F.col(REJECT_REASON).isNull()).select(
+            *BAR.schema.names, latency.alias(LATENCY.name), is_vendors
+        ),
+        processor,
+    )
+
+
+def to_indicator_stream(bars: DataFrame, indicators: IndicatorsLike, history: int) -> DataFrame:
+    """Compute indicators on a stream of bars of your own, on any Spark that has `transformWithStateInPandas`.
+
+    What `with_indicators` gives for stored bars, as they come: the last `history` bars of each symbol and window are
+    kept in Spark's state, and a bar that comes again with a larger trade_count takes the place of its earlier revision
+    and changes the indicators of the bars behind it, which are then given again. A series begins with its first bar.
+
+    It costs 0.3 ms of a core for each series that a batch touches, and a bar's indicators come with its batch, in
+    seconds. `mdstream run live_bars` does the same within milliseconds.
+
+    A stateful operator behind an aggregation needs the append mode of both: put `to_bars` with a watermark before it,
+    or read bars that another query wrote.
+
+    Args:
+        bars: A stream with at least symbol, window, window_start, open, high, low, close, volume and trade_count. Of
+            the other columns of `BAR` those that are not there become null.
+        indicators: What to compute: text such as `rsi(14)`, a list of it, the configuration's mapping, or what
+            `parse_indicators` made of that.
+        history: Bars of each symbol and window that are kept, and that an indicator is computed on; 600 are enough for
+            the usual ones.
+
+    Returns:
+        The columns of `BAR`, those of the indicators and of `RULE_FIELDS`, a row a bar that is new or has changed; for
+        a query in append mode.
+
+    Raises:
+        InvalidInputError: The frame is no stream, lacks a column, or no history is asked for.
+        ConfigError: There is no such indicator.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from mdstream.schemas import BAR
+        >>> from mdstream.schemas.spark import spark_schema
+        >>> folder = TemporaryDirectory()
+        >>> bars = spark.readStream.schema(spark_schema(BAR)).parquet(folder.name)
+        >>> to_indicator_stream(bars, ["rsi(14)"], history=600).columns[-4]
+        'rsi_14'
+    """
+    parsed = read_indicators(indicators)
+    if not bars.isStreaming:
+        raise InvalidInputError("found stored bars; expected a stream of bars: with_indicators is for stored ones")
+    if history < 1:
+        raise InvalidInputError(f"found a history of {history} bars; expected 1 or more")
+    missing = [name for name in _NEEDED if name not in bars.columns]
+    if missing:
+        raise InvalidInputError(f"bars have no column {missing[0]}; found: {', '.join(bars.columns)}")
+    types = {field.name: field.dataType for field in spark_schema(BAR).fields}
+    absent = {name: F.lit(None).cast(kind) for name, kind in types.items() if name not in bars.columns}
+    nothing = {LATENCY.name: F.lit(None).cast("double"), IS_VENDORS: F.lit(True)}
+    rows = bars.withColumns(absent).select(*BAR.schema.names).withColumns(nothing)
+    processor = IndicatorProcessor(parsed, history, context_of(parsed, history), None, "")
+    return _computed(rows, processor).drop(LATENCY.name, IS_VENDORS, CLOSED_BAR.name)
+
+
+def _computed(revisions: DataFrame, processor: IndicatorProcessor) -> DataFrame:
+    """Return what the processor makes of bars, latencies and whose bars they are."""
+    schema = pa.schema([*analysed_schema(processor.indicators), pa.field(IS_VENDORS, pa.bool_()), CLOSED_BAR])
     computed = (
-        revisions.where(F.col(REJECT_REASON).isNull())
-        .select(_bucket(), *_as_numbers(), is_vendors)
+        revisions.select(_bucket(), *_as_numbers(), LATENCY.name, IS_VENDORS)
         .groupBy("bucket")
         .transformWithStateInPandas(
             processor, from_arrow_schema(_with_micros(schema)), outputMode="Append", timeMode="None"
@@ -90,8 +158,6 @@ def _as_numbers() -> Iterator[Column]:
             yield F.coalesce(F.unix_micros(field.name), F.lit(_NO_TIME)).alias(field.name)
         else:
             yield F.col(field.name)
-    latency = (F.unix_micros("received_time") - F.unix_micros("last_ingest_time")) / 1000
-    yield latency.alias(LATENCY.name)
 
 
 def _with_micros(schema: pa.Schema) -> pa.Schema:

@@ -19,6 +19,7 @@ from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
 from mdstream.config import SparkSettings
+from mdstream.streaming.compiler_threads import let_compiler_yield
 from mdstream.streaming.leftovers import own_temporary_folder
 from mdstream.streaming.shuffle import shuffle_settings
 from mdstream.streaming.spark_log import CONFIGURATION, prepare_spark_log
@@ -136,6 +137,7 @@ def _start_java(conf: Mapping[str, object]) -> None:
         return
     launched = SparkConf(loadDefaults=False).setAll([(name, str(value)) for name, value in conf.items()])
     gateway = launch_gateway(launched, {"start_new_session": True})  # type: ignore[no-untyped-call]
+    let_compiler_yield(gateway.proc.pid)
     SparkContext._ensure_initialized(gateway=gateway)  # noqa: SLF001 - the only way to hand it over
 
 

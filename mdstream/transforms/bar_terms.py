@@ -44,10 +44,10 @@ def is_trade() -> Column:
     return ~F.coalesce(F.array_contains("conditions", CANCEL), F.lit(False))
 
 
-def _usable_symbol() -> Column:
-    """Return the symbol of a trade; a trade that would spoil its bar fails the query."""
+def usable_symbol(who: str = "to_bars") -> Column:
+    """Return the symbol of a trade; a trade that would spoil its bar fails the query, which says who refused it."""
     reason = first_of(reasons_against_a_bar(F.col(UNREADABLE)))
-    sentence = F.concat(F.lit("to_bars found a trade with "), reason, F.lit("; filter_usable_trades drops such trades"))
+    sentence = F.concat(F.lit(f"{who} found a trade with "), reason, F.lit("; filter_usable_trades drops such trades"))
     return F.when(is_trade() & reason.isNotNull(), F.raise_error(sentence)).otherwise(F.col("symbol"))
 
 
@@ -67,7 +67,7 @@ def with_trade_terms(ticks: DataFrame, conditions: ConditionTable, **more: Colum
         "any_notional": price * size,
     }
     return ticks.select(
-        _usable_symbol().alias("symbol"),
+        usable_symbol().alias("symbol"),
         "event_time",
         "ingest_time",
         "price",

@@ -148,13 +148,13 @@ def _calendar_bars(
 
 def _is_in(placed: Column, *, may_be_extended: bool, is_streaming: bool) -> Column:
     """Return whether a trade belongs to a bar; one without a time does, where it is to fail the query."""
-    counts = placed.getField("start").isNotNull()
+    belongs = placed.getField("start").isNotNull()
     if not may_be_extended:
-        counts = counts & ~placed.getField("extended")
+        belongs = belongs & ~placed.getField("extended")
     if is_streaming:
-        return counts
+        return belongs
     # A condition on what windows were found, so that it stays behind them: see `_with_window`.
-    return counts | (placed.getField("start").isNull() & F.col("event_time").isNull() & F.col("is_trade"))
+    return belongs | (placed.getField("start").isNull() & F.col("event_time").isNull() & F.col("is_trade"))
 
 
 def _kept(more: Sequence[str]) -> list[Column]:

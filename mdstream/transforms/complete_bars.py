@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from pyspark.sql import Column, DataFrame
@@ -15,6 +15,7 @@ from mdstream.schemas.session_table import SessionTable, session_table
 from mdstream.schemas.session_windows import SessionWindow, Window, read_windows
 from mdstream.transforms.bar_terms import EXTENDED, MICROSECONDS
 from mdstream.transforms.bars import check_names
+from mdstream.transforms.instants import micros_of
 from mdstream.transforms.session_columns import numbers
 
 IS_FILLED = "is_filled"
@@ -60,6 +61,7 @@ def to_complete_bars(
         InvalidInputError: The bars are a stream, a column is missing, or a time is without a zone.
 
     Example:
+        >>> from datetime import UTC
         >>> from mdstream.schemas import BAR
         >>> from mdstream.testing import frame_of
         >>> times = [datetime(2026, 1, 5, 14, minute, tzinfo=UTC) for minute in (30, 31, 32, 33)]
@@ -84,8 +86,8 @@ def to_complete_bars(
     rows = bars.withColumns({"is_regular": regular, "begin": begin}).withColumns(
         {"previous": F.lag("begin").over(series), "next": F.lead("begin").over(series)}
     )
-    before = F.when(F.col("previous").isNull(), F.lit(None if start is None else _micros(start)).cast("bigint"))
-    after = F.coalesce("next", F.lit(None if end is None else _micros(end)).cast("bigint"))
+    before = F.when(F.col("previous").isNull(), F.lit(None if start is None else micros_of(start)).cast("bigint"))
+    after = F.coalesce("next", F.lit(None if end is None else micros_of(end)).cast("bigint"))
     this = F.array(F.struct(begin.alias("start"), F.unix_micros("window_end").alias("end"), F.lit(_BAR).alias("kind")))
     gaps = [_gaps(before - 1, F.col("begin"), named, _BEFORE), this, _gaps(F.col("begin"), after, named, _AFTER)]
     all_rows = rows.withColumn("row", F.explode(F.concat(*gaps)))
@@ -102,6 +104,7 @@ def is_first_partial(since: datetime | Column) -> Column:
         InvalidInputError: The time has no zone.
 
     Example:
+        >>> from datetime import UTC
         >>> from mdstream.schemas import BAR
         >>> from mdstream.testing import frame_of
         >>> begin, start, end = (datetime(2026, 1, 5, 15, *clock, tzinfo=UTC) for clock in ((3,), (3, 20), (4,)))
@@ -109,15 +112,8 @@ def is_first_partial(since: datetime | Column) -> Column:
         >>> bars.select("symbol", is_first_partial(start).alias("is_first_partial")).collect()
         [Row(symbol='AAPL', is_first_partial=True)]
     """
-    at = F.unix_micros(since) if isinstance(since, Column) else F.lit(_micros(since))
+    at = F.unix_micros(since) if isinstance(since, Column) else F.lit(micros_of(since))
     return (F.unix_micros("window_start") < at) & (at < F.unix_micros("window_end"))
-
-
-def _micros(time: datetime) -> int:
-    if time.tzinfo is None:
-        raise InvalidInputError(f"{time.isoformat()} is not an instant without a time zone")
-    since = time - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * MICROSECONDS + since.microseconds
 
 
 def _filled(columns: Sequence[str], fill: Fill) -> list[Column]:

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from pyspark.sql import DataFrame
-from pyspark.sql.types import DoubleType, StructField, StructType
 
-from mdstream.errors import InvalidInputError
 from mdstream.indicators import RULE_FIELDS, Indicator, IndicatorsLike, indicator_values, read_indicators, rule_values
 from mdstream.indicators.catalogue import BAR_SERIES
-from mdstream.schemas.records import TIME
-
-_SERIES_OF = ("symbol", "window")
-_ORDER = "window_start"
+from mdstream.transforms.stored_bars import ORDER, SERIES, check_stored
+from mdstream.transforms.whole_series import Arrays, with_computed
 
 
 def with_indicators(bars: DataFrame, indicators: IndicatorsLike) -> DataFrame:
@@ -50,39 +44,13 @@ def with_indicators(bars: DataFrame, indicators: IndicatorsLike) -> DataFrame:
         [Row(close=30.0, sma_2=None), Row(close=31.0, sma_2=30.5)]
     """
     computed = read_indicators(indicators)
-    if bars.isStreaming:
-        raise InvalidInputError("found a stream of bars; expected stored bars, each series whole")
     new = [*(column for indicator in computed for column in indicator.columns), *(f.name for f in RULE_FIELDS)]
-    missing = [name for name in (*_SERIES_OF, _ORDER, *BAR_SERIES) if name not in bars.columns]
-    if missing:
-        raise InvalidInputError(f"bars have no column {missing[0]}; found: {', '.join(bars.columns)}")
-    present = [name for name in new if name in bars.columns]
-    if present:
-        raise InvalidInputError(f"bars have a column {present[0]} already; expected bars without indicators")
-    schema = StructType([*bars.schema.fields, *(StructField(name, DoubleType()) for name in new)])
-    return bars.groupBy(*_SERIES_OF).applyInArrow(_computation(computed), schema)
+    check_stored(bars, (*SERIES, ORDER, *BAR_SERIES), new)
+    return bars.transform(with_computed, BAR_SERIES, new, _computation(computed))
 
 
-def _computation(indicators: tuple[Indicator, ...]) -> Callable[[pa.Table], pa.Table]:
-    def compute(series: pa.Table) -> pa.Table:
-        ordered = series.take(pc.sort_indices(series, sort_keys=[(_ORDER, "ascending")]))
-        bars = {name: ordered.column(name).cast(pa.float64()).to_numpy() for name in BAR_SERIES}
-        for name, values in {**indicator_values(indicators, bars), **rule_values(bars)}.items():
-            ordered = ordered.append_column(name, pa.array(values, pa.float64(), from_pandas=True))
-        # Spark hands times over in the session's zone and takes them back in UTC alone.
-        return ordered.cast(pa.schema(field.with_type(_in_utc(field.type)) for field in ordered.schema))
+def _computation(indicators: tuple[Indicator, ...]) -> Callable[[Arrays], Arrays]:
+    def compute(bars: Arrays) -> Arrays:
+        return {**indicator_values(indicators, bars), **rule_values(bars)}
 
     return compute
-
-
-def _in_utc(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_timestamp(kind) and kind.tz is not None:
-        return TIME
-    if pa.types.is_list(kind):
-        return pa.list_(kind.value_field.with_type(_in_utc(kind.value_type)))
-    if pa.types.is_struct(kind):
-        return pa.struct([field.with_type(_in_utc(field.type)) for field in kind])
-    if pa.types.is_map(kind):
-        key, item = kind.key_field, kind.item_field
-        return pa.map_(key.with_type(_in_utc(key.type)), item.with_type(_in_utc(item.type)))
-    return kind

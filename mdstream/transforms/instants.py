@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, available_timezones
 
 from pyspark.sql import Column
@@ -27,6 +28,22 @@ _CLOCK = r"\d{4}-\d{1,2}-\d{1,2}[T ]\d{1,2}:\d{1,2}(:\d{1,2}([.]\d{0,9})?)?"
 _ZONE = r" ?(Z|UTC|GMT|[+-]\d{1,2}(:?\d{2})?|[A-Za-z]+/[A-Za-z_/]+)"
 _OFFSET = re.compile(r"[+-]\d{2}:\d{2}")
 _NUMBER = r"[+-]?\d{1,19}([.]\d{1,18})?"
+
+
+def micros_of(time: datetime) -> int:
+    """Return the microseconds since 1970 of a time.
+
+    Raises:
+        InvalidInputError: The time has no zone.
+
+    Example:
+        >>> micros_of(datetime(1970, 1, 2, tzinfo=UTC))
+        86400000000
+    """
+    if time.tzinfo is None:
+        raise InvalidInputError(f"{time.isoformat()} is not an instant without a time zone")
+    since = time - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * _MICROSECONDS + since.microseconds
 
 
 def instant_of(value: Column, kind: DataType, name: str, unit: str | None, zone: str | None) -> Column:

@@ -74,10 +74,10 @@ def to_larger_bars(
         .transform(with_windows, F.col("start"), large)
     )
     home = F.col("placed")
-    counts = home["start"].isNotNull() if extended else ~home["extended"]
+    belongs = home["start"].isNotNull() if extended else ~home["extended"]
     names = F.element_at(F.array(*(F.lit(window.name) for window in large)), home["number"] + 1)
     return (
-        placed.where(counts)
+        placed.where(belongs)
         .withColumns({"name": names, "window_start": _checked_start(), "end": home["end"], EXTENDED: home["extended"]})
         .groupBy("symbol", "name", "window_start", "end", EXTENDED)
         .agg(*_aggregates())

@@ -39,9 +39,9 @@ def first_of(reasons: Sequence[tuple[Column, Column | str]]) -> Column:
     return verdict
 
 
-def is_any(conditions: Sequence[Column]) -> Column:
-    """Return whether one of the conditions is true; never null."""
-    return reduce(or_, (F.coalesce(condition, F.lit(False)) for condition in conditions))
+def is_any(predicates: Sequence[Column]) -> Column:
+    """Return whether one of the predicates is true; never null."""
+    return reduce(or_, (F.coalesce(predicate, F.lit(False)) for predicate in predicates))
 
 
 def reasons_of_symbol(symbol: Column) -> Reasons:

@@ -18,11 +18,12 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from mdstream.config import Settings
+from mdstream.errors import InvalidInputError
 from mdstream.indicators.history import BAR_TYPE, History, SeriesKey
 from mdstream.schemas import BAR
 from mdstream.schemas.spark import spark_schema
 from mdstream.streaming import indicators, live_analysis
-from mdstream.streaming.indicators import analyse_stream
+from mdstream.streaming.indicators import analyse_stream, to_indicator_stream
 from mdstream.streaming.warm_up import WarmUp
 from tests.streaming.streams import Row, add_file, by_key, work_off
 from tests.unit.transforms.frames import at
@@ -253,3 +254,26 @@ def test_indicators_that_need_more_history_are_named(stage: Stage, caplog: pytes
     assert "EMA(close, timeperiod=200) is exact with" in ema
     assert "history_bars is 600: set history_bars to" in ema
     assert "OBV(close, volume) depends on where its series begins" in obv
+
+
+def test_a_stream_of_ones_own_bars_needs_nine_columns(spark: SparkSession, tmp_path: Path) -> None:
+    names = ("symbol", "window", "window_start", "open", "high", "low", "close", "volume", "trade_count")
+    schema = pa.schema([BAR.schema.field(name) for name in names])
+    closes = [float(10 + minute % 7) for minute in range(30)]
+    add_file(tmp_path / "bars", [bar("A", minute, close) for minute, close in enumerate(closes)], schema)
+    add_file(tmp_path / "bars", [bar("A", 20, 99.0, 2)], schema)
+    closes[20] = 99.0
+    fields = ", ".join(f"`{name}` {spark_schema(BAR)[name].dataType.simpleString()}" for name in names)
+    source = spark.readStream.schema(fields).option("maxFilesPerTrigger", 1).parquet(str(tmp_path / "bars"))
+
+    frame = source.transform(to_indicator_stream, ["sma(3)", "sma(21)", "ema(4)", "bbands(5)"], 300)
+    seen, _ = work_off(frame, tmp_path / "checkpoint", "append")
+    assert [len(batch) for batch in seen.batches] == [30, 10]
+    assert_as_talib(newest(seen.batches).values(), {"A": closes})
+    assert {row["vwap"] for batch in seen.batches for row in batch} == {None}
+    assert not {"latency_ms", "is_vendors"} & {*frame.columns}
+
+    with pytest.raises(InvalidInputError, match="bars have no column trade_count; found: symbol, "):
+        to_indicator_stream(source.drop("trade_count"), ["sma(3)"], 300)
+    with pytest.raises(InvalidInputError, match="expected a stream of bars"):
+        to_indicator_stream(spark.read.schema(fields).parquet(str(tmp_path / "bars")), ["sma(3)"], 300)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import re
 from pathlib import Path
@@ -9,13 +10,14 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import mdstream
 from mdstream.config import SparkSettings
 from mdstream.errors import DISTRIBUTION
 from mdstream.runtime import engine, jars
 
 SECURITY = (Path(__file__).parents[2] / "docs" / "security.md").read_text(encoding="utf-8")
-NOT_OURS = {"dev"}
-"""Extras that only tests and checks need."""
+NOT_OURS = {"dev", "docs"}
+"""Extras that only tests, checks and pages need."""
 
 _PERMISSIVE = re.compile(
     r"(MIT|MIT-0|MIT License|Apache[- ](Software License|License 2\.0|2(\.0)?)|0BSD|Zlib|CC0-1\.0|PSF-2\.0|"
@@ -36,6 +38,11 @@ JAVA = {
     "net.java.dev.jna:jna": "Apache-2.0 OR LGPL-2.1-or-later",
 }
 """What is fetched from Maven's registry, besides what these bring themselves."""
+ASSETS = Path(mdstream.__file__).parent / "serving" / "dashboard" / "assets"
+OTHERS = {
+    "lightweight-charts.standalone.production.js": "e21cc5caa0226ef30bd8549c50b9ef926615f2a4ee6b4e486353477a55f598cf"
+}
+"""Scripts of others in the package, with the SHA-256 of npm's."""
 
 
 def brought(name: str, extras: frozenset[str], found: dict[str, frozenset[str]]) -> None:
@@ -88,3 +95,19 @@ def test_what_is_not_permissive_is_said() -> None:
     for name in (*EXCEPTIONS, "ecj"):
         assert name.lower() in SECURITY.lower(), name
     assert "EPL-2.0" in SECURITY
+
+
+def test_scripts_of_others_are_as_they_were_published_and_have_their_licence_beside_them() -> None:
+    marked = {file.name for file in ASSETS.glob("*.js") if "@license" in file.read_text(encoding="utf-8")}
+    assert marked == OTHERS.keys()
+    for name, digest in OTHERS.items():
+        script = (ASSETS / name).read_bytes()
+        assert hashlib.sha256(script).hexdigest() == digest
+        library = name.partition(".")[0]
+        notice = (ASSETS / f"{library}.NOTICE.txt").read_text(encoding="utf-8")
+        version = re.search(rb"v(\d+\.\d+\.\d+)", script)
+        assert version
+        assert version[1].decode() in notice
+        assert b"Licensed under Apache License 2.0" in script
+        assert "Apache License" in (ASSETS / f"{library}.LICENSE.txt").read_text(encoding="utf-8")
+        assert library in SECURITY

@@ -59,13 +59,19 @@ class History:
             trust_env=False,
         )
 
-    async def bars(self, symbol: str, window: str, limit: int) -> list[Wire]:
+    async def bars(self, symbol: str, window: str, limit: int, end: int | None = None) -> list[Wire]:
         """Return the newest bars, the newest first; none of a symbol that nothing is stored of.
+
+        Args:
+            symbol: Of which symbol.
+            window: Of which window.
+            limit: Most of them.
+            end: Those that begin before it, in epoch microseconds; all without.
 
         Raises:
             HistoryError: The API does not answer, or refuses.
         """
-        return await self._items(f"aggregated/{quote(symbol)}", BAR, window=window, limit=limit)
+        return await self._items(f"aggregated/{quote(symbol)}", BAR, window=window, limit=limit, **_before(end))
 
     async def first_bar(self, symbol: str, window: str, day: int) -> Wire | None:
         """Return the first bar of a day that begins at `day`, in epoch microseconds.
@@ -77,20 +83,22 @@ class History:
         items = await self._items(path, BAR, window=window, limit=1, order="asc", start=day, end=day + _DAY)
         return items[0] if items else None
 
-    async def indicators(self, symbol: str, window: str, limit: int) -> list[Wire]:
-        """Return the indicators of the newest bars, the newest first.
+    async def indicators(self, symbol: str, window: str, limit: int, end: int | None = None) -> list[Wire]:
+        """Return the indicators of the newest bars, the newest first; see `bars`.
 
         Raises:
             HistoryError: The API does not answer, or refuses.
         """
-        return await self._items(f"indicators/{quote(symbol)}", self._indicator, window=window, limit=limit)
+        return await self._items(
+            f"indicators/{quote(symbol)}", self._indicator, window=window, limit=limit, **_before(end)
+        )
 
-    async def anomalies(self, limit: int, **asked: str) -> list[Wire]:
+    async def anomalies(self, limit: int, **asked: str | int) -> list[Wire]:
         """Return the newest anomalies, the newest first.
 
         Args:
             limit: Most of them.
-            asked: `symbol` and `window`; of all without.
+            asked: `symbol`, `window` and `end`, as for `bars`; of all without.
 
         Raises:
             HistoryError: The API does not answer, or refuses.
@@ -193,6 +201,10 @@ def wire_of(record: Record, item: dict[str, Any]) -> Wire:
         name: to_micros(datetime.fromisoformat(value)) if name in times and value is not None else value
         for name, value in item.items()
     }
+
+
+def _before(end: int | None) -> dict[str, int]:
+    return {} if end is None else {"end": end}
 
 
 def _error_of(answer: httpx.Response) -> dict[str, Any]:

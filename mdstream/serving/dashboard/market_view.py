@@ -20,10 +20,11 @@ from mdstream.serving.dashboard.charts import Chart, Charts
 from mdstream.serving.dashboard.following import Following
 from mdstream.serving.dashboard.history import History, HistoryError
 from mdstream.serving.dashboard.live import Live, Subscription
+from mdstream.serving.dashboard.news import News
 from mdstream.serving.dashboard.pace import Pace
 from mdstream.serving.dashboard.problems import NO_KAFKA, explain_failure, explain_server
 from mdstream.serving.dashboard.quotes import Quotes
-from mdstream.serving.dashboard.series import Wire
+from mdstream.serving.dashboard.series import ChartSeries, Wire
 from mdstream.serving.dashboard.studies import study_of
 from mdstream.serving.keeping import Keeper
 from mdstream.serving.metrics import REFUSED
@@ -37,6 +38,9 @@ _CHARTS_A_ROUND = 8
 _FOLLOWING_SECONDS = 0.2
 _AFTER_FAILURE_SECONDS = 1.0
 _MOST_SYMBOLS = 500
+_OLDER_BARS = 500
+_OLDER_AT_ONCE = 2
+_FIGURES_SECONDS = 0.25
 _EVERY = ["*"]
 
 
@@ -61,14 +65,18 @@ class MarketView:
         self._refused = RefusedRecords(logger)
         self._keeper = Keeper()
         self._windows = sorted(settings.windows, key=lambda window: window.seconds)
-        columns = [line.column for indicator in settings.indicators for line in study_of(indicator).lines]
-        self._charts = Charts(own.history_bars, columns)
+        self._columns = [line.column for indicator in settings.indicators for line in study_of(indicator).lines]
+        self._charts = Charts(own.history_bars, self._columns)
+        # Pages that go back are not to keep others from their charts.
+        self._older_turn = asyncio.Semaphore(_OLDER_AT_ONCE)
         self._following = Following(self._charts, _always([window.name for window in self._windows]))
         self._quotes = Quotes()
         self._feed = AnomalyFeed()
         self._pace = Pace()
+        self._figures: dict[str, Any] = {}
+        self._figures_at = float("-inf")
         self._epoch = secrets.token_hex(4)
-        self._version = 1
+        self._news = News()
         self._problems: dict[str, str] = {}
         self._connections_loaded = 0
         self._tasks: list[asyncio.Task[None]] = []
@@ -93,29 +101,53 @@ class MarketView:
                 await task
         await self._history.close()
 
-    async def answer(self, symbol: str, window: str, since: int, epoch: str) -> dict[str, Any]:
-        """Return what changed since a page asked last.
+    async def answer(self, symbol: str, window: str, since: int, epoch: str, wait: float = 0.0) -> dict[str, Any]:
+        """Return what changed since a page asked last, as soon as anything did.
 
         Args:
             symbol: Whose chart the page shows; empty without one.
             window: Of which window.
             since: The `version` of the page's last answer, 0 without one.
             epoch: The `epoch` of that answer: versions of another process mean nothing.
+            wait: For how many seconds nothing is answered while nothing has changed.
         """
         if epoch != self._epoch:
             since = 0
-        answer = {
+        chart = None
+        if symbol:
+            chart = self._charts.open(symbol, window, time.monotonic(), is_known=self._knows(symbol))
+        await self._news.after(since, wait)
+        return {
             "epoch": self._epoch,
-            "version": self._version,
+            "version": self._news.version,
             "status": self._status(),
             "quotes": list(self._quotes.since(since)),
             "feed": list(self._feed.since(since)),
-            "chart": None,
+            "chart": chart.since(since) if chart else None,
         }
-        if symbol:
-            chart = self._charts.open(symbol, window, time.monotonic(), is_known=self._knows(symbol))
-            answer["chart"] = chart.since(since)
-        return answer
+
+    async def older(self, symbol: str, window: str, before: int) -> dict[str, Any]:
+        """Return bars before an instant with their indicators and anomalies, and whether there are more before them.
+
+        Args:
+            symbol: Of which symbol.
+            window: Of which window.
+            before: In epoch milliseconds.
+
+        Raises:
+            HistoryError: The REST API does not answer, or refuses.
+        """
+        end = before * 1_000
+        async with self._older_turn:
+            bars, indicators, anomalies = await asyncio.gather(
+                self._history.bars(symbol, window, _OLDER_BARS, end),
+                self._history.indicators(symbol, window, _OLDER_BARS, end),
+                self._history.anomalies(_OLDER_BARS, symbol=symbol, window=window, end=end),
+            )
+        chart = Chart(symbol, window, ChartSeries(_OLDER_BARS, self._columns), is_known=True)
+        chart.loaded(bars, indicators, anomalies, (), version=1, now=0.0)
+        told = chart.since(0)
+        return {"bars": told["bars"], "anomalies": told["anomalies"], "more": len(bars) == _OLDER_BARS}
 
     def _knows(self, symbol: str) -> bool:
         return symbol in self._quotes or symbol in self._configured
@@ -131,8 +163,15 @@ class MarketView:
         return {
             "live": self._live.problem is None and self._keeper.problem is None,
             "problems": [{"name": name, "text": text} for name, text in problems.items()],
-            **self._pace.figures(time.monotonic()),
+            **self._paced(),
         }
+
+    def _paced(self) -> dict[str, Any]:
+        """Return figures that many pages ask for many times a second, and nobody reads as often."""
+        now = time.monotonic()
+        if now - self._figures_at >= _FIGURES_SECONDS:
+            self._figures, self._figures_at = self._pace.figures(now), now
+        return self._figures
 
     def _everything(self) -> Iterable[Subscription]:
         return self._following.all()
@@ -155,25 +194,25 @@ class MarketView:
 
     def _take(self, channel: str, record: Wire, was_there: bool) -> None:
         """Take a record that came live."""
-        self._version += 1
+        version = self._news.next()
         if channel == "prediction":
             for open_chart in self._charts:
                 if open_chart.symbol == record["symbol"]:
-                    open_chart.forecasts.take(record, self._version)
+                    open_chart.forecasts.take(record, version)
             return
         chart = self._charts.get(record["symbol"], record["window"])
         if channel == "bar":
             if chart:
-                chart.series.take_bar(record, self._version)
+                chart.series.take_bar(record, version)
             if record["window"] == self._windows[0].name:
-                self._quotes.take_bar(record, self._version)
+                self._quotes.take_bar(record, version)
                 self._count(record, was_there)
         elif channel == "indicator" and chart:
-            chart.series.take_indicators(record, self._version)
+            chart.series.take_indicators(record, version)
         elif channel == "anomaly":
-            self._feed.take(record, self._version)
+            self._feed.take(record, version)
             if chart:
-                chart.series.take_anomaly(record, self._version)
+                chart.series.take_anomaly(record, version)
 
     def _count(self, bar: Wire, was_there: bool) -> None:
         if was_there:
@@ -197,18 +236,15 @@ class MarketView:
         shortest, longest = self._windows[0].name, self._windows[-1].name
         if not self._feed.is_loaded:
             for anomaly in await self._history.anomalies(AnomalyFeed.CAPACITY):
-                self._version += 1
-                self._feed.take(anomaly, self._version)
+                self._feed.take(anomaly, self._news.next())
             self._feed.is_loaded = True
         for symbol in (await self._history.symbols())[:_MOST_SYMBOLS]:
             if symbol not in self._quotes:
                 for bar in await self._history.bars(symbol, shortest, 1):
-                    self._version += 1
-                    self._quotes.take_bar(bar, self._version)
+                    self._quotes.take_bar(bar, self._news.next())
         for symbol, day in self._quotes.without_day():
             first = await self._history.first_bar(symbol, longest, day)
-            self._version += 1
-            self._quotes.take_day(symbol, day, first["open"] if first else None, self._version)
+            self._quotes.take_day(symbol, day, first["open"] if first else None, self._news.next())
 
     async def _load_charts(self) -> None:
         """Load charts that were opened, and look again at the end of the others: a frame may have been missed."""
@@ -229,8 +265,7 @@ class MarketView:
             self._history.anomalies(limit, symbol=chart.symbol, window=chart.window),
             self._history.forecasts(chart.symbol),
         )
-        self._version += 1
-        chart.loaded(bars, indicators, anomalies, forecasts, self._version, time.monotonic())
+        chart.loaded(bars, indicators, anomalies, forecasts, self._news.next(), time.monotonic())
 
 
 def _always(windows: list[str]) -> list[Subscription]:

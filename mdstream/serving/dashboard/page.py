@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import asdict
-from typing import Any
 
 from mdstream.config import Settings
 from mdstream.errors import MissingDependencyError
@@ -30,7 +29,8 @@ _INDEX = """<!DOCTYPE html>
 </body>
 </html>"""
 
-_GRAPH: Any = {"displayModeBar": False, "scrollZoom": True, "doubleClick": False, "showTips": False}
+# What the notice of the chart's library asks for.
+_CREDIT = html.A("TradingView Lightweight Charts™", href="https://www.tradingview.com/", rel="noopener noreferrer")
 
 
 def create_page(settings: Settings) -> Dash:
@@ -106,11 +106,18 @@ def _chart() -> html.Section:
         className="chart",
         children=[
             html.Div(id="quote"),
-            dcc.Graph(id="chart", config=_GRAPH, responsive=True, figure={"data": [], "layout": {}}),
+            html.Div(id="chart"),
             html.Div(id="notice"),
             html.Button("⇥ live", id="follow", title="Back to the newest bar", hidden=True),
+            html.Div([_ranges(), html.Div(["Charts by ", _CREDIT], id="credit")], className="below"),
         ],
     )
+
+
+def _ranges() -> html.Div:
+    spans = {"1D": "one day", "5D": "five days", "1M": "one month", "all": "all there is"}
+    buttons = [html.Button(name, title=f"Show {words}", value=name) for name, words in spans.items()]
+    return html.Div(buttons, id="ranges")
 
 
 def _side() -> html.Aside:

@@ -47,6 +47,7 @@ class Quotes:
     """
 
     def __init__(self) -> None:
+        # Those that changed last are the last.
         self._quotes: dict[str, _Quote] = {}
 
     def __contains__(self, symbol: object) -> bool:
@@ -72,6 +73,7 @@ class Quotes:
         if day > quote.day:
             quote.day, quote.opened, quote.day_is_known = day, bar["open"], False
         quote.version, quote.place, quote.last = version, place, bar["close"]
+        self._quotes[bar["symbol"]] = self._quotes.pop(bar["symbol"])
         return True
 
     def take_day(self, symbol: str, day: int, opened: float | None, version: int) -> None:
@@ -82,13 +84,15 @@ class Quotes:
         quote.day_is_known = True
         if opened is not None:
             quote.opened, quote.version = opened, version
+            self._quotes[symbol] = self._quotes.pop(symbol)
 
     def without_day(self) -> list[tuple[str, int]]:
         """Return the symbols of which it is not known how the day of their last price began, with that day."""
         return [(symbol, quote.day) for symbol, quote in self._quotes.items() if not quote.day_is_known]
 
     def since(self, version: int) -> Iterator[dict[str, Any]]:
-        """Yield the quotes that changed after a version."""
-        for symbol, quote in self._quotes.items():
-            if quote.version > version:
-                yield {"symbol": symbol, "last": quote.last, "opened": quote.opened}
+        """Yield the quotes that changed after a version, those that changed last first."""
+        for symbol, quote in reversed(self._quotes.items()):
+            if quote.version <= version:
+                return
+            yield {"symbol": symbol, "last": quote.last, "opened": quote.opened}

@@ -107,5 +107,6 @@ def shown_anomaly(anomaly: Wire) -> dict[str, Any]:
     return {
         "start": anomaly["window_start"] // _MICROS_A_MILLISECOND,
         "detected": anomaly["detected_time"] // _MICROS_A_MILLISECOND,
+        "withdrawn": bool(anomaly.get("withdrawn")),
         **{name: anomaly[name] for name in _SHOWN_OF_ANOMALY},
     }

@@ -47,16 +47,16 @@ def read_rows(
     time, day = pc.field(str(record.time_column)), pc.field(DATE.name)
     names = list(columns or record.schema.names)
     schema = pa.schema(record.schema.field(name) for name in names)
-    conditions = [
+    predicates = [
         day >= pa.scalar(start.astimezone(UTC).date(), DATE.type),
         day <= pa.scalar(end.astimezone(UTC).date(), DATE.type),
         time >= _instant(start),
         time < _instant(end),
     ]
     if where is not None:
-        conditions.append(where)
+        predicates.append(where)
     with translated(lake, record):
-        for batch in table.to_pyarrow_dataset().to_batches(columns=names, filter=reduce(and_, conditions)):
+        for batch in table.to_pyarrow_dataset().to_batches(columns=names, filter=reduce(and_, predicates)):
             if batch.num_rows:
                 yield batch.cast(schema)
 

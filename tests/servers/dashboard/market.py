@@ -15,8 +15,10 @@ from tests.servers.serving.rows import bar
 SETTINGS = Settings()
 INDICATORS = SETTINGS.indicator_record
 
-FIRST, SECOND = "DASH.A", "DASH.B"
+FIRST, SECOND, LONG = "DASH.A", "DASH.B", "DASH.C"
 STORED_BARS = 60
+LONG_BARS = 700
+"""More than a chart loads at first."""
 MINUTE = timedelta(minutes=1)
 LAST = datetime.now(UTC).replace(second=0, microsecond=0)
 """When the newest stored bar begins."""
@@ -71,3 +73,14 @@ def store_an_hour(database: TimescaleSettings) -> None:
     macd = {"macd": 0.25, "macd_signal": 0.2, "macd_hist": 0.05}
     store(database, INDICATORS, *(indicators_of(start, **values, **macd) for start in starts[20:]))
     store(database, ANOMALY, anomaly_at(starts[30], "stored before"))
+
+
+def store_half_a_day(database: TimescaleSettings) -> None:
+    """Bars of a third symbol in two windows, and indicators of one of its bars alone."""
+    starts = [LAST - MINUTE * (LONG_BARS - 1 - place) for place in range(LONG_BARS)]
+    store(database, BAR, *(minute_bar(start, price(place), LONG) for place, start in enumerate(starts)))
+    five = LAST.replace(minute=LAST.minute - LAST.minute % 5)
+    fives = [five - 5 * MINUTE * place for place in range(LONG_BARS // 5)]
+    longer = (minute_bar(start, 100.0, LONG, window="5min", window_end=start + 5 * MINUTE) for start in fives)
+    store(database, BAR, *longer)
+    store(database, INDICATORS, indicators_of(starts[-50], symbol=LONG, sma_20=50.25))

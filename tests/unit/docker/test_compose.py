@@ -59,7 +59,7 @@ def test_ports_are_those_of_the_settings() -> None:
 
 def test_addresses_in_the_documents_are_published_or_scraped() -> None:
     scraped = {port for _, port in targets(ROOT / "conf/prometheus/targets/mdstream.yml").values()}
-    for file in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for file in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
         named = {int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", file.read_text(encoding="utf-8"))}
         assert named <= {*published().values(), *scraped}, file.name
 

@@ -47,7 +47,7 @@ def test_documents_name_this_version_alone() -> None:
         for name in (
             "README.md",
             "docker-compose.yml",
-            *(str(file.relative_to(ROOT)) for file in ROOT.glob("docs/*.md")),
+            *(str(file.relative_to(ROOT)) for file in ROOT.glob("docs/**/*.md")),
         )
         for version in re.findall(r"mdstream(?:-spark)?[:=]+(\d+\.\d+\.\d+)", text(name))
     }

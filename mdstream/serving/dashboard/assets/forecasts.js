@@ -1,39 +1,100 @@
 "use strict";
-// What is expected next, on the prices of the chart.
+// What is expected next, on the prices of the chart, ahead of the newest bar.
 
 window.mdstream = window.mdstream || {};
 
 mdstream.forecasts = (() => {
+  const MOST_BARS_AHEAD = 20; // farther ones are found by dragging
+  const WHISKER = 3;
+  const DIAMOND = 4;
+
   // A forecast stands over the bar whose close it is of.
   const placeOf = (forecast, view) => forecast.target - view.windowMillis;
+  const barsAhead = (forecast, market, view) => (placeOf(forecast, view) - market.lastBar.start) / view.windowMillis;
 
-  // Each forecast with its interval; grey where its model was not better than the last price.
-  function marks(coming, view, onAxis) {
-    const color = coming.map((forecast) => (forecast.beats_naive ? view.colors.text : view.colors.weak));
-    const width = (end) => coming.map((forecast) =>
-      Number.isFinite(forecast[end]) ? Math.abs(forecast[end] - forecast.predicted_price) : 0);
-    return {
-      type: "scatter", mode: "markers+text", name: "forecasts", yaxis: "y",
-      x: coming.map((forecast) => onAxis(placeOf(forecast, view))),
-      y: coming.map((forecast) => forecast.predicted_price),
-      error_y: { type: "data", symmetric: false, array: width("upper"), arrayminus: width("lower"), color: view.colors.weak, thickness: 1 },
-      text: coming.map((forecast) => `${forecast.horizon_minutes} min`), textposition: "top right",
-      textfont: { size: 10, color: view.colors.weak },
-      hovertext: coming.map((forecast) => foretell(forecast, view)), hovertemplate: "%{hovertext}<extra></extra>",
-      marker: { symbol: "diamond", size: 8, color, line: { width: 1, color: view.colors.paper } },
-      hoverlabel: { bgcolor: view.colors.panel, bordercolor: view.colors.grid, font: { color: view.colors.text }, align: "left" },
-    };
+  // How many bars of room they need to the right of the newest.
+  function room(market, view) {
+    return Math.max(0, ...market.coming.map((each) => barsAhead(each, market, view)).filter((bars) => bars <= MOST_BARS_AHEAD));
   }
 
-  function foretell(forecast, view) {
-    const price = (value) => mdstream.words.number(value, view.decimals);
-    const interval = Number.isFinite(forecast.lower) ? ` (${price(forecast.lower)} to ${price(forecast.upper)})` : "";
+  function words(forecast, view) {
+    const interval = Number.isFinite(forecast.lower) ? ` (${view.price(forecast.lower)} to ${view.price(forecast.upper)})` : "";
     const model = forecast.relative_mae === null
       ? "no model: the last price"
       : `relative MAE ${forecast.relative_mae.toFixed(4)}, ${forecast.beats_naive ? "" : "not "}better than the last price`;
-    return `<b>forecast for ${mdstream.words.time(forecast.target)}</b><br>${price(forecast.predicted_price)}${interval}` +
-      `<br>last price ${price(forecast.naive_price)}<br>${model}`;
+    return `${mdstream.words.time(forecast.target)} ${view.price(forecast.predicted_price)}${interval}, ` +
+      `last price ${view.price(forecast.naive_price)}, ${model}`;
   }
 
-  return { placeOf, marks };
+  // A primitive of the chart's library: it has no point in time ahead of the bars, so this draws by itself.
+  class Drawing {
+    constructor() {
+      this.points = [];
+    }
+
+    attached({ chart, series, requestUpdate }) {
+      Object.assign(this, { chart, series, requestUpdate });
+    }
+
+    // Grey where the model was not better than the last price.
+    show(market, view) {
+      const last = market.bars.length - 1;
+      const far = (price) => (Number.isFinite(price) ? price : null);
+      this.colors = view.colors;
+      this.points = market.coming.map((forecast) => ({
+        at: placeOf(forecast, view), logical: last + barsAhead(forecast, market, view),
+        price: forecast.predicted_price, lower: far(forecast.lower), upper: far(forecast.upper),
+        color: forecast.beats_naive ? view.colors.text : view.colors.weak,
+        label: `${forecast.horizon_minutes} min`, words: words(forecast, view),
+      }));
+      this.requestUpdate();
+    }
+
+    autoscaleInfo(from, to) {
+      const seen = this.points.filter((point) => point.logical >= from && point.logical <= to);
+      if (!seen.length) return null;
+      const prices = seen.flatMap((point) => [point.price, point.lower ?? point.price, point.upper ?? point.price]);
+      return { priceRange: { minValue: Math.min(...prices), maxValue: Math.max(...prices) } };
+    }
+
+    paneViews() {
+      return [{ zOrder: () => "top", renderer: () => ({ draw: (target) => target.useMediaCoordinateSpace(({ context }) => this.draw(context)) }) }];
+    }
+
+    draw(context) {
+      const scale = this.chart.timeScale();
+      context.font = `10px ${getComputedStyle(document.body).fontFamily}`;
+      context.lineWidth = 1;
+      for (const point of this.points) {
+        const x = scale.logicalToCoordinate(point.logical);
+        const [y, low, high] = [point.price, point.lower, point.upper].map((price) =>
+          price === null ? null : this.series.priceToCoordinate(price));
+        if (x === null || y === null) continue;
+        context.strokeStyle = this.colors.weak;
+        if (low !== null && high !== null) whiskers(context, x, high, low);
+        context.fillStyle = point.color;
+        diamond(context, x, y);
+        context.fillStyle = this.colors.weak;
+        context.fillText(point.label, x + DIAMOND + 2, y - DIAMOND);
+      }
+    }
+  }
+
+  function whiskers(context, x, high, low) {
+    context.beginPath();
+    for (const [fromX, fromY, toX, toY] of [[x, high, x, low], [x - WHISKER, high, x + WHISKER, high], [x - WHISKER, low, x + WHISKER, low]]) {
+      context.moveTo(fromX, fromY);
+      context.lineTo(toX, toY);
+    }
+    context.stroke();
+  }
+
+  function diamond(context, x, y) {
+    context.beginPath();
+    context.moveTo(x, y - DIAMOND);
+    for (const [toX, toY] of [[x + DIAMOND, y], [x, y + DIAMOND], [x - DIAMOND, y]]) context.lineTo(toX, toY);
+    context.fill();
+  }
+
+  return { Drawing, room };
 })();

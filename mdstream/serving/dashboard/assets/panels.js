@@ -6,14 +6,9 @@ window.mdstream = window.mdstream || {};
 mdstream.panels = (() => {
   const MOST_ANOMALIES = 50;
   const QUIET_SECONDS = 15;
+  const DELAYED_MILLIS = 5000;
   const byId = (id) => document.getElementById(id);
-
-  function element(tag, className, text) {
-    const made = document.createElement(tag);
-    if (className) made.className = className;
-    if (text !== undefined) made.textContent = text;
-    return made;
-  }
+  const { element } = mdstream;
 
   const trend = (direction) => (direction > 0 ? "up" : direction < 0 ? "down" : "");
 
@@ -22,25 +17,46 @@ mdstream.panels = (() => {
   }
 
   // A row a symbol, in alphabetical order; made once, then only its texts change.
+  const rows = new Map();
+  const inOrder = [];
+  let pickedRow = null;
   function watchlist(quotes, picked, pick) {
-    const list = byId("watchlist");
     for (const quote of quotes) {
-      let row = list.querySelector(`[data-symbol="${CSS.escape(quote.symbol)}"]`);
-      if (!row) {
-        row = element("button", "row");
-        row.type = "button";
-        row.dataset.symbol = quote.symbol;
-        row.append(element("span", "symbol", quote.symbol), element("span", "last"), element("span", "change"));
-        row.addEventListener("click", () => pick(quote.symbol));
-        const next = [...list.querySelectorAll(".row")].find((other) => other.dataset.symbol > quote.symbol);
-        list.insertBefore(row, next || null);
-      }
-      showQuote(row, quote);
+      if (!rows.has(quote.symbol)) addRow(quote.symbol, pick);
+      showQuote(rows.get(quote.symbol), quote);
     }
-    for (const row of list.querySelectorAll(".row")) row.classList.toggle("picked", row.dataset.symbol === picked);
-    list.classList.toggle("empty", !list.firstElementChild);
+    const row = rows.get(picked) || null;
+    if (row !== pickedRow) {
+      pickedRow?.classList.remove("picked");
+      row?.classList.add("picked");
+      pickedRow = row;
+    }
+    byId("watchlist").classList.toggle("empty", !rows.size);
   }
 
+  function addRow(symbol, pick) {
+    const row = element("button", "row");
+    row.type = "button";
+    row.dataset.symbol = symbol;
+    row.append(element("span", "symbol", symbol), element("span", "last"), element("span", "change"));
+    row.addEventListener("click", () => pick(symbol));
+    const place = placeOf(symbol);
+    byId("watchlist").insertBefore(row, rows.get(inOrder[place]) || null);
+    inOrder.splice(place, 0, symbol);
+    rows.set(symbol, row);
+  }
+
+  function placeOf(symbol) {
+    let [low, high] = [0, inOrder.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (inOrder[middle] < symbol) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
   function showQuote(row, quote) {
     const [, last, change] = row.children;
     const moved = Math.sign(quote.last - Number(row.dataset.last ?? quote.last));
@@ -50,15 +66,13 @@ mdstream.panels = (() => {
     change.className = `change ${trend(direction)}`;
     change.title = `since ${mdstream.words.number(quote.opened, mdstream.words.decimalsOf([quote.opened]))}, where the day (UTC) began`;
     row.dataset.last = quote.last;
-    if (moved) {
-      row.classList.remove("flash-up", "flash-down");
-      void row.offsetWidth; // a new start of the animation
-      row.classList.add(moved > 0 ? "flash-up" : "flash-down");
+    if (moved && !still.matches) {
+      last.animate([{ background: moved > 0 ? "var(--upWeak)" : "var(--downWeak)" }, {}], { duration: 700, easing: "ease-out" });
     }
   }
 
   function anomalies(feed, show) {
-    const newest = [...feed.values()].sort((a, b) => b.detected - a.detected).slice(0, MOST_ANOMALIES);
+    const newest = [...feed.values()].filter((anomaly) => !anomaly.withdrawn).sort((a, b) => b.detected - a.detected).slice(0, MOST_ANOMALIES);
     byId("anomalies").replaceChildren(
       ...newest.map((anomaly) => {
         const row = element("button", `anomaly ${anomaly.severity}`);
@@ -80,7 +94,7 @@ mdstream.panels = (() => {
   }
 
   // The line above the chart: the bar that is pointed at, else the newest.
-  function quoteLine(symbol, windowName, bar, quote, decimals) {
+  function quoteLine(symbol, windowName, bar, quote, decimals, isPointed) {
     const line = byId("quote");
     const price = (value) => mdstream.words.number(value, decimals);
     const parts = [element("strong", "symbol", symbol), element("span", "window", windowName)];
@@ -89,6 +103,7 @@ mdstream.panels = (() => {
       parts.push(element("strong", `last ${trend(direction)}`, price(quote.last)), element("span", trend(direction), text));
     }
     if (bar) {
+      if (isPointed) parts.push(element("span", "at", mdstream.axis.moment(mdstream.axis.onAxis(bar.start))));
       const direction = trend(Math.sign(bar.close - bar.open));
       const shown = [["O", bar.open], ["H", bar.high], ["L", bar.low], ["C", bar.close], ["VWAP", bar.vwap]];
       for (const [name, value] of shown) {
@@ -126,7 +141,9 @@ mdstream.panels = (() => {
           ? ["late", "Waiting", "Connected, but no bar came yet. Is a feed running?"]
           : quiet > QUIET_SECONDS
             ? ["late", `Quiet ${Math.round(quiet)} s`, "Connected, but no bar comes. Is a feed running?"]
-            : ["live", "Live", "Bars come as they are made"];
+            : status.p50_ms > DELAYED_MILLIS
+              ? ["late", `Delayed ${mdstream.words.duration(status.p50_ms)}`, "Half of the bars of the last 10 s took longer"]
+              : ["live", "Live", "Bars come as they are made"];
     setText(place, text);
     place.className = state;
     place.title = title;

@@ -4,12 +4,6 @@
 window.mdstream = window.mdstream || {};
 
 Object.assign(mdstream, (() => {
-  const HIDDEN_MILLIS = 5000;
-  const AFTER_FAILURE_MILLIS = 1000;
-  const WHEEL_MILLIS = 400;
-  const LINE_COLORS = ["line1", "line2", "line3", "line4", "line5", "line6", "line7", "line8"];
-  const COLORS = ["paper", "panel", "grid", "text", "weak", "veil", "up", "down", "upWeak", "downWeak", "band",
-    "low", "medium", "high", "critical", ...LINE_COLORS];
   const OFFLINE = { name: "dashboard", text: "The dashboard does not answer. Is it running? `mdstream dashboard`" };
 
   const NO_PRICES = "Start a feed, `mdstream ingest --feed synthetic`, and the jobs, `mdstream run live_bars store_ticks analytics`. Charts appear with the first bar.";
@@ -19,31 +13,42 @@ Object.assign(mdstream, (() => {
   let setup = null;
   let market = null;
   let studies = [];
-  let zoomed = null;
   let pointed = null;
+  let wanted = null;
   let colors = null;
-  let plot = null;
+  let shown = [];
   let drawn = null;
-  let held = false;
-  let wheelAt = 0;
-  let timer = 0;
-  let asking = null;
+  let refused = null; // {symbol, text}: what the server says is no symbol
+  let unknown = ""; // a window that the address names and that there is not
 
   const byId = (id) => document.getElementById(id);
   const setProps = (id, props) => window.dash_clientside.set_props(id, props);
 
   // Another symbol, window or choice of indicators; returns what the address of the page says of it.
   function show(symbol, windowName, groups, configured) {
-    if (!setup) start(configured);
-    const another = symbol !== picked.symbol || windowName !== picked.window;
+    const isFirst = !setup;
+    if (isFirst) start(configured);
+    const isOther = (symbol || "") !== picked.symbol;
+    const another = isOther || windowName !== picked.window;
+    // The same time in another window; of another symbol the newest.
+    const place = isOther ? null : mdstream.chart.place();
+    if (windowName !== picked.window && picked.window) unknown = "";
     Object.assign(picked, { symbol: symbol || "", window: windowName, groups: groups || [] });
+    if (isFirst) readAddress();
+    const arrived = isArrived() ? wanted : null;
     if (another) {
       market.clearChart();
-      zoomed = pointed = null;
-      ask();
+      pointed = null;
+      const goal = arrived && (arrived.at || arrived.span) ? arrived : place;
+      if (goal) mdstream.chart.show(goal);
+      else mdstream.chart.follow();
+      mdstream.server.ask();
     }
     panels.watchlist([], picked.symbol, pick);
     draw();
+    // Symbol and window come one after the other: what is between is no address.
+    if (wanted && !arrived && another && wanted.steps-- > 0) return location.search;
+    if (!arrived || !(arrived.at || arrived.span)) wanted = null;
     return symbol ? `?${new URLSearchParams({ symbol, window: windowName })}` : location.search;
   }
 
@@ -52,58 +57,66 @@ Object.assign(mdstream, (() => {
   function start(configured) {
     setup = configured;
     market = new mdstream.Market(setup.capacity);
-    let place = 0;
-    let color = 0;
-    studies = setup.studies.map((study) => ({
-      ...study,
-      // The two limits of a band have one color.
-      lines: withColors(study.lines.map((line) => ({ ...line, place: place++ })), () => LINE_COLORS[color++ % LINE_COLORS.length]),
-    }));
+    studies = withPlaces(setup.studies);
+    mdstream.chart.create(byId("chart"), { pointed: point, moved: showFollow, atLeft: loadOlder });
+    mdstream.server.start({ question, took: take, failed }, setup.refresh);
+    byId("ranges").addEventListener("click", (event) => showSpan(event.target.value));
     byId("theme").addEventListener("click", otherTheme);
     byId("follow").addEventListener("click", follow);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", restyle);
-    document.addEventListener("visibilitychange", () => ask());
-    addEventListener("resize", draw);
-    const chart = byId("chart");
-    chart.addEventListener("pointerdown", () => { held = true; });
-    for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => { held = false; draw(); });
-    chart.addEventListener("wheel", () => { wheelAt = Date.now(); setTimeout(draw, WHEEL_MILLIS + 10); }, { passive: true });
-    chart.addEventListener("mouseleave", () => point(null));
-    chart.addEventListener("dblclick", follow);
-    const asked = new URLSearchParams(location.search);
-    if (asked.get("window") in setup.windows) setProps("window", { value: asked.get("window") });
-    if (asked.get("symbol")) setProps("symbol", { options: [asked.get("symbol")], value: asked.get("symbol") });
+    addEventListener("popstate", readAddress);
   }
 
-  function withColors(lines, next) {
-    const limit = (line) => line.drawing === "upper" || line.drawing === "lower";
-    const ofBand = lines.some(limit) ? next() : "";
-    return lines.map((line) => ({ ...line, color: limit(line) ? ofBand : next() }));
+  // What the address of the page says is picked, as at the start so when somebody goes back or forward.
+  function readAddress() {
+    const asked = new URLSearchParams(location.search);
+    const named = asked.get("window");
+    unknown = named && !(named in setup.windows) ? named : "";
+    go({ symbol: asked.get("symbol") || picked.symbol, window: !named || unknown ? picked.window : named });
+  }
+
+  const isArrived = () => wanted !== null && wanted.symbol === picked.symbol && wanted.window === picked.window;
+
+  // To a symbol and window, and there to a place.
+  function go(goal) {
+    const steps = Number(goal.window !== picked.window) + Number(goal.symbol !== picked.symbol);
+    wanted = steps ? { ...goal, steps } : null;
+    if (goal.window !== picked.window) setProps("window", { value: goal.window });
+    if (goal.symbol === picked.symbol) return;
+    setProps("symbol", market.quotes.has(goal.symbol) ? { value: goal.symbol } : { options: [goal.symbol], value: goal.symbol });
+  }
+
+  // Where each line's values are in a bar, and its own color; the two limits of a band have one.
+  function withPlaces(configured) {
+    let place = 0;
+    let color = 0;
+    const isLimit = (line) => line.drawing === "upper" || line.drawing === "lower";
+    return configured.map((study) => {
+      const ofBand = study.lines.some(isLimit) ? color++ : -1;
+      const lines = study.lines.map((line) => ({ ...line, place: place++, hue: isLimit(line) ? ofBand : color++ }));
+      return { ...study, lines };
+    });
   }
 
   // ---- the server ------------------------------------------------------------------------------------------------
 
-  function ask() {
-    clearTimeout(timer);
-    if (asking) asking.abort();
-    const own = (asking = new AbortController());
-    const { symbol, window: windowName } = picked;
-    const query = { symbol, window: windowName, since: market.version, epoch: market.epoch };
-    fetch(`live?${new URLSearchParams(query)}`, { signal: own.signal })
-      .then((response) => (response.ok ? response.json() : Promise.reject(response)))
-      .then((answer) => { if (own === asking) { take(answer); again(setup.refresh); } })
-      .catch((failure) => { if (own === asking) failed(failure); });
+  const isRefused = () => refused !== null && refused.symbol === picked.symbol;
+
+  function question() {
+    // What is no symbol has no chart, but prices come all the same.
+    const symbol = isRefused() ? "" : picked.symbol;
+    return { symbol, window: picked.window, since: market.version, epoch: market.epoch };
   }
 
-  function again(millis) {
-    timer = setTimeout(ask, document.hidden ? HIDDEN_MILLIS : millis);
-  }
-
-  function failed(failure) {
-    if (failure.status === 401) location.reload();
+  function failed(status, text) {
+    if (status === 401) return void location.reload();
+    if (status === 422 && picked.symbol && !isRefused()) {
+      refused = { symbol: picked.symbol, text };
+      mdstream.server.ask();
+      return void draw();
+    }
     panels.connection(null);
-    panels.banner([OFFLINE]);
-    again(AFTER_FAILURE_MILLIS);
+    panels.banner([status ? { name: "dashboard", text: `The dashboard answers ${status}: ${text}` } : OFFLINE]);
   }
 
   function take(answer) {
@@ -115,8 +128,21 @@ Object.assign(mdstream, (() => {
     if (changed.anomalies.length) panels.anomalies(market.feed, showAnomaly);
     panels.figures(market.status);
     panels.connection(market.status);
-    panels.banner(market.status.problems);
+    panels.banner([...market.status.problems, ...ownProblems()]);
+    // A goal in another window: its bars are there now.
+    if (changed.isLoaded && isArrived()) {
+      const goal = wanted;
+      drawNow();
+      wanted = null;
+      if (goal.span) fill(goal);
+      if (goal.at) showAnomaly({ symbol: goal.symbol, window: goal.window, start: goal.at });
+    }
     if (changed.chart || !market.bars.length || changed.quotes.some((quote) => quote.symbol === picked.symbol)) draw();
+  }
+
+  function ownProblems() {
+    const names = Object.keys(setup.windows).join(", ");
+    return unknown ? [{ name: "window", text: `No window is called ${unknown}: there are ${names}. Shown is ${picked.window}.` }] : [];
   }
 
   let offered = "";
@@ -132,30 +158,56 @@ Object.assign(mdstream, (() => {
   // ---- what people do --------------------------------------------------------------------------------------------
 
   function pick(symbol) {
+    wanted = null;
     setProps("symbol", { value: symbol });
   }
 
-  function showAnomaly(anomaly) {
-    if (anomaly.window !== picked.window) setProps("window", { value: anomaly.window });
-    if (anomaly.symbol !== picked.symbol) pick(anomaly.symbol);
+  // To the bar of an anomaly, of whatever symbol and window.
+  async function showAnomaly(anomaly) {
+    const { symbol, window: windowName, start } = anomaly;
+    go({ symbol, window: windowName, at: start });
+    if (symbol !== picked.symbol || windowName !== picked.window) return;
+    await mdstream.past.until(start, market, symbol, windowName, drawNow);
+    mdstream.chart.show({ at: start });
+    showFollow();
   }
 
-  // The chart was dragged or its time axis stretched.
-  function zoom(change) {
-    if (change["xaxis.range[0]"] === undefined || !market.bars.length) return;
-    const [from, to] = [change["xaxis.range[0]"], change["xaxis.range[1]"]].map(mdstream.figure.fromAxis);
-    zoomed = { from, to, follows: to > market.lastBar.start };
-    draw();
+  async function showSpan(name) {
+    const span = mdstream.past.SPANS[name];
+    if (!span || !picked.symbol) return;
+    const goal = { symbol: picked.symbol, window: mdstream.past.windowFor(span, setup.windows), span };
+    if (goal.window !== picked.window) return void go(goal);
+    await fill(goal);
   }
 
-  function point(time) {
-    pointed = time;
+  // Loads what a span needs, and shows it.
+  async function fill(goal) {
+    const isHere = () => picked.symbol === goal.symbol && picked.window === goal.window;
+    mdstream.chart.show({ span: goal.span });
+    const from = market.bars.length ? market.lastBar.start - goal.span : 0;
+    await mdstream.past.until(from, market, goal.symbol, goal.window, drawNow);
+    if (!isHere() || mdstream.chart.isLive()) return;
+    mdstream.chart.show({ span: goal.span });
+    showFollow();
+  }
+
+  async function loadOlder() {
+    if (await mdstream.past.more(market, picked.symbol, picked.window)) draw();
+  }
+
+  function point(start) {
+    if (start === pointed) return;
+    pointed = start;
     draw();
   }
 
   function follow() {
-    zoomed = null;
-    draw();
+    mdstream.chart.follow();
+    showFollow();
+  }
+
+  function showFollow() {
+    byId("follow").hidden = mdstream.chart.isLive();
   }
 
   function otherTheme() {
@@ -172,53 +224,30 @@ Object.assign(mdstream, (() => {
 
   // ---- the chart -------------------------------------------------------------------------------------------------
 
-  function readColors() {
-    const probe = document.createElement("i");
-    document.body.append(probe);
-    const read = COLORS.map((name) => {
-      probe.style.color = `var(--${name})`;
-      return [name, getComputedStyle(probe).color];
-    });
-    probe.remove();
-    return Object.fromEntries(read);
-  }
-
   function draw() {
     if (!drawn) drawn = requestAnimationFrame(() => { drawn = null; drawNow(); });
   }
 
-  // Dash puts an empty plot on the page when Plotly is loaded.
-  function findPlot() {
-    const found = document.querySelector("#chart .js-plotly-plot");
-    if (!found || !found.on) return false;
-    plot = found;
-    plot.on("plotly_relayout", zoom);
-    plot.on("plotly_hover", (event) => point(mdstream.figure.fromAxis(event.points[0].x)));
-    return true;
-  }
-
   function drawNow() {
-    if (!plot && !findPlot()) return void setTimeout(draw, 50);
     say();
-    if (held || Date.now() - wheelAt < WHEEL_MILLIS) return;
     byId("chart").classList.toggle("blank", !market.bars.length);
-    byId("follow").hidden = !zoomed;
-    if (!market.bars.length) return;
-    colors = colors || readColors();
-    const figure = mdstream.figure.build(market, {
-      colors, pointed, zoom: zoomed, font: getComputedStyle(document.body).fontFamily,
-      studies: studies.filter((study) => picked.groups.includes(study.group)).map(inColors),
+    if (!colors) {
+      colors = mdstream.colors.read(studies.reduce((sum, study) => sum + study.lines.length, 0));
+      shown = studies.map(inColors);
+    }
+    const digits = decimals();
+    mdstream.chart.draw(market, {
+      colors, pointed, decimals: digits, price: (value) => mdstream.words.number(value, digits),
+      studies: shown.filter((study) => picked.groups.includes(study.group)),
       windowMillis: setup.windows[picked.window] * 1000,
-      width: plot.clientWidth,
-      decimals: decimals(),
       identity: `${picked.symbol} ${picked.window}`,
     });
-    window.Plotly.react(plot, figure.data, figure.layout);
+    showFollow();
   }
 
   // The same study with the colors of the theme.
   function inColors(study) {
-    return { ...study, lines: study.lines.map((line) => ({ ...line, color: colors[line.color] })) };
+    return { ...study, lines: study.lines.map((line) => ({ ...line, color: colors.lines[line.hue] })) };
   }
 
   const decimals = () => mdstream.words.decimalsOf(market.bars.slice(-60).map((bar) => bar.close));
@@ -227,7 +256,7 @@ Object.assign(mdstream, (() => {
   function say() {
     const quote = market.quotes.get(picked.symbol);
     const bar = market.starts.get(pointed) || market.lastBar;
-    panels.quoteLine(picked.symbol || "–", picked.window, bar, quote, decimals());
+    panels.quoteLine(picked.symbol || "–", picked.window, bar, quote, decimals(), market.starts.has(pointed));
     if (quote) document.title = `${mdstream.words.number(quote.last, decimals())} ${picked.symbol} · mdstream`;
     const [title, text] = noticeOf();
     panels.notice(title, text);
@@ -235,6 +264,7 @@ Object.assign(mdstream, (() => {
 
   // Why there is no chart, and what to do about it.
   function noticeOf() {
+    if (isRefused()) return [`“${picked.symbol}” is no symbol`, `The server ${refused.text.trim()}. Pick one of the list.`];
     if (market.bars.length || !market.status) return ["", ""];
     // Without Redis there are bars all the same.
     const isAway = market.status.problems.some((problem) => problem.name !== "redis");

@@ -40,13 +40,19 @@ mdstream.words = {
   },
 
   time(millis) {
-    return new Date(millis).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+    return new Date(millis).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   },
 
   moment(millis) {
     const sameDay = new Date(millis).toDateString() === new Date().toDateString();
     const day = sameDay ? {} : { month: "short", day: "numeric" };
-    return new Date(millis).toLocaleString([], { ...day, hour: "2-digit", minute: "2-digit" });
+    return new Date(millis).toLocaleString([], { ...day, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  },
+
+  duration(millis) {
+    const seconds = millis / 1000;
+    const [size, unit] = seconds < 120 ? [1, "s"] : seconds < 7200 ? [60, "min"] : [3600, "h"];
+    return `${Math.round(seconds / size)} ${unit}`;
   },
 
   rate(value) {

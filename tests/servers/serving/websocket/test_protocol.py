@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 
 from tests.servers.serving.websocket.running import ANSWER_SECONDS, Exchange, Running, Talk
 
-README = Path(__file__).parents[4] / "README.md"
+PAGE = Path(__file__).parents[4] / "docs" / "how-to" / "websocket.md"
 
 
 def test_subscribing_brings_the_last_state_and_what_follows(server: Running, exchange: Exchange, symbol: str) -> None:
@@ -170,9 +170,9 @@ def test_a_flood_of_messages_ends_the_connection(server: Running, exchange: Exch
     assert server.refused("message_rate") == before + 1
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="the JavaScript of the README needs node")
-def test_the_javascript_of_the_readme_works_as_it_stands(server: Running, exchange: Exchange) -> None:
-    [program] = re.findall(r"```js\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+@pytest.mark.skipif(shutil.which("node") is None, reason="the JavaScript of the page needs node")
+def test_the_javascript_of_the_page_works_as_it_stands(server: Running, exchange: Exchange) -> None:
+    [program] = re.findall(r"```js\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     exchange.trade("AAPL")
     with subprocess.Popen(
         ["node", "--experimental-websocket", "-e", program.replace(":8001", f":{server.port}")],

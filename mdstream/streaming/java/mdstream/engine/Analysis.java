@@ -50,10 +50,10 @@ final class Analysis implements AutoCloseable {
     queue.add(series, closed);
   }
 
-  /** Take up what was owed when the series was written. */
+  /** Take up what was unpublished when the series was written. */
   void resume(SymbolBars symbol) {
     for (Series series : symbol.series) {
-      if (series.owed != Series.NOTHING) {
+      if (series.unpublished != Series.NOTHING) {
         queue.add(series, true);
       }
     }
@@ -101,9 +101,9 @@ final class Analysis implements AutoCloseable {
         () -> {
           List<Bar> revised = List.copyOf(series.changed);
           takeChanges(series);
-          tell(series, revised, records);
+          publish(series, revised, records);
         });
-    series.owed = Series.NOTHING;
+    series.unpublished = Series.NOTHING;
     series.late = Series.NOTHING;
     queue.done(series, System.nanoTime() - began);
   }
@@ -126,7 +126,7 @@ final class Analysis implements AutoCloseable {
         full.tooOld().add(1);
         continue;
       }
-      series.owed = Math.min(series.owed, bar.start);
+      series.unpublished = Math.min(series.unpublished, bar.start);
       if (!series.isForming(bar)) {
         written.add(history.chunkOf(bar.start));
       }
@@ -165,9 +165,9 @@ final class Analysis implements AutoCloseable {
     }
   }
 
-  private void tell(Series series, List<Bar> revised, List<Tuple3<String, byte[], byte[]>> records) {
+  private void publish(Series series, List<Bar> revised, List<Tuple3<String, byte[], byte[]>> records) {
     BarHistory history = series.history;
-    int first = history.placeOf(series.owed);
+    int first = history.placeOf(series.unpublished);
     if (history.cut) {
       first = Math.max(first, Math.min(plan.context(), history.size() - 1));
     }
@@ -199,20 +199,20 @@ final class Analysis implements AutoCloseable {
       Series series, Bar bar, int place, boolean isLate, List<Tuple3<String, byte[], byte[]>> records) {
     boolean closed = !series.isForming(bar);
     List<Rules.Finding> found = rules.of(row.of(series, bar, place, values, bar.takeLatency()));
-    if (found.isEmpty() && (bar.told == null || !isLate)) {
+    if (found.isEmpty() && (bar.raised == null || !isLate)) {
       return;
     }
     boolean news = false;
     for (Rules.Finding finding : found) {
       if (closed || !plan.onClose().contains(finding.rule())) {
-        bar.told = bar.told == null ? new Told() : bar.told;
-        if (bar.told.isNews(finding.rule(), SEVERITIES.indexOf(finding.severity()))) {
+        bar.raised = bar.raised == null ? new RaisedFindings() : bar.raised;
+        if (bar.raised.isNews(finding.rule(), SEVERITIES.indexOf(finding.severity()))) {
           news = true;
           records.add(record(series, bar, finding, false));
         }
       }
     }
-    if (closed && isLate && bar.told != null) {
+    if (closed && isLate && bar.raised != null) {
       news |= withdraw(series, bar, found, records);
     }
     if (news && closed) {
@@ -220,19 +220,19 @@ final class Analysis implements AutoCloseable {
     }
   }
 
-  /** Withdraw what was told of a bar and does not hold any more. */
+  /** Withdraw what was found of a bar and does not hold any more. */
   private boolean withdraw(
       Series series, Bar bar, List<Rules.Finding> found, List<Tuple3<String, byte[], byte[]>> records) {
     Set<String> holding = found.stream().map(Rules.Finding::rule).collect(Collectors.toSet());
     boolean any = false;
-    for (Iterator<Map.Entry<String, Integer>> told = bar.told.severities().entrySet().iterator(); told.hasNext(); ) {
-      Map.Entry<String, Integer> entry = told.next();
+    for (Iterator<Map.Entry<String, Integer>> raised = bar.raised.severities().entrySet().iterator(); raised.hasNext(); ) {
+      Map.Entry<String, Integer> entry = raised.next();
       String rule = entry.getKey();
       if (!holding.contains(rule) && !plan.ofLatency().contains(rule)) {
         String severity = SEVERITIES.get(entry.getValue());
         Rules.Finding undone = new Rules.Finding(rule, severity, Double.NaN, Double.NaN, WITHDRAWN);
         records.add(record(series, bar, undone, true));
-        told.remove();
+        raised.remove();
         any = true;
       }
     }

@@ -31,8 +31,8 @@ final class Bar {
   /** A tick has come to it after it had closed. */
   boolean late;
 
-  /** What has been told of it; null for nothing. */
-  Told told;
+  /** Its findings; null for none. */
+  RaisedFindings raised;
 
   private double latencyMs = Double.NaN;
 
@@ -92,7 +92,7 @@ final class Bar {
     double size = tick.getSize();
     addToOpenAndClose(tick);
     boolean setsHighLow = tick.may(Tick.HIGH_LOW);
-    boolean counts = tick.may(Tick.VOLUME);
+    boolean setsVolume = tick.may(Tick.VOLUME);
     anyHigh = higher(anyHigh, price);
     anyLow = lower(anyLow, price);
     if (setsHighLow) {
@@ -100,7 +100,7 @@ final class Bar {
       eligibleLow = lower(eligibleLow, price);
     }
     double notional = price * size;
-    if (counts) {
+    if (setsVolume) {
       volume.add(size);
       if (setsHighLow) {
         eligibleSize.add(size);

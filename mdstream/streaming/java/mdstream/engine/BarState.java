@@ -14,7 +14,7 @@ final class BarState {
   static void write(Bar bar, StateWriter out) {
     int flags = flagsOf(bar);
     out.number(bar.start);
-    Told.write(bar.told, out);
+    RaisedFindings.write(bar.raised, out);
     out.number(flags);
     out.number(bar.tradeCount);
     out.number(bar.lastEventTime - bar.start);
@@ -69,7 +69,7 @@ final class BarState {
 
   static Bar read(StateReader in) {
     Bar bar = new Bar(in.number());
-    bar.told = Told.read(in);
+    bar.raised = RaisedFindings.read(in);
     int flags = (int) in.number();
     bar.tradeCount = in.number();
     bar.lastEventTime = bar.start + in.number();

@@ -116,7 +116,7 @@ final class BarStore {
 
   /** Remove the current symbol's closed bars that no tick may revise any more. */
   void forget(SymbolBars symbol, long lateness) {
-    long until = symbol.newest - lateness;
+    long until = symbol.latestEventTime - lateness;
     for (long length : lengths) {
       // Ends of windows in (forgotten, until] are those that have come since the last time.
       long ends = Math.floorDiv(until, length);

@@ -23,7 +23,7 @@ import scala.collection.Iterator;
  * Ticks of a symbol to the revisions of its bars in all windows, and to their indicators and findings.
  *
  * <p>A tick up to the allowed lateness behind the newest one of its own symbol revises its bar, whatever other symbols do.
- * Forming bars are in memory and written to the state once a batch where the batch's end is told (see {@link BatchEnd}), else
+ * Forming bars are in memory and written to the state once a batch where the batch's end is known (see {@link BatchEnd}), else
  * at each tick; closed bars are a row each until no tick may revise them any more.
  */
 public final class LiveBars extends StatefulProcessorWithInitialState<String, Tick, Tuple3<String, byte[], byte[]>, Chunk> {
@@ -165,11 +165,11 @@ public final class LiveBars extends StatefulProcessorWithInitialState<String, Ti
 
   private boolean add(SymbolBars symbol, Tick tick) {
     long time = tick.getEventTime();
-    if (symbol.newest != Long.MIN_VALUE && time < symbol.newest - lateness) {
+    if (symbol.latestEventTime != Long.MIN_VALUE && time < symbol.latestEventTime - lateness) {
       late.add(1);
       return false;
     }
-    symbol.newest = Math.max(symbol.newest, time);
+    symbol.latestEventTime = Math.max(symbol.latestEventTime, time);
     for (int window = 0; window < lengths.length; window++) {
       bar(symbol, window, time - Math.floorMod(time, lengths[window])).add(tick);
     }
@@ -256,7 +256,7 @@ public final class LiveBars extends StatefulProcessorWithInitialState<String, Ti
     }
   }
 
-  /** Whether the end of the batch will be told: a source in this task is there when the first tick is. */
+  /** Whether the end of the batch will be known: a source in this task is there when the first tick is. */
   private boolean isEndTold() {
     if (!endIsKnown) {
       end = BatchEnd.call(this::endBatch, () -> analysis == null ? Long.MAX_VALUE : analysis.dueMs());

@@ -20,7 +20,7 @@ import scala.collection.immutable.Seq;
  * Users' rules, as Spark has analysed and optimised them, to be asked bar by bar.
  *
  * <p>They are the Columns of {@code mdstream.transforms.with_findings}: within the operator, because only it knows what has been
- * told of a bar, and which bars a late trade has changed.
+ * raised of a bar, and which bars a late trade has changed.
  */
 public final class Rules implements Serializable {
   private static final long serialVersionUID = 1L;
@@ -30,7 +30,7 @@ public final class Rules implements Serializable {
   private final List<Seq<Attribute>> inputs = new ArrayList<>();
 
   /**
-   * What a rule says of a bar.
+   * What a rule finds in a bar.
    *
    * @param rule its name
    * @param severity one of the four

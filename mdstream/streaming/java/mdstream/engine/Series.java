@@ -3,9 +3,9 @@ package mdstream.engine;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The bars of one symbol and window as indicators see them, and what of their changes has not been told yet. */
+/** The bars of one symbol and window as indicators see them, and what of their changes has not been published yet. */
 final class Series {
-  /** Nothing is owed. */
+  /** Nothing is unpublished. */
   static final long NOTHING = Long.MAX_VALUE;
 
   final SymbolBars symbol;
@@ -17,8 +17,8 @@ final class Series {
   /** The last bars; null before it was read from the state. */
   BarHistory history;
 
-  /** Start of the first bar whose indicators have changed and have not been told. */
-  long owed = NOTHING;
+  /** Start of the first bar whose indicators have changed and have not been published. */
+  long unpublished = NOTHING;
 
   /** Start of the first of these bars that a late trade has revised. */
   long late = NOTHING;
@@ -84,10 +84,10 @@ final class Series {
   void write(StateWriter out) {
     boolean wasCut = history == null ? cut : history.cut;
     out.number(wasCut ? 1 : 0);
-    // None of them, the first, or both; what was late is among what is owed.
-    out.number(owed == NOTHING ? 0 : late == NOTHING ? 1 : 2);
-    if (owed != NOTHING) {
-      out.number(owed);
+    // None of them, the first, or both; what was late is among what is unpublished.
+    out.number(unpublished == NOTHING ? 0 : late == NOTHING ? 1 : 2);
+    if (unpublished != NOTHING) {
+      out.number(unpublished);
       if (late != NOTHING) {
         out.number(late);
       }
@@ -97,7 +97,7 @@ final class Series {
   void read(StateReader in) {
     cut = in.number() == 1;
     long written = in.number();
-    owed = written > 0 ? in.number() : NOTHING;
+    unpublished = written > 0 ? in.number() : NOTHING;
     late = written > 1 ? in.number() : NOTHING;
   }
 }

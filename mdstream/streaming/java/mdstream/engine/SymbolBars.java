@@ -20,8 +20,8 @@ final class SymbolBars {
   /** What is computed of the bars of each window. */
   final Series[] series;
 
-  /** The newest event time, epoch microseconds: lateness counts from it. */
-  long newest = Long.MIN_VALUE;
+  /** The latest event time, epoch microseconds: lateness counts from it. */
+  long latestEventTime = Long.MIN_VALUE;
 
   /** Closed bars that end at or before this are gone from the state. */
   long forgotten = Long.MIN_VALUE;
@@ -45,7 +45,7 @@ final class SymbolBars {
 
   void write(StateWriter out) {
     out.number(VERSION);
-    out.number(newest);
+    out.number(latestEventTime);
     out.number(forgotten);
     for (int window = 0; window < forming.length; window++) {
       Bar bar = forming[window];
@@ -64,7 +64,7 @@ final class SymbolBars {
       throw new IllegalStateException("state of version " + version + ", expected " + VERSION + ": start from a new checkpoint");
     }
     SymbolBars symbol = new SymbolBars(key, windows);
-    symbol.newest = in.number();
+    symbol.latestEventTime = in.number();
     symbol.forgotten = in.number();
     for (int window = 0; window < windows; window++) {
       if (in.number() == 1) {

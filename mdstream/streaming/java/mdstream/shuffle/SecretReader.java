@@ -8,7 +8,7 @@ import org.apache.spark.shuffle.streaming.StreamingShuffleReader;
 import org.apache.spark.util.ErrorNotifier;
 import scala.Option;
 
-/** A reader that says the secret to each writer it connects to. */
+/** A reader that sends the secret to each writer it connects to. */
 final class SecretReader<K, C> extends StreamingShuffleReader<K, C> {
   private static final long ANSWER_MILLISECONDS = 60_000;
 

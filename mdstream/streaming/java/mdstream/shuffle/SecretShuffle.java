@@ -13,7 +13,7 @@ import org.apache.spark.shuffle.streaming.StreamingShuffleManager;
  * Spark's streaming shuffle, whose ports know whom they talk to, and on one machine are its own.
  *
  * <p>Spark's own opens a port for each task that hands rows on, on every address, and takes whoever connects for the task
- * that reads: a few wrong bytes end the query. Here a reader says the secret of the shuffle first, which tasks alone are
+ * that reads: a few wrong bytes end the query. Here a reader sends the secret of the shuffle first, which tasks alone are
  * told. Where all tasks are in this process the port is bound to the loopback address, too.
  */
 public final class SecretShuffle extends StreamingShuffleManager {

@@ -22,8 +22,8 @@ final class SecretWriter<K, V> extends StreamingShuffleWriter<K, V> {
   static <K, V> SecretWriter<K, V> open(SecretHandle<K, V, ?> handle, long mapId, TaskContext context) {
     AtomicReference<SecretWriter<K, V>> writer = new AtomicReference<>();
     ErrorNotifier errors = new ErrorNotifier();
-    Door door =
-        new Door(
+    SecretGuard door =
+        new SecretGuard(
             handle.secret(),
             (reader, number) -> {
               writer.get().onTerminationAckReceived((Integer) reader, (Long) number);
@@ -38,7 +38,7 @@ final class SecretWriter<K, V> extends StreamingShuffleWriter<K, V> {
   }
 
   private SecretWriter(
-      SecretHandle<K, V, ?> handle, long mapId, TaskContext context, Door door, ErrorNotifier errors) {
+      SecretHandle<K, V, ?> handle, long mapId, TaskContext context, SecretGuard door, ErrorNotifier errors) {
     super(handle, mapId, context, Option.apply(door), errors);
     if (LocalPorts.areAll()) {
       moveToLoopback(handle.shuffleId(), mapId, context, door);
@@ -47,7 +47,7 @@ final class SecretWriter<K, V> extends StreamingShuffleWriter<K, V> {
 
   /** Listen on the loopback address instead of all: Spark's writer knows no other way than all. */
   @SuppressWarnings("resource") // Closed with the task, as Spark's own are.
-  private void moveToLoopback(int shuffleId, long mapId, TaskContext context, Door door) {
+  private void moveToLoopback(int shuffleId, long mapId, TaskContext context, SecretGuard door) {
     SparkConf conf = SparkEnv.get().conf();
     String name = "streaming-shuffle-writer-" + shuffleId + "-" + context.partitionId();
     TransportServer own =

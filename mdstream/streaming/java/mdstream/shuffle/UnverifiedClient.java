@@ -17,9 +17,9 @@ import org.apache.spark.network.protocol.RpcRequest;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A connection that has not said the secret: what it may send is little, of two kinds, and soon. */
-final class Stranger {
-  private static final Logger LOG = LoggerFactory.getLogger(Stranger.class);
+/** A connection that has not sent the secret: it may send little, of two kinds, and soon. */
+final class UnverifiedClient {
+  private static final Logger LOG = LoggerFactory.getLogger(UnverifiedClient.class);
 
   private static final int MAX_BYTES = 4_096;
   private static final int MAX_KEPT = 4;
@@ -30,8 +30,8 @@ final class Stranger {
   // Spark's name of what takes decoded messages.
   private static final String HANDLER = "handler";
 
-  // The oldest first: readers do not stay strangers.
-  private static final Deque<Stranger> PRESENT = new ArrayDeque<>();
+  // The oldest first: readers do not stay unverified.
+  private static final Deque<UnverifiedClient> PRESENT = new ArrayDeque<>();
   private static final AtomicLong REFUSED = new AtomicLong();
   private static final AtomicLong NEXT_LINE = new AtomicLong(System.nanoTime());
 
@@ -40,18 +40,18 @@ final class Stranger {
   private final Meter meter = new Meter();
   private final Filter filter = new Filter();
   private final List<ByteBuffer> kept = new ArrayList<>();
-  private boolean isStrange = true;
+  private boolean isUnverified = true;
 
-  Stranger(Channel channel) {
+  UnverifiedClient(Channel channel) {
     this.channel = channel;
   }
 
-  /** Look at all that comes from now on. */
+  /** Check all that comes from now on. */
   void watch() {
     channel.pipeline().addFirst(meter).addBefore(HANDLER, null, filter);
     channel.closeFuture().addListener(closed -> leave());
-    channel.eventLoop().schedule(() -> refuse("said no secret in time"), SECONDS, TimeUnit.SECONDS);
-    Stranger oldest;
+    channel.eventLoop().schedule(() -> refuse("sent no secret in time"), SECONDS, TimeUnit.SECONDS);
+    UnverifiedClient oldest;
     synchronized (PRESENT) {
       PRESENT.addLast(this);
       oldest = PRESENT.size() > MAX_AT_ONCE ? PRESENT.peekFirst() : null;
@@ -63,14 +63,14 @@ final class Stranger {
 
   void keep(ByteBuffer message) {
     if (kept.size() == MAX_KEPT) {
-      refuse("said no secret");
+      refuse("sent no secret");
       return;
     }
     kept.add(ByteBuffer.allocate(message.remaining()).put(message).flip());
   }
 
-  /** Return what was kept; nothing is looked at any more. */
-  List<ByteBuffer> welcome() {
+  /** Return what was kept; nothing is checked any more. */
+  List<ByteBuffer> verified() {
     leave();
     channel.pipeline().remove(meter);
     channel.pipeline().remove(filter);
@@ -78,7 +78,7 @@ final class Stranger {
   }
 
   void refuse(String why) {
-    if (!isStrange) {
+    if (!isUnverified) {
       return;
     }
     leave();
@@ -96,8 +96,8 @@ final class Stranger {
   }
 
   private void leave() {
-    if (isStrange) {
-      isStrange = false;
+    if (isUnverified) {
+      isUnverified = false;
       synchronized (PRESENT) {
         PRESENT.remove(this);
       }
@@ -111,7 +111,7 @@ final class Stranger {
     @Override
     public void channelRead(ChannelHandlerContext context, Object message) {
       bytes += message instanceof ByteBuf buffer ? buffer.readableBytes() : MAX_BYTES + 1;
-      if (isStrange && bytes <= MAX_BYTES) {
+      if (isUnverified && bytes <= MAX_BYTES) {
         context.fireChannelRead(message);
       } else {
         ReferenceCountUtil.release(message);
@@ -124,7 +124,7 @@ final class Stranger {
   private final class Filter extends ChannelInboundHandlerAdapter {
     @Override
     public void channelRead(ChannelHandlerContext context, Object message) {
-      if (isStrange && (message instanceof RpcRequest || message instanceof OneWayMessage)) {
+      if (isUnverified && (message instanceof RpcRequest || message instanceof OneWayMessage)) {
         context.fireChannelRead(message);
       } else {
         ReferenceCountUtil.release(message);

@@ -3,11 +3,11 @@ package mdstream.engine;
 import java.util.HashMap;
 import java.util.Map;
 
-/** What has been told of one bar: by rule, how grave it was at its gravest. */
-final class Told {
+/** The findings raised of one bar: by rule, the highest severity so far. */
+final class RaisedFindings {
   private final Map<String, Integer> severities = new HashMap<>();
 
-  /** Note a finding; return whether that is news: the first of its rule, or graver than before. */
+  /** Note a finding; return whether that is news: the first of its rule, or of a higher severity than before. */
   boolean isNews(String rule, int severity) {
     Integer known = severities.get(rule);
     if (known != null && known >= severity) {
@@ -21,10 +21,10 @@ final class Told {
     return severities;
   }
 
-  static void write(Told told, StateWriter out) {
-    out.number(told == null ? 0 : told.severities.size());
-    if (told != null) {
-      told.severities.forEach(
+  static void write(RaisedFindings raised, StateWriter out) {
+    out.number(raised == null ? 0 : raised.severities.size());
+    if (raised != null) {
+      raised.severities.forEach(
           (rule, severity) -> {
             out.text(rule);
             out.number(severity);
@@ -32,17 +32,17 @@ final class Told {
     }
   }
 
-  /** Return what was written; null if nothing was told. */
-  static Told read(StateReader in) {
+  /** Return what was written; null if nothing was raised. */
+  static RaisedFindings read(StateReader in) {
     long count = in.number();
     if (count == 0) {
       return null;
     }
-    Told told = new Told();
+    RaisedFindings raised = new RaisedFindings();
     for (; count > 0; count--) {
       String rule = in.text();
-      told.severities.put(rule, (int) in.number());
+      raised.severities.put(rule, (int) in.number());
     }
-    return told;
+    return raised;
   }
 }

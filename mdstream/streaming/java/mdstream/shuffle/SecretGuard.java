@@ -13,17 +13,17 @@ import scala.Function2;
 import scala.runtime.BoxedUnit;
 
 /**
- * Lets in who says the secret. What others send, or fail to send, is no concern of the query.
+ * Lets in clients that send the secret. What others send, or fail to send, does not reach the query.
  *
  * <p>A reader's first message may come before its secret, from another thread: it is kept until then.
  */
-final class Door extends StreamingShuffleServerHandler {
-  private static final AttributeKey<Stranger> STRANGER = AttributeKey.valueOf(Door.class, "stranger");
-  private static final AttributeKey<Boolean> KNOWN = AttributeKey.valueOf(Door.class, "known");
+final class SecretGuard extends StreamingShuffleServerHandler {
+  private static final AttributeKey<UnverifiedClient> UNVERIFIED = AttributeKey.valueOf(SecretGuard.class, "unverified");
+  private static final AttributeKey<Boolean> VERIFIED = AttributeKey.valueOf(SecretGuard.class, "verified");
 
   private final byte[] secret;
 
-  Door(
+  SecretGuard(
       byte[] secret,
       Function2<Object, Object, BoxedUnit> onTerminationAckReceived,
       int shuffleId,
@@ -37,54 +37,54 @@ final class Door extends StreamingShuffleServerHandler {
   @Override
   public void channelActive(TransportClient client) {
     Channel channel = client.getChannel();
-    Stranger stranger = new Stranger(channel);
-    channel.attr(STRANGER).set(stranger);
-    stranger.watch();
+    UnverifiedClient unverified = new UnverifiedClient(channel);
+    channel.attr(UNVERIFIED).set(unverified);
+    unverified.watch();
   }
 
   @Override
   public void receive(TransportClient client, ByteBuffer message) {
-    if (isKnown(client)) {
+    if (isVerified(client)) {
       super.receive(client, message);
     } else {
-      stranger(client).keep(message);
+      unverified(client).keep(message);
     }
   }
 
   @Override
   public void receive(TransportClient client, ByteBuffer message, RpcResponseCallback callback) {
-    if (isKnown(client)) {
+    if (isVerified(client)) {
       super.receive(client, message, callback);
       return;
     }
-    Stranger stranger = stranger(client);
-    byte[] said = new byte[message.remaining()];
-    message.get(said);
-    if (!MessageDigest.isEqual(said, secret)) {
-      stranger.refuse("said another secret");
+    UnverifiedClient unverified = unverified(client);
+    byte[] sent = new byte[message.remaining()];
+    message.get(sent);
+    if (!MessageDigest.isEqual(sent, secret)) {
+      unverified.refuse("sent another secret");
       return;
     }
-    client.getChannel().attr(KNOWN).set(true);
+    client.getChannel().attr(VERIFIED).set(true);
     callback.onSuccess(ByteBuffer.allocate(0));
-    for (ByteBuffer kept : stranger.welcome()) {
+    for (ByteBuffer kept : unverified.verified()) {
       super.receive(client, kept);
     }
   }
 
   @Override
   public void exceptionCaught(Throwable cause, TransportClient client) {
-    if (isKnown(client)) {
+    if (isVerified(client)) {
       super.exceptionCaught(cause, client);
-    } else if (stranger(client) != null) {
-      stranger(client).refuse("sent what is no message");
+    } else if (unverified(client) != null) {
+      unverified(client).refuse("sent what is no message");
     }
   }
 
-  private static boolean isKnown(TransportClient client) {
-    return Boolean.TRUE.equals(client.getChannel().attr(KNOWN).get());
+  private static boolean isVerified(TransportClient client) {
+    return Boolean.TRUE.equals(client.getChannel().attr(VERIFIED).get());
   }
 
-  private static Stranger stranger(TransportClient client) {
-    return client.getChannel().attr(STRANGER).get();
+  private static UnverifiedClient unverified(TransportClient client) {
+    return client.getChannel().attr(UNVERIFIED).get();
   }
 }

@@ -1,0 +1,100 @@
+"""The Python of README and pages, run as it stands on a few trades, or the reason why it is not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+import mdstream as md
+from tests.unit.docs.pages import PAGES, samples
+
+NOT_HERE = {
+    "docs/extending.md": "tests/unit/extensions installs and uses them",
+    "docs/how-to/rest.md": "asks a server on its usual port; tests/servers/serving asks the same of one on another",
+    "docs/how-to/forecasts.md": "wants a trained model; tests/servers/forecasting has one",
+}
+OPEN = datetime(2026, 1, 5, 14, 30, tzinfo=UTC)
+"""Of New York's exchange, a Monday."""
+
+
+class Catalogue:
+    """The session, with the tables that the pages read from."""
+
+    def __init__(self, spark: SparkSession, trades: DataFrame) -> None:
+        self._spark, self._trades = spark, trades
+
+    def table(self, name: str) -> DataFrame:
+        assert name == "vendor.trades"
+        return self._trades
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the session has
+        return getattr(self._spark, name)
+
+
+@pytest.fixture
+def vendors(spark: SparkSession) -> DataFrame:
+    """Two trades a minute and a half apart, and one that cannot be used."""
+    first = int(OPEN.timestamp()) * 10**9
+    later = first + 90 * 10**9
+    rows = [("AAPL", first, 190.0, 100, "12,37"), ("AAPL", later, 191.0, 50, ""), ("AAPL", first, -1.0, 5, "")]
+    return spark.createDataFrame(
+        rows, "ticker string, participant_timestamp bigint, price double, size int, conditions string"
+    )
+
+
+def run(page: str, number: int, **names: object) -> dict[str, Any]:
+    """Run a sample of a page, and return what it has named."""
+    space = {"md": md, **names}
+    exec(compile(samples(page, "python")[number], f"{page}[{number}]", "exec"), space)  # noqa: S102 - our own pages
+    return space
+
+
+def closes(bars: DataFrame, *columns: str) -> list[tuple[Any, ...]]:
+    return sorted(tuple(row) for row in bars.select("window", "close", *columns).collect())
+
+
+def test_every_sample_is_run_or_says_why_not() -> None:
+    run_here = {"README.md", "docs/how-to/own-table.md", "docs/concepts/sessions.md", "docs/start/notebook.md"}
+    assert {page for page in PAGES if samples(page, "python")} == run_here | NOT_HERE.keys()
+
+
+def test_bars_of_the_readme_and_of_ones_own_table(spark: SparkSession, vendors: DataFrame) -> None:
+    pytest.importorskip("exchange_calendars")
+    catalogue = Catalogue(spark, vendors)
+    readme = run("README.md", 0, spark=catalogue)
+    assert closes(readme["analysed"], "trade_count") == [
+        ("1d@XNYS", 191.0, 2), ("1min", 190.0, 1), ("1min", 191.0, 1), ("30min@XNYS", 191.0, 2),
+    ]  # fmt: skip
+
+    # The second sample there is the same as a stream, which tests/unit/transforms runs as one; the third makes ticks.
+    own = run("docs/how-to/own-table.md", 0, spark=catalogue)
+    assert closes(own["bars"]) == [("1min", 190.0), ("1min", 191.0), ("5min", 191.0)]
+
+
+def test_sessions_and_what_is_made_of_their_bars(spark: SparkSession, vendors: DataFrame) -> None:
+    pytest.importorskip("exchange_calendars")
+    trades = vendors.where("price > 0").transform(
+        md.with_trade_columns, symbol="ticker", event_time="participant_timestamp", unit="ns"
+    )
+    opened = OPEN.replace(hour=14, minute=0)
+    spans = run("docs/concepts/sessions.md", 0, trades=trades, opened=opened, closed=opened + timedelta(hours=2))
+    assert closes(spans["own"]) == [("1h@mine", 191.0)]
+    windows = {window for window, _ in closes(spans["sessions"])}
+    assert windows == {"1min", "30min@XNYS", "1d@XNYS", "1mo@America/New_York"}
+
+    actions = spark.createDataFrame(
+        [("AAPL", 2.0, None, OPEN + timedelta(days=1))],
+        "symbol string, split double, dividend double, effective_time timestamp",
+    )
+    made = run("docs/concepts/sessions.md", 1, trades=trades, actions=actions, recording_began=F.lit(OPEN))
+    assert closes(made["adjusted"].where("window = '1d@XNYS'")) == [("1d@XNYS", 95.5)]
+
+
+def test_the_notebooks_first_sample(spark: SparkSession, capsys: pytest.CaptureFixture[str]) -> None:
+    """The second starts a session of its own, as tests/notebooks do in processes of their own."""
+    run("docs/start/notebook.md", 0, spark=spark)
+    assert "rsi_14" in capsys.readouterr().out
