@@ -123,8 +123,12 @@ def with_trade_columns(
     return trades.withColumns({**columns, UNREADABLE: first_of(lost)})
 
 
-def as_trades(ticks: DataFrame) -> DataFrame:
+def as_trades(ticks: DataFrame, *more: Column) -> DataFrame:
     """Return `REQUIRED`, `OPTIONAL` and `unreadable` of a frame, in types of STORED_TICK; null what is not there.
+
+    Args:
+        ticks: Trades in columns of these names.
+        more: Further columns, which are kept as they are.
 
     Raises:
         InvalidInputError: A required column is not there, or one is of another type.
@@ -137,7 +141,7 @@ def as_trades(ticks: DataFrame) -> DataFrame:
         # A time stays the column that it is: a watermark goes by that.
         columns.append(value if isinstance(kind, TimestampType) else value.cast(_TYPES[name]).alias(name))
     unreadable = F.col(UNREADABLE) if UNREADABLE in ticks.columns else F.lit(None).cast("string").alias(UNREADABLE)
-    return ticks.select(*columns, unreadable)
+    return ticks.select(*columns, unreadable, *more)
 
 
 def checked_types(trades: DataFrame) -> dict[str, DataType]:

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from mdstream.errors import InvalidInputError
 from mdstream.schemas import BAR
 from mdstream.transforms.bar_terms import is_trade, usable_symbol
-from mdstream.transforms.trade_columns import as_trades
+from mdstream.transforms.trade_columns import OPTIONAL, UNREADABLE, as_trades
 
 AMOUNT = "decimal(25,10)"
 """Sizes and amounts, so that their sums are exact to the tenth digit behind the point, in any order."""
@@ -45,22 +45,25 @@ def read_measure(given: Measure | str) -> Measure:
     return Measure(given)
 
 
-def ordered_trades(ticks: DataFrame, who: str) -> DataFrame:
+def ordered_trades(ticks: DataFrame, who: str, *more: Column) -> DataFrame:
     """Return the trades that were not cancelled, with `place`, their number in their symbol's, from 1 on.
 
     Args:
         ticks: What `to_bars` takes.
         who: The transform that asks, for messages.
+        more: Further columns, by names that trades do not have.
 
     Raises:
         InvalidInputError: A column is missing or of another type, or the ticks are a stream.
     """
     if ticks.isStreaming:
         raise InvalidInputError(f"found a stream of ticks; {who} expects stored ones: a late trade would move all bars")
-    trades = as_trades(ticks).where(is_trade()).withColumn("symbol", usable_symbol(who))
+    trades = as_trades(ticks, *more).where(is_trade()).withColumn("symbol", usable_symbol(who))
     order = ("event_time", F.coalesce("sequence", "kafka_offset"), "kafka_offset", "price", "size")
     place = F.row_number().over(Over.partitionBy("symbol").orderBy(*order))
-    return trades.select("symbol", "event_time", "ingest_time", "price", "size", place.alias("place"))
+    used = {"symbol", "event_time", "ingest_time", "price", "size"}
+    unused = [name for name in (*OPTIONAL, UNREADABLE) if name not in used]
+    return trades.withColumn("place", place).drop(*unused)
 
 
 def amount_of(measure: Measure) -> Column:

@@ -24,6 +24,7 @@ from mdstream.transforms.whole_series import Arrays, Values, with_computed
 THRESHOLD = "threshold"
 """Column of what a bar was to reach."""
 
+_KNOWN_SIGN = "known_sign"
 _Rule = Callable[[Values, Expectation], Ends]
 
 
@@ -35,6 +36,7 @@ def to_imbalance_bars(
     bars_back: int = 3,
     ticks_back: int = 10_000,
     bounds: tuple[float, float] = (1, math.inf),
+    sign: str | None = None,
 ) -> DataFrame:
     """Aggregate stored ticks to bars that end when bought minus sold is further from 0 than expected.
 
@@ -57,6 +59,8 @@ def to_imbalance_bars(
         ticks_back: Trades that E[b v] looks back on.
         bounds: Between what E[T] is kept. Without bounds it may run away: a long bar makes the next threshold higher,
             and that bar longer.
+        sign: A column that knows b better than the tick rule, such as that of `with_trade_sign`: above 0 for a buy,
+            below 0 for a sale; where it is 0 or null, the tick rule says.
 
     Returns:
         As `to_activity_bars` does, and `threshold`, what the bar was to reach: null of a symbol with too few trades. A
@@ -76,7 +80,9 @@ def to_imbalance_bars(
         [Row(window='3tick_imbalance', open=10.0, close=13.0, trade_count=4, threshold=2.5714..., is_complete=True), \
 Row(window='3tick_imbalance', open=14.0, close=15.0, trade_count=2, threshold=3.6029..., is_complete=False)]
     """
-    return _information_bars(ticks, "imbalance", measure, Expectation(first_ticks, bars_back, ticks_back, *bounds))
+    return _information_bars(
+        ticks, "imbalance", measure, Expectation(first_ticks, bars_back, ticks_back, *bounds), sign
+    )
 
 
 def to_run_bars(
@@ -87,6 +93,7 @@ def to_run_bars(
     bars_back: int = 3,
     ticks_back: int = 10_000,
     bounds: tuple[float, float] = (1, math.inf),
+    sign: str | None = None,
 ) -> DataFrame:
     """Aggregate stored ticks to bars that end when either side has traded more than expected.
 
@@ -104,6 +111,7 @@ def to_run_bars(
         bars_back: Bars that E[T] and P look back on.
         ticks_back: Buys, and sells, that the others look back on.
         bounds: Between what E[T] is kept.
+        sign: A column of b.
 
     Returns:
         As `to_imbalance_bars` does.
@@ -122,18 +130,29 @@ def to_run_bars(
 Row(window='1tick_runs', close=12.0, trade_count=2, is_complete=True), \
 Row(window='1tick_runs', close=13.0, trade_count=1, is_complete=False)]
     """
-    return _information_bars(ticks, "runs", measure, Expectation(first_ticks, bars_back, ticks_back, *bounds))
+    return _information_bars(ticks, "runs", measure, Expectation(first_ticks, bars_back, ticks_back, *bounds), sign)
 
 
-def _information_bars(ticks: DataFrame, rule: str, measure: Measure | str, expected: Expectation) -> DataFrame:
+def _information_bars(
+    ticks: DataFrame, rule: str, measure: Measure | str, expected: Expectation, sign: str | None
+) -> DataFrame:
     kind = read_measure(measure)
     for name in ("first_ticks", "bars_back", "ticks_back"):
         check_count(name, getattr(expected, name))
     if not 0 < expected.least <= expected.most:
         raise InvalidInputError(f"found the bounds {expected.least} and {expected.most}; expected two numbers above 0")
     compute = _computation(kind, {"imbalance": ends_of_imbalances, "runs": ends_of_runs}[rule], expected)
-    parts = ordered_trades(ticks, f"to_{rule.removesuffix('s')}_bars").transform(
-        with_computed, ("price", "size"), ("part", THRESHOLD, IS_COMPLETE), compute, series=("symbol",), order="place"
+    if sign is not None and sign not in ticks.columns:
+        raise InvalidInputError(f"ticks have no column {sign}; found: {', '.join(ticks.columns)}")
+    known = F.lit(None) if sign is None else F.col(sign)
+    trades = ordered_trades(ticks, f"to_{rule.removesuffix('s')}_bars", known.cast("double").alias(_KNOWN_SIGN))
+    parts = trades.transform(
+        with_computed,
+        ("price", "size", _KNOWN_SIGN),
+        ("part", THRESHOLD, IS_COMPLETE),
+        compute,
+        series=("symbol",),
+        order="place",
     )
     typed = parts.withColumns({"part": F.col("part").cast("bigint"), IS_COMPLETE: F.col(IS_COMPLETE) > 0})
     return typed.transform(to_numbered_bars, f"{expected.first_ticks}{kind}_{rule}", ("part",), (THRESHOLD,))
@@ -143,7 +162,8 @@ def _computation(measure: Measure, rule: _Rule, expected: Expectation) -> Callab
     def compute(trades: Arrays) -> Arrays:
         price, size = trades["price"], trades["size"]
         amounts = {Measure.TICK: np.ones(len(price)), Measure.VOLUME: size, Measure.DOLLAR: np.abs(price) * size}
-        ends = rule(tick_signs(price) * amounts[measure], expected)
+        known = np.nan_to_num(np.sign(trades[_KNOWN_SIGN]))
+        ends = rule(np.where(known, known, tick_signs(price)) * amounts[measure], expected)
         # A bar's last trade is in it.
         part = np.searchsorted(np.array(ends.last, np.int64), np.arange(len(price)), "left")
         return {

@@ -10,6 +10,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 import mdstream as md
+from mdstream.schemas import QUOTE, STORED_TICK
+from mdstream.testing import frame_of
 from tests.unit.docs.pages import PAGES, samples
 
 NOT_HERE = {
@@ -58,7 +60,14 @@ def closes(bars: DataFrame, *columns: str) -> list[tuple[Any, ...]]:
 
 
 def test_every_sample_is_run_or_says_why_not() -> None:
-    run_here = {"README.md", "docs/how-to/own-table.md", "docs/concepts/sessions.md", "docs/start/notebook.md"}
+    run_here = {
+        "README.md",
+        "docs/how-to/own-table.md",
+        "docs/concepts/sessions.md",
+        "docs/start/notebook.md",
+        "docs/quotes.md",
+        "docs/volatility.md",
+    }
     assert {page for page in PAGES if samples(page, "python")} == run_here | NOT_HERE.keys()
 
 
@@ -92,6 +101,33 @@ def test_sessions_and_what_is_made_of_their_bars(spark: SparkSession, vendors: D
     )
     made = run("docs/concepts/sessions.md", 1, trades=trades, actions=actions, recording_began=F.lit(OPEN))
     assert closes(made["adjusted"].where("window = '1d@XNYS'")) == [("1d@XNYS", 95.5)]
+
+
+def test_quotes_of_two_exchanges_and_a_trade_between_them(spark: SparkSession) -> None:
+    pytest.importorskip("exchange_calendars")
+    quote = {"symbol": "AAPL", "event_time": OPEN, "bid_size": 1.0, "ask_size": 1.0}
+    rows = [
+        {**quote, "exchange": "N", "bid": 99.0, "ask": 100.5},
+        {**quote, "exchange": "P", "bid": 99.5, "ask": 101.0},
+    ]
+    trade = {"symbol": "AAPL", "event_time": OPEN + timedelta(seconds=1), "price": 100.5, "size": 10.0}
+    made = run("docs/quotes.md", 0, quotes=frame_of(spark, QUOTE, rows), trades=frame_of(spark, STORED_TICK, [trade]))
+    [best] = made["best"].select("bid", "ask").distinct().collect()
+    assert (best["bid"], best["ask"]) == (99.5, 100.5)
+    [paid] = made["paid"].select("sign", "effective_spread").collect()
+    assert (paid["sign"], paid["effective_spread"]) == (1, 1.0)
+    assert {row["signed_volume"] for row in made["flow"].collect()} == {10.0}
+
+
+def test_volatility_of_bars_of_the_pages(vendors: DataFrame) -> None:
+    pytest.importorskip("exchange_calendars")
+    trades = vendors.where("price > 0").transform(
+        md.with_trade_columns, symbol="ticker", event_time="participant_timestamp", unit="ns"
+    )
+    made = run("docs/volatility.md", 0, minutes=trades.transform(md.to_bars, ["1min"]))
+    [day] = made["days"].select("close", "log_return", "yang_zhang_20").collect()
+    assert tuple(day) == (191.0, None, None)
+    assert made["realised"].count() == 1
 
 
 def test_the_notebooks_first_sample(spark: SparkSession, capsys: pytest.CaptureFixture[str]) -> None:
