@@ -9,6 +9,7 @@ mdstream.chart = (() => {
   const MOST_BARS = 150;
   const BAR_PIXELS = 9;
   const RIGHT_BARS = 3;
+  const MOST_AHEAD = 20;
   const SHARE_OF_VOLUME = 0.2;
   const MOST_UPDATES = 50; // more are quicker set as a whole
   const GESTURE_MILLIS = 400;
@@ -185,14 +186,16 @@ mdstream.chart = (() => {
   function stay(isWhole) {
     if (!market.bars.length) return;
     if (asked && market.loaded) goTo();
-    const room = Math.max(RIGHT_BARS, mdstream.forecasts.room(market, view) + 1);
+    const ahead = mdstream.forecasts.room(market, view, Math.min(MOST_AHEAD, wantedBars() / 3));
+    const room = ahead ? ahead + RIGHT_BARS + 1 : RIGHT_BARS; // its words stand behind a forecast
     if (live && (isWhole || room !== drawn.room)) showNewest(room);
     drawn.room = room;
   }
 
+  const wantedBars = () => Math.max(LEAST_BARS, Math.min(MOST_BARS, Math.floor(chart.timeScale().width() / BAR_PIXELS)));
+
   function showNewest(room) {
-    const wanted = Math.max(LEAST_BARS, Math.min(MOST_BARS, Math.floor(chart.timeScale().width() / BAR_PIXELS)));
-    const shown = Math.max(LEAST_BARS, Math.min(market.bars.length, wanted));
+    const shown = Math.max(LEAST_BARS, Math.min(market.bars.length, wantedBars()));
     chart.timeScale().setVisibleLogicalRange({ from: lastPlace() - shown + 0.5, to: lastPlace() + room + 0.5 });
   }
 

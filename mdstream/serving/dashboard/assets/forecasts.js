@@ -4,7 +4,6 @@
 window.mdstream = window.mdstream || {};
 
 mdstream.forecasts = (() => {
-  const MOST_BARS_AHEAD = 20; // farther ones are found by dragging
   const WHISKER = 3;
   const DIAMOND = 4;
 
@@ -12,9 +11,9 @@ mdstream.forecasts = (() => {
   const placeOf = (forecast, view) => forecast.target - view.windowMillis;
   const barsAhead = (forecast, market, view) => (placeOf(forecast, view) - market.lastBar.start) / view.windowMillis;
 
-  // How many bars of room they need to the right of the newest.
-  function room(market, view) {
-    return Math.max(0, ...market.coming.map((each) => barsAhead(each, market, view)).filter((bars) => bars <= MOST_BARS_AHEAD));
+  // How many bars of room they need to the right of the newest; those behind `most` are found by dragging.
+  function room(market, view, most) {
+    return Math.max(0, ...market.coming.map((each) => barsAhead(each, market, view)).filter((bars) => bars <= most));
   }
 
   function words(forecast, view) {

@@ -17,7 +17,7 @@ mdstream.lines = (() => {
     let pane = FIRST_PANE;
     for (const study of view.studies) {
       const own = study.on_prices ? 0 : pane++;
-      for (const line of study.lines) drawn.push({ line, pane: own, series: added(chart, line, own, study.levels, view) });
+      for (const line of study.lines) drawn.push({ line, pane: own, series: added(chart, line, own, study, view) });
       if (!study.on_prices) {
         const first = drawn.find((each) => each.pane === own);
         if (first) first.levels = study.levels.map((level) => leveled(first.series, level, view));
@@ -26,16 +26,21 @@ mdstream.lines = (() => {
     }
   }
 
-  function added(chart, line, pane, levels, view) {
+  // Dotted: what belongs to another line, as a signal, or the middle of a band, which may lie on an average.
+  function isDotted(line, study) {
+    return line.drawing === "dashed" || (study.lines.some(isLimit) && !isLimit(line));
+  }
+
+  function added(chart, line, pane, study, view) {
     const { LineSeries, HistogramSeries, LineStyle } = window.LightweightCharts;
     const usual = {
       color: line.color, priceLineVisible: false, lastValueVisible: false,
-      autoscaleInfoProvider: (original) => withLevels(original(), levels),
+      autoscaleInfoProvider: (original) => withLevels(original(), study.levels),
       priceFormat: { type: "custom", minMove: 1e-8, formatter: pane === 0 ? view.price : mdstream.words.value },
     };
     if (line.drawing === "histogram") return chart.addSeries(HistogramSeries, usual, pane);
-    const lineStyle = line.drawing === "dashed" ? LineStyle.Dotted : LineStyle.Solid;
-    const lineWidth = isLimit(line) || line.drawing === "dashed" ? 1 : 2;
+    const lineStyle = isDotted(line, study) ? LineStyle.Dotted : LineStyle.Solid;
+    const lineWidth = isLimit(line) || isDotted(line, study) ? 1 : 2;
     return chart.addSeries(LineSeries, { ...usual, lineStyle, lineWidth, crosshairMarkerVisible: false }, pane);
   }
 

@@ -4,13 +4,13 @@
 window.mdstream = window.mdstream || {};
 
 mdstream.words = {
-  // Decimals that prices are written with: as many as the prices have, at least two; of eight significant digits.
+  // Decimals that prices are written with: as many as the prices have, at least two; of six significant digits.
   decimalsOf(prices) {
     const lengths = prices.map((price) => {
       const [digits, exponent] = String(price).split("e");
       const has = (digits.split(".")[1] || "").length - Number(exponent || 0);
       const size = price ? Math.floor(Math.log10(Math.abs(price))) : 0;
-      return Math.min(has, Math.max(2, 7 - size));
+      return Math.min(has, Math.max(2, 5 - size));
     });
     return Math.min(18, Math.max(2, ...lengths));
   },
