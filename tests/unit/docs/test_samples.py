@@ -16,8 +16,6 @@ from tests.unit.docs.pages import PAGES, samples
 
 NOT_HERE = {
     "docs/extending.md": "tests/unit/extensions installs and uses them",
-    "docs/quotes.md": "tests/unit/transforms has each function with values by hand and from other libraries",
-    "docs/volatility.md": "likewise",
     "docs/how-to/rest.md": "asks a server on its usual port; tests/servers/serving asks the same of one on another",
     "docs/how-to/forecasts.md": "wants a trained model; tests/servers/forecasting has one",
 }
