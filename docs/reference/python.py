@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -29,6 +29,7 @@ PACKAGES: Mapping[str, _Package] = {
     "mdstream.indicators": _Package("Indicators"),
     "mdstream.schemas": _Package("Schemas"),
     "mdstream.testing": _Package("Testing"),
+    "mdstream.streaming": _Package("Streaming", ("to_indicator_stream", "build_session", "stop_session")),
     "mdstream.forecasting": _Package("Forecasting"),
 }
 """Packages that have a page of their own, named after the last part."""
@@ -49,13 +50,14 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "index.md", _index()
     for package in PACKAGES:
         name = package.rpartition(".")[2]
-        yield f"{name}.md", _page(PACKAGES[package].title, package, import_module(package).__all__)
+        names = PACKAGES[package].names or import_module(package).__all__
+        yield f"{name}.md", _page(PACKAGES[package].title, package, names)
     parts = ["# Extensions\n", "What a package of your own builds on: [extending mdstream](../../extending.md).\n"]
     parts += [_entry(module, name) for module, names in _EXTENSIONS.items() for name in names]
     yield "extensions.md", "\n".join(parts)
 
 
-def _page(title: str, package: str, names: list[str]) -> str:
+def _page(title: str, package: str, names: Sequence[str]) -> str:
     module = import_module(package)
     constants = [name for name in names if not _is_documented(getattr(module, name))]
     parts = [f"# {title}\n", prose(inspect.cleandoc(module.__doc__ or "")) + "\n"]

@@ -13,6 +13,7 @@ from mdstream.schemas import (
     KAFKA_METRIC,
     LATENCY_METRIC,
     PREDICTION,
+    QUOTE,
     STORED_TICK,
     TICK,
     Record,
@@ -41,7 +42,7 @@ _KINDS = {
 def records() -> tuple[Record, ...]:
     """Return all records, indicators as the default configuration has them."""
     indicators = Settings.model_construct().indicator_record
-    return (TICK, STORED_TICK, BAR, indicators, ANOMALY, PREDICTION, DEAD_LETTER, LATENCY_METRIC, KAFKA_METRIC)
+    return (TICK, STORED_TICK, QUOTE, BAR, indicators, ANOMALY, PREDICTION, DEAD_LETTER, LATENCY_METRIC, KAFKA_METRIC)
 
 
 def page() -> str:

@@ -54,8 +54,8 @@ def settings_of(model: type[BaseModel] = Settings, path: tuple[str, ...] = ()) -
     """Yield every setting of a section, those of its sections behind its own.
 
     Example:
-        >>> next(setting.variable for setting in settings_of() if setting.key == "spark.master")
-        'MDSTREAM_SPARK__MASTER'
+        >>> next(setting.variable for setting in settings_of() if setting.key == "kafka.partitions")
+        'MDSTREAM_KAFKA__PARTITIONS'
     """
     kinds = model.model_json_schema()["properties"]
     sections = []

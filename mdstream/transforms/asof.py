@@ -179,8 +179,9 @@ def _sides(
     """Return the rows of both frames as structs, with what they are sorted by."""
     is_timestamp = isinstance(left.schema[on].dataType, TimestampType)
     time = F.unix_micros(_named(on)) if is_timestamp else _named(on).cast("bigint")
-    place = [_named(name).alias(f"key_{number}") for number, name in enumerate(keys)]
-    place.append(time.alias("time"))
+    # One series has a key too: without any, Spark warns of what is meant here.
+    shared = [_named(name) for name in keys] or [F.lit(0)]
+    place = [*(key.alias(f"key_{number}") for number, key in enumerate(shared)), time.alias("time")]
     if length is not None:
         place.append((time - F.pmod(time, F.lit(length))).alias("bucket"))
     ties = [F.col(name).cast("bigint").alias(f"tie_{name}") for name in ORDER if name in right.columns]

@@ -38,9 +38,11 @@ def with_windows(rows: DataFrame, micros: Column, windows: Sequence[Window]) -> 
     }
     # Each step is a projection of its own, so that what several others need is computed once.
     placed = rows.withColumns(helpers)
-    placed = placed.withColumns({f"placed_slot_{n}": _slot(*table) for n, table in enumerate(tables)})
-    placed = placed.withColumns({f"placed_pattern_{n}": _pattern(n, *table) for n, table in enumerate(tables)})
-    placed = placed.withColumns({f"placed_part_{n}": _part(n, session_table(*table)) for n, table in enumerate(tables)})
+    if tables:
+        numbered = list(enumerate(tables))
+        placed = placed.withColumns({f"placed_slot_{n}": _slot(*table) for n, table in numbered})
+        placed = placed.withColumns({f"placed_pattern_{n}": _pattern(n, *table) for n, table in numbered})
+        placed = placed.withColumns({f"placed_part_{n}": _part(n, session_table(*table)) for n, table in numbered})
     homes = [_home(number, window, tables) for number, window in enumerate(windows)]
     return placed.select(*rows.columns, F.explode(F.array(*homes)).alias("placed"))
 

@@ -14,6 +14,7 @@ from mdstream.schemas.session_windows import parse_window
 from mdstream.transforms import to_nbbo, to_order_flow, to_quote_bars, with_quote_measures
 from tests.unit.transforms.frames import OPENING, at, frame_of
 from tests.unit.transforms.sessions import ny, stock_exchange
+from tests.unit.transforms.test_any_session import session_of
 
 NAN = float("nan")
 
@@ -51,7 +52,7 @@ def test_measures_are_as_by_hand(spark: SparkSession) -> None:
     assert quotes.select("bid", "ask").transform(with_quote_measures).columns[2:] == [*names[:3], *names[5:]]
 
 
-QUOTES = "symbol string, event_time timestamp, bid double, ask double, sequence bigint"
+QUOTES = "symbol string, event_time timestamp_ltz, bid double, ask double, sequence bigint"
 BAR = ("open", "high", "low", "close", "spread", "spread_bps", "quoted_seconds", "quote_count")
 
 
@@ -66,8 +67,9 @@ def test_bars_of_quotes_are_as_by_hand(spark: SparkSession) -> None:
         ("A", at(310), 20.0, 22.0, 7),  # two minutes without a quote; 10 s of the one before
         ("B", at(0), 5.0, 6.0, 1),
     ]
-    bars = frame_of(spark, rows[::-1], QUOTES).transform(to_quote_bars, ["1min"])
-    found = by_time(bars, "window_start", BAR)
+    with session_of(spark, "Asia/Kolkata", "TIMESTAMP_NTZ", "false"):
+        bars = frame_of(spark, rows[::-1], QUOTES).transform(to_quote_bars, ["1min"])
+        found = by_time(bars, "window_start", BAR)
     carried = (4 / 22 * 10 + 2 / 21 * 50) / 60 * 1e4
     assert found == {
         ("A", 0.0): pytest.approx([10, 11, 10, 11, (2 * 30 + 1 * 10) / 40, (2000 * 30 + 1e4 / 11 * 10) / 40, 40, 3]),
@@ -92,7 +94,7 @@ def test_bars_of_quotes_are_of_sessions_too(spark: SparkSession) -> None:
 def test_flow_is_as_by_hand(spark: SparkSession) -> None:
     signed = [(1, 3.0, 1), (2, 1.0, -1), (3, 5.0, None), (61, NAN, 1)]
     rows = [*(("A", at(time), size, sign) for time, size, sign in signed), ("A", None, 1.0, 1)]
-    trades = frame_of(spark, rows, "symbol string, event_time timestamp, size double, sign int")
+    trades = frame_of(spark, rows, "symbol string, event_time timestamp_ltz, size double, sign int")
     flow = trades.transform(to_order_flow, ["1min", "5min"]).sort("window", "window_start")
     names = ["window", "buy_volume", "sell_volume", "unsigned_volume", "signed_volume", "imbalance"]
     names += ["buy_count", "sell_count", "trade_count"]
@@ -104,7 +106,9 @@ def test_flow_is_as_by_hand(spark: SparkSession) -> None:
 
 
 VENUES = ["N", "P", "Q"]
-BOOK = "symbol string, exchange string, event_time timestamp, bid double, ask double, bid_size double, ask_size double"
+BOOK = (
+    "symbol string, exchange string, event_time timestamp_ltz, bid double, ask double, bid_size double, ask_size double"
+)
 
 
 def plain_nbbo(rows: list[tuple[Any, ...]]) -> dict[tuple[str, float], list[object]]:

@@ -16,10 +16,11 @@ from mdstream.errors import InvalidInputError
 from mdstream.transforms import with_paid_spreads, with_trade_sign
 from tests.real_trades import test_data
 from tests.unit.transforms.frames import at, frame_of
+from tests.unit.transforms.test_any_session import session_of
 
 FRAMES_FILE = "binance_spot_ws_trade_frames_20240808_09.jsonl.gz"
-TRADES = "symbol string, event_time timestamp, price double, size double, sequence bigint"
-QUOTES = "symbol string, event_time timestamp, bid double, ask double"
+TRADES = "symbol string, event_time timestamp_ltz, price double, size double, sequence bigint"
+QUOTES = "symbol string, event_time timestamp_ltz, bid double, ask double"
 
 # Seconds, price; what each rule says of it: tick, quote, Lee-Ready, Lee-Ready with a lag of 5 s.
 HAND: list[tuple[float, float | None, tuple[int | None, ...]]] = [
@@ -82,10 +83,11 @@ def test_the_quote_rule_takes_a_quote_of_any_age_or_a_young_one(spark: SparkSess
 
 def test_what_a_trade_paid_is_as_by_hand(spark: SparkSession) -> None:
     rows = [("A", at(1), 10.2, 5.0, 1), ("A", at(2), 9.9, 5.0, 2), ("A", at(9), 10.0, 5.0, 3)]
-    trades = frame_of(spark, rows, TRADES)
-    quotes = frame_of(spark, [("A", at(0), 9.9, 10.1), ("A", at(6), 10.0, 10.2), ("A", at(60), 9.0, 9.2)], QUOTES)
-    signed = trades.transform(with_trade_sign, quotes)
-    paid = signed.transform(with_paid_spreads, quotes, timedelta(seconds=5)).sort("sequence").collect()
+    with session_of(spark, "America/New_York", "TIMESTAMP_NTZ", "false"):
+        trades = frame_of(spark, rows, TRADES)
+        quotes = frame_of(spark, [("A", at(0), 9.9, 10.1), ("A", at(6), 10.0, 10.2), ("A", at(60), 9.0, 9.2)], QUOTES)
+        signed = trades.transform(with_trade_sign, quotes)
+        paid = signed.transform(with_paid_spreads, quotes, timedelta(seconds=5)).sort("sequence").collect()
     spreads = [
         [row.sign, row.effective_spread, row.effective_spread_bps, row.realised_spread, row.price_impact]
         for row in paid
