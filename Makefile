@@ -170,6 +170,7 @@ bench: setup-dev ## latency and throughput
 	$(BIN)/python -m bench.feeds
 	$(BIN)/python -m bench.rest
 	$(BIN)/python -m bench.websocket
+	$(BIN)/python -m bench.dashboard
 
 # Servers and processes of its own, on free ports; bench/CHAOS.md says what it has found.
 chaos: setup-dev ## faults by a seeded schedule, and what they have spoilt; ARGS="--seed 1 --minutes 20"
