@@ -123,7 +123,18 @@ def _ranges() -> html.Div:
 def _side() -> html.Aside:
     return html.Aside(
         [
-            html.Section([html.H2("Watchlist"), html.Div(id="watchlist", className="empty")]),
+            html.Section([html.H2("Watchlist"), _finder(), html.Div(id="watchlist", className="empty")]),
             html.Section([html.H2("Anomalies"), html.Div(id="anomalies", className="empty")]),
         ]
     )
+
+
+def _finder() -> html.Div:
+    orders = {
+        "symbol": ("A–Z", "In alphabetical order"),
+        "up": ("▲", "Most risen first"),
+        "down": ("▼", "Most fallen first"),
+    }
+    buttons = [html.Button(sign, value=name, title=words) for name, (sign, words) in orders.items()]
+    field = dcc.Input(id="find", type="search", placeholder="find a symbol:  /", autoComplete="off", debounce=False)
+    return html.Div([field, html.Div(buttons, id="sort")], className="finder")

@@ -412,3 +412,42 @@ def test_without_a_key_there_is_nothing_to_see(browser: Browser, services: Servi
         assert "quotes" not in refused.text()
     finally:
         context.close()
+
+
+def test_a_symbol_is_found_by_what_is_typed(page: Page) -> None:
+    show(page)
+    has_candles(page)
+    listed = page.locator("#watchlist .row .symbol")
+    expect(listed.first).to_be_attached()
+    page.keyboard.press("/")
+    expect(page.locator("#find")).to_be_focused()
+    page.keyboard.type("ash.b")
+    expect(listed).to_have_text([SECOND])
+    page.keyboard.press("Enter")
+    expect(page.locator("#quote .symbol")).to_have_text(SECOND)
+    expect(page.locator("#find")).to_have_value("")
+    expect(page.locator(f'[data-symbol="{FIRST}"]')).to_be_attached()
+
+    page.locator("#find").fill("NOBODY.YET")
+    expect(listed).to_have_count(0)
+    page.keyboard.press("Enter")
+    expect(page.locator("#notice")).to_contain_text("No bars of NOBODY.YET (1min) yet")
+
+
+def test_many_symbols_are_listed_by_the_rows_that_are_seen(page: Page, kafka: KafkaSettings) -> None:
+    show(page)
+    many = [f"MANY.{place:04}" for place in range(1_000)]
+    risen = {"MANY.0700": 20.0}
+    rows = (minute_bar(LAST, risen.get(symbol, 10.0), symbol, open=10.0) for symbol in many)
+    send(kafka, BAR, *rows)
+    until(lambda: page.evaluate("document.querySelector('.field-of-rows').clientHeight") > 28 * len(many))
+    listed = page.locator("#watchlist .row")
+    assert listed.count() < 100
+    page.evaluate("document.querySelector('#watchlist').scrollTop = 28 * 600")
+    expect(page.locator('[data-symbol="MANY.0600"]')).to_be_visible()
+    expect(page.locator(f'[data-symbol="{FIRST}"]')).to_have_count(0)
+
+    page.locator("#find").fill("many.")
+    page.get_by_title("Most risen first").click()
+    expect(page.locator('[data-symbol="MANY.0700"] .change')).to_have_text("+100.00 %")
+    assert page.locator('[data-symbol="MANY.0700"]').evaluate("row => row.style.transform") == "translateY(0px)"

@@ -20,7 +20,7 @@ mdstream.chart = (() => {
   let asked = null; // the place to go to as soon as its bars are there
   let held = false;
   let gestureAt = 0;
-  let drawn = { newest: -Infinity, room: 0 };
+  let drawn = { newest: -Infinity, room: 0, marks: "[]" };
 
   // handlers: pointed(start or null), moved(), atLeft()
   function create(element, handlers) {
@@ -106,11 +106,19 @@ mdstream.chart = (() => {
     else changes.starts.forEach(update);
     if (another || restyled || changes.any) {
       episodes = mdstream.marks.episodes(market);
-      marks.setMarkers(mdstream.marks.markers(episodes, view));
+      mark(mdstream.marks.markers(episodes, view));
       forecasts.show(market, view);
       stay(another || changes.whole);
     }
     say();
+  }
+
+  // Setting marks lays all bars out anew.
+  function mark(wanted) {
+    const text = JSON.stringify(wanted);
+    if (text === drawn.marks) return;
+    drawn.marks = text;
+    marks.setMarkers(wanted);
   }
 
   const nameOf = (study) => study.label;

@@ -7,8 +7,6 @@ mdstream.panels = (() => {
   const MOST_ANOMALIES = 50;
   const QUIET_SECONDS = 15;
   const DELAYED_MILLIS = 5000;
-  const FLASH_MILLIS = 300;
-  const flashes = new WeakMap();
   const byId = (id) => document.getElementById(id);
   const { element } = mdstream;
 
@@ -16,67 +14,6 @@ mdstream.panels = (() => {
 
   function setText(node, text) {
     if (node.textContent !== text) node.textContent = text;
-  }
-
-  // A row a symbol, in alphabetical order; made once, then only its texts change.
-  const rows = new Map();
-  const inOrder = [];
-  let pickedRow = null;
-  function watchlist(quotes, picked, pick) {
-    for (const quote of quotes) {
-      if (!rows.has(quote.symbol)) addRow(quote.symbol, pick);
-      showQuote(rows.get(quote.symbol), quote);
-    }
-    const row = rows.get(picked) || null;
-    if (row !== pickedRow) {
-      pickedRow?.classList.remove("picked");
-      row?.classList.add("picked");
-      pickedRow = row;
-    }
-    byId("watchlist").classList.toggle("empty", !rows.size);
-  }
-
-  function addRow(symbol, pick) {
-    const row = element("button", "row");
-    row.type = "button";
-    row.dataset.symbol = symbol;
-    row.append(element("span", "symbol", symbol), element("span", "last"), element("span", "change"));
-    row.addEventListener("click", () => pick(symbol));
-    const place = placeOf(symbol);
-    byId("watchlist").insertBefore(row, rows.get(inOrder[place]) || null);
-    inOrder.splice(place, 0, symbol);
-    rows.set(symbol, row);
-  }
-
-  function placeOf(symbol) {
-    let [low, high] = [0, inOrder.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (inOrder[middle] < symbol) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  const still = matchMedia("(prefers-reduced-motion: reduce)");
-  function showQuote(row, quote) {
-    const [, last, change] = row.children;
-    const moved = Math.sign(quote.last - Number(row.dataset.last ?? quote.last));
-    const { text, direction } = mdstream.words.change(quote.last, quote.opened);
-    setText(last, mdstream.words.number(quote.last, mdstream.words.decimalsOf([quote.last])));
-    setText(change, text);
-    change.className = `change ${trend(direction)}`;
-    change.title = `since ${mdstream.words.number(quote.opened, mdstream.words.decimalsOf([quote.opened]))}, where the day (UTC) began`;
-    row.dataset.last = quote.last;
-    if (moved && !still.matches) flash(last, moved > 0 ? "rose" : "fell");
-  }
-
-  // On and off: a color that fades is painted anew sixty times a second.
-  function flash(cell, look) {
-    clearTimeout(flashes.get(cell));
-    cell.classList.remove("rose", "fell");
-    cell.classList.add(look);
-    flashes.set(cell, setTimeout(() => cell.classList.remove(look), FLASH_MILLIS));
   }
 
   function anomalies(feed, show) {
@@ -188,5 +125,5 @@ mdstream.panels = (() => {
     place.replaceChildren(element("h2", "", title), said);
   }
 
-  return { watchlist, anomalies, quoteLine, figures, connection, banner, notice };
+  return { anomalies, quoteLine, figures, connection, banner, notice };
 })();

@@ -44,7 +44,7 @@ Object.assign(mdstream, (() => {
       else mdstream.chart.follow();
       mdstream.server.ask();
     }
-    panels.watchlist([], picked.symbol, pick);
+    mdstream.watchlist.show([], picked.symbol, pick);
     draw();
     // Symbol and window come one after the other: what is between is no address.
     if (wanted && !arrived && another && wanted.steps-- > 0) return location.search;
@@ -122,7 +122,7 @@ Object.assign(mdstream, (() => {
   function take(answer) {
     const changed = market.take(answer);
     if (changed.quotes.length) {
-      panels.watchlist(changed.quotes, picked.symbol, pick);
+      mdstream.watchlist.show(changed.quotes, picked.symbol, pick);
       offerSymbols();
     }
     if (changed.anomalies.length) panels.anomalies(market.feed, showAnomaly);
@@ -147,11 +147,11 @@ Object.assign(mdstream, (() => {
 
   let offered = "";
   function offerSymbols() {
+    const known = `${market.quotes.size} ${picked.symbol}`; // a symbol that was there never goes
+    if (known === offered) return;
+    offered = known;
     const symbols = [...new Set([...market.quotes.keys(), picked.symbol])].filter(Boolean).sort();
-    if (symbols.join() !== offered) {
-      offered = symbols.join();
-      setProps("symbol", { options: symbols });
-    }
+    setProps("symbol", { options: symbols });
     if (!picked.symbol && symbols.length) pick(setup.symbols.find((symbol) => market.quotes.has(symbol)) || symbols[0]);
   }
 

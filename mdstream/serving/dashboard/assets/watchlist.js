@@ -1,0 +1,171 @@
+"use strict";
+// The list of symbols: found by what is typed, in the order that is asked for. Only the rows that are seen are there.
+
+window.mdstream = window.mdstream || {};
+
+mdstream.watchlist = (() => {
+  const MARGIN_ROWS = 4;
+  const SORT_MILLIS = 1000; // prices change the order at most so often
+  const FLASH_MILLIS = 300;
+  const byId = (id) => document.getElementById(id);
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+  const quotes = new Map();
+  const rows = new Map(); // those that are seen, by symbol
+  const flashes = new WeakMap();
+  let order = []; // symbols that match, as they stand
+  let outdated = true;
+  let sortedAt = 0;
+  let sort = "symbol";
+  let typed = "";
+  let picked = "";
+  let pick = null;
+  let field = null;
+  let scheduled = false;
+
+  function show(changed, pickedSymbol, pickSymbol) {
+    [picked, pick] = [pickedSymbol, pickSymbol];
+    if (!field) listen();
+    for (const quote of changed) {
+      if (!quotes.has(quote.symbol)) outdated = true;
+      quotes.set(quote.symbol, quote);
+    }
+    if (changed.length && sort !== "symbol" && Date.now() - sortedAt > SORT_MILLIS) outdated = true;
+    schedule();
+  }
+
+  function listen() {
+    const list = byId("watchlist");
+    field = list.appendChild(mdstream.element("div", "field-of-rows"));
+    list.addEventListener("scroll", schedule, { passive: true });
+    new ResizeObserver(schedule).observe(list);
+    byId("find").addEventListener("input", (event) => {
+      typed = event.target.value.trim();
+      again();
+    });
+    byId("find").addEventListener("keydown", (event) => {
+      if (event.key === "Enter") choose();
+      else if (event.key === "Escape") leave();
+    });
+    for (const button of byId("sort").children) button.addEventListener("click", () => sortBy(button.value));
+    addEventListener("keydown", (event) => {
+      const isTyping = event.target.closest?.("input, textarea, [contenteditable]");
+      if (event.key !== "/" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      byId("find").focus();
+    });
+    sortBy(sort);
+  }
+
+  function again() {
+    outdated = true;
+    byId("watchlist").scrollTop = 0;
+    schedule();
+  }
+
+  function sortBy(name) {
+    sort = name;
+    for (const button of byId("sort").children) button.setAttribute("aria-pressed", String(button.value === name));
+    again();
+  }
+
+  // What was typed as a whole, else the first that matches, else what was typed: it may come later.
+  function choose() {
+    const whole = [typed, typed.toUpperCase()].find((symbol) => quotes.has(symbol));
+    if (!typed) return;
+    pick(whole || order[0] || typed);
+    leave();
+  }
+
+  function leave() {
+    // React keeps the value of its fields: it hears of a change by the event alone.
+    const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set;
+    set.call(byId("find"), "");
+    byId("find").dispatchEvent(new Event("input", { bubbles: true }));
+    byId("find").blur();
+  }
+
+  function schedule() {
+    if (scheduled) return;
+    scheduled = true;
+    requestAnimationFrame(paint);
+  }
+
+  const moved = (symbol) => {
+    const { last, opened } = quotes.get(symbol);
+    return opened ? last / opened - 1 : 0;
+  };
+
+  function arrange() {
+    const wanted = typed.toUpperCase();
+    order = [...quotes.keys()].filter((symbol) => symbol.toUpperCase().includes(wanted)).sort();
+    if (sort === "up") order.sort((a, b) => moved(b) - moved(a));
+    else if (sort === "down") order.sort((a, b) => moved(a) - moved(b));
+    // What begins with what was typed is meant more likely than what has it somewhere.
+    else if (wanted) order.sort((a, b) => b.toUpperCase().startsWith(wanted) - a.toUpperCase().startsWith(wanted));
+    sortedAt = Date.now();
+    outdated = false;
+  }
+
+  function paint() {
+    scheduled = false;
+    if (outdated) arrange();
+    const list = byId("watchlist");
+    const height = parseFloat(getComputedStyle(field).getPropertyValue("--row"));
+    field.style.height = `${order.length * height}px`;
+    const first = Math.max(0, Math.floor(list.scrollTop / height) - MARGIN_ROWS);
+    const seen = order.slice(first, first + Math.ceil(list.clientHeight / height) + 2 * MARGIN_ROWS);
+    const wanted = new Set(seen);
+    for (const symbol of [...rows.keys()].filter((each) => !wanted.has(each))) {
+      rows.get(symbol).remove();
+      rows.delete(symbol);
+    }
+    seen.forEach((symbol, i) => place(symbol, (first + i) * height));
+    list.classList.toggle("empty", !quotes.size);
+    list.classList.toggle("unmatched", quotes.size > 0 && !order.length);
+  }
+
+  function place(symbol, top) {
+    const row = rows.get(symbol) || made(symbol);
+    const shift = `translateY(${top}px)`;
+    if (row.style.transform !== shift) row.style.transform = shift;
+    row.classList.toggle("picked", symbol === picked);
+    fill(row, quotes.get(symbol));
+  }
+
+  function made(symbol) {
+    const row = mdstream.element("button", "row");
+    row.type = "button";
+    row.dataset.symbol = symbol;
+    row.append(...["symbol", "last", "change"].map((name) => mdstream.element("span", name)));
+    row.firstChild.textContent = symbol;
+    row.addEventListener("click", () => pick(symbol));
+    field.append(row);
+    rows.set(symbol, row);
+    return row;
+  }
+
+  function fill(row, quote) {
+    if (row.quote === quote) return;
+    const before = row.quote;
+    row.quote = quote;
+    const [, last, change] = row.children;
+    const price = (value) => mdstream.words.number(value, mdstream.words.decimalsOf([quote.last, quote.opened]));
+    const { text, direction } = mdstream.words.change(quote.last, quote.opened);
+    last.textContent = mdstream.words.number(quote.last, mdstream.words.decimalsOf([quote.last]));
+    change.textContent = text;
+    change.className = `change ${direction > 0 ? "up" : direction < 0 ? "down" : ""}`;
+    change.title = `${price(quote.last - quote.opened)} since ${price(quote.opened)}, where the day (UTC) began`;
+    if (before && before.last !== quote.last && !still.matches) flash(last, quote.last > before.last ? "rose" : "fell");
+  }
+
+  // On and off: a color that fades is painted anew sixty times a second.
+  function flash(cell, look) {
+    clearTimeout(flashes.get(cell));
+    cell.classList.remove("rose", "fell");
+    cell.classList.add(look);
+    flashes.set(cell, setTimeout(() => cell.classList.remove(look), FLASH_MILLIS));
+  }
+
+  return { show };
+})();
