@@ -109,9 +109,9 @@ def to_indicator_stream(bars: DataFrame, indicators: IndicatorsLike, history: in
         >>> from tempfile import TemporaryDirectory
         >>> from mdstream.schemas import BAR
         >>> from mdstream.schemas.spark import spark_schema
-        >>> folder = TemporaryDirectory()
-        >>> bars = spark.readStream.schema(spark_schema(BAR)).parquet(folder.name)
-        >>> to_indicator_stream(bars, ["rsi(14)"], history=600).columns[-4]
+        >>> with TemporaryDirectory() as folder:
+        ...     bars = spark.readStream.schema(spark_schema(BAR)).parquet(folder)
+        ...     to_indicator_stream(bars, ["rsi(14)"], history=600).columns[-4]
         'rsi_14'
     """
     parsed = read_indicators(indicators)
