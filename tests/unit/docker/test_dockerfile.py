@@ -14,8 +14,8 @@ def test_extras_are_the_projects() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     asked = re.search(r"'\.\[([\w,]+)\]'", TEXT)
     assert asked
-    # Servers of its own, notebooks, pages and tests are not for containers; the lake is an environment of another Spark.
-    # Parts of others come with those.
+    # Servers of its own, notebooks, pages and tests are not for containers; the lake is an environment of another
+    # Spark. Parts of others come with those.
     without = {"local", "notebook", "lake", "docs", "dev", "commands", "stores"}
     assert set(asked[1].split(",")) == project["optional-dependencies"].keys() - without
 
