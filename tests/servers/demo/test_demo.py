@@ -72,6 +72,17 @@ def _of_command(name: str, demo: subprocess.Popen[str]) -> list[psutil.Process]:
     return [process for process in processes if {"mdstream", name} <= {*words_of(process)}]
 
 
+def _javas(demo: subprocess.Popen[str]) -> set[str]:
+    """Return which of the demo's Javas are there."""
+    words = [words_of(process) for process in psutil.Process(demo.pid).children(recursive=True)]
+    lines = [" ".join(each) for each in words if each and each[0].endswith("java")]
+    return {
+        name
+        for name, word in {"broker": "kafka.Kafka", "Spark": "SparkSubmit"}.items()
+        if any(word in line for line in lines)
+    }
+
+
 def _assert_nothing_is_left(processes: list[psutil.Process]) -> None:
     names = names_of(processes)
     assert psutil.wait_procs(processes, timeout=60)[1] == [], names
@@ -109,7 +120,8 @@ def _assert_signal_ends_it_and_leaves_nothing(number: signal.Signals, *arguments
 
 def test_sigkill_leaves_nothing() -> None:
     with _demo(*_LITTLE) as demo:
-        processes = _until_bars_are_stored(demo)
+        until(lambda: _of_command("dashboard", demo) and _javas(demo) == {"broker", "Spark"}, 240)
+        processes = psutil.Process(demo.pid).children(recursive=True)
         [folder] = {part for process in processes for part in _run_folders(process)}
         demo.kill()
     _assert_nothing_is_left(processes)

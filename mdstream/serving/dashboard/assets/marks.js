@@ -7,11 +7,13 @@ mdstream.marks = (() => {
   const SEVERITIES = ["low", "medium", "high", "critical"];
   const OF_OPERATIONS = new Set(["high_latency"]); // says how quick the servers are, nothing of a price
 
+  const isOfMarket = (anomaly) => !anomaly.withdrawn && !OF_OPERATIONS.has(anomaly.rule);
+
   // By the bar where they begin. Consecutive bars of one rule are one episode, and have one mark.
   function episodes(market) {
     const places = new Map(market.bars.map((bar, place) => [bar.start, place]));
     const found = [...market.anomalies.values()].filter((anomaly) =>
-      places.has(anomaly.start) && !anomaly.withdrawn && !OF_OPERATIONS.has(anomaly.rule));
+      places.has(anomaly.start) && isOfMarket(anomaly));
     const key = (anomaly, before = 0) => `${anomaly.rule}|${places.get(anomaly.start) - before}`;
     const all = new Set(found.map((anomaly) => key(anomaly)));
     const byStart = new Map();
@@ -32,5 +34,5 @@ mdstream.marks = (() => {
 
   const describe = (anomaly) => `${anomaly.rule} (${anomaly.severity}): ${anomaly.message}`;
 
-  return { episodes, markers, describe };
+  return { episodes, markers, describe, isOfMarket };
 })();

@@ -17,7 +17,7 @@ mdstream.panels = (() => {
   }
 
   function anomalies(feed, show) {
-    const newest = [...feed.values()].filter((anomaly) => !anomaly.withdrawn).sort((a, b) => b.detected - a.detected).slice(0, MOST_ANOMALIES);
+    const newest = [...feed.values()].filter(mdstream.marks.isOfMarket).sort((a, b) => b.detected - a.detected).slice(0, MOST_ANOMALIES);
     byId("anomalies").replaceChildren(
       ...newest.map((anomaly) => {
         const row = element("button", `anomaly ${anomaly.severity}`);
