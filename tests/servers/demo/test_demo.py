@@ -20,7 +20,7 @@ from mdstream.embedded import LocalServers
 from tests.servers.embedded.processes import names_of, open_to_others, words_of
 from tests.waiting import until
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow]
+pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(900)]
 
 _TICKS = """\
 {"symbol":"ACME","price":10,"size":100,"event_time":"2024-03-01T14:30:00Z","sequence":1,"conditions":["regular"]}
