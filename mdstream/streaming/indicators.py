@@ -28,6 +28,7 @@ from mdstream.streaming.kafka import IS_VENDORS
 from mdstream.streaming.live_analysis import context_of
 from mdstream.streaming.warm_up import WarmUp
 from mdstream.transforms.dead_letters import REJECT_REASON
+from mdstream.transforms.required_columns import require_columns
 
 logger = logging.getLogger(__name__)
 
@@ -119,9 +120,7 @@ def to_indicator_stream(bars: DataFrame, indicators: IndicatorsLike, history: in
         raise InvalidInputError("found stored bars; expected a stream of bars: with_indicators is for stored ones")
     if history < 1:
         raise InvalidInputError(f"found a history of {history} bars; expected 1 or more")
-    missing = [name for name in _NEEDED if name not in bars.columns]
-    if missing:
-        raise InvalidInputError(f"bars have no column {missing[0]}; found: {', '.join(bars.columns)}")
+    require_columns(bars, "bars", _NEEDED)
     types = {field.name: field.dataType for field in spark_schema(BAR).fields}
     absent = {name: F.lit(None).cast(kind) for name, kind in types.items() if name not in bars.columns}
     nothing = {LATENCY.name: F.lit(None).cast("double"), IS_VENDORS: F.lit(True)}

@@ -13,12 +13,16 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, IntegralType, MapType, StructType, TimestampType, VariantType
 
 from mdstream.errors import InvalidInputError
-from mdstream.transforms.required_columns import refuse_stream
+from mdstream.transforms.required_columns import refuse_stream, require_columns
 
-ORDER = ("sequence", "kafka_offset")
-"""What orders rows of one symbol and time, as far as it is there."""
+_ORDER = ("sequence", "kafka_offset")
 
 _MICROSECOND = timedelta(microseconds=1)
+
+
+def order_of(frame: DataFrame) -> list[str]:
+    """Return the columns that order rows of one symbol and time, as far as they are there."""
+    return [name for name in _ORDER if name in frame.columns]
 
 
 class Direction(StrEnum):
@@ -125,12 +129,7 @@ def _kind_of_time(left: DataFrame, right: DataFrame, on: str, keys: Sequence[str
     for name, frame in (("left", left), ("right", right)):
         refuse_stream(frame, f"{name} rows", "with_asof")
         found = {field.name: field.dataType for field in frame.schema}
-        missing = [column for column in (on, *keys) if column not in found]
-        if missing:
-            raise InvalidInputError(
-                f"the {name} rows have no column {missing[0]}; found: {', '.join(frame.columns)}; rename the one "
-                "that is meant, so that both have it"
-            )
+        require_columns(frame, f"the {name} rows", (on, *keys), "rename the one that is meant, so that both have it")
         types.append([found[column] for column in (on, *keys)])
     for column, *kinds in zip((on, *keys), *types, strict=True):
         if kinds[0] != kinds[1]:
@@ -184,7 +183,7 @@ def _sides(
     place = [*(key.alias(f"key_{number}") for number, key in enumerate(shared)), time.alias("time")]
     if length is not None:
         place.append((time - F.pmod(time, F.lit(length))).alias("bucket"))
-    ties = [F.col(name).cast("bigint").alias(f"tie_{name}") for name in ORDER if name in right.columns]
+    ties = [F.col(name).cast("bigint").alias(f"tie_{name}") for name in order_of(right)]
     hashed = [_named(field.name) for field in right.schema if _has_hash(field.dataType)]
     has_all = reduce(and_, (_named(name).isNotNull() for name in (on, *keys)))
     # Of one time, what is on the right comes first if it counts.

@@ -24,7 +24,7 @@ from mdstream.transforms.bar_terms import (
     with_trade_terms,
 )
 from mdstream.transforms.eligibility import ConditionTable
-from mdstream.transforms.session_columns import with_windows
+from mdstream.transforms.session_columns import names_of, with_windows
 from mdstream.transforms.trade_columns import as_trades
 
 _EVERY_TRADE = ConditionTable()
@@ -137,7 +137,7 @@ def _calendar_bars(
     keys = {"window_number": F.col("placed.number"), "window_start": F.col("placed.start")}
     keys |= {EXTENDED: F.col("placed.extended")}
     end = F.timestamp_micros("placed.end").alias("window_end", metadata=metadata)
-    names = F.element_at(F.array(*(F.lit(window.name) for window in windows)), F.col("window_number") + 1)
+    names = names_of(windows, F.col("window_number"))
     return (
         placed.select("*", rank.alias("rank"), *(key.alias(name) for name, key in keys.items()), end)
         .groupBy("symbol", *keys, "window_end")

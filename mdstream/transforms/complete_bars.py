@@ -16,6 +16,7 @@ from mdstream.schemas.session_windows import SessionWindow, Window, read_windows
 from mdstream.transforms.bar_terms import EXTENDED, MICROSECONDS
 from mdstream.transforms.bars import check_names
 from mdstream.transforms.instants import micros_of
+from mdstream.transforms.required_columns import require_columns
 from mdstream.transforms.session_columns import numbers
 
 IS_FILLED = "is_filled"
@@ -73,9 +74,7 @@ def to_complete_bars(
     if bars.isStreaming:
         raise InvalidInputError("found a stream of bars; expected stored bars: what has no trades, no stream brings")
     needed = (*_SERIES, "window_start", "window_end", *_PRICES, "volume", "trade_count")
-    missing = [name for name in needed if name not in bars.columns]
-    if missing:
-        raise InvalidInputError(f"bars have no column {missing[0]}; found: {', '.join(bars.columns)}")
+    require_columns(bars, "bars", needed)
     if fill not in list(Fill):
         raise InvalidInputError(f"there is no fill '{fill}'; expected one of {', '.join(Fill)}")
     named = read_windows(windows)

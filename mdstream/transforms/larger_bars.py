@@ -12,7 +12,8 @@ from mdstream.schemas import BAR, BarWindow
 from mdstream.schemas.session_windows import Window, parse_window, read_windows
 from mdstream.transforms.bar_terms import EXTENDED, EXTREMES, KEPT_SUMS, PARTS, SUMS, bar_columns, parts_of
 from mdstream.transforms.bars import check_names
-from mdstream.transforms.session_columns import with_windows
+from mdstream.transforms.required_columns import require_columns
+from mdstream.transforms.session_columns import names_of, with_windows
 
 _NEEDED = tuple(field.name for field in BAR.schema if not field.nullable)
 # More than there are microseconds from 1970 to any bar.
@@ -60,9 +61,7 @@ def to_larger_bars(
         raise InvalidInputError(
             "found a stream of bars, which are revisions and cannot be summed; give to_bars the larger windows too"
         )
-    missing = [name for name in _NEEDED if name not in bars.columns]
-    if missing:
-        raise InvalidInputError(f"bars have no column {missing[0]}; found: {', '.join(bars.columns)}")
+    require_columns(bars, "bars", _NEEDED)
     small = parse_window(source) if isinstance(source, str) else source
     large = read_windows(windows)
     check_names(large)
@@ -75,7 +74,7 @@ def to_larger_bars(
     )
     home = F.col("placed")
     belongs = home["start"].isNotNull() if extended else ~home["extended"]
-    names = F.element_at(F.array(*(F.lit(window.name) for window in large)), home["number"] + 1)
+    names = names_of(large, home["number"])
     return (
         placed.where(belongs)
         .withColumns({"name": names, "window_start": _checked_start(), "end": home["end"], EXTENDED: home["extended"]})

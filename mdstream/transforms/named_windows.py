@@ -12,7 +12,7 @@ from mdstream.schemas.session_windows import Window, read_windows
 from mdstream.schemas.windows import check_lengths
 from mdstream.transforms.bar_terms import EXTENDED
 from mdstream.transforms.bars import check_names
-from mdstream.transforms.session_columns import with_windows
+from mdstream.transforms.session_columns import names_of, with_windows
 
 BAR_KEYS = ("symbol", "window", "window_start", "window_end")
 """Columns of a bar of anything."""
@@ -36,14 +36,14 @@ def with_named_windows(rows: DataFrame, windows: Window | str | Sequence[Window 
     check_names(named)
     check_lengths([window for window in named if isinstance(window, BarWindow)])
     home = F.col("placed")
-    counts = home["start"].isNotNull() & (F.lit(extended) | ~home["extended"])
+    belongs = home["start"].isNotNull() & (F.lit(extended) | ~home["extended"])
     columns = {
-        "window": F.element_at(F.array(*(F.lit(window.name) for window in named)), home["number"] + 1),
+        "window": names_of(named, home["number"]),
         "window_start": F.timestamp_micros(home["start"]),
         "window_end": F.timestamp_micros(home["end"]),
         EXTENDED: home["extended"],
     }
-    placed = rows.transform(with_windows, F.unix_micros("event_time"), named).where(counts)
+    placed = rows.transform(with_windows, F.unix_micros("event_time"), named).where(belongs)
     return placed.withColumns(columns).drop("placed")
 
 

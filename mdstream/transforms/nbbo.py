@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import NumericType, StringType
 
 from mdstream.errors import InvalidInputError
-from mdstream.transforms.asof import ORDER
+from mdstream.transforms.asof import order_of
 from mdstream.transforms.quotes import PRICES, QUOTED, usable
 from mdstream.transforms.required_columns import check_columns, refuse_stream
 
@@ -54,7 +54,7 @@ def to_nbbo(quotes: DataFrame, exchanges: Sequence[str]) -> DataFrame:
     refuse_stream(quotes, "quotes", "to_nbbo")
     if not exchanges or len(set(exchanges)) < len(exchanges):
         raise InvalidInputError(f"expected different exchanges, found: {', '.join(exchanges) or 'none'}")
-    ties = [name for name in ORDER if name in quotes.columns]
+    ties = order_of(quotes)
     own = F.struct(
         _known(exchanges).alias("exchange"),
         *(F.when(usable(side), F.col(side).cast("double")).alias(side) for side in _SIDES),

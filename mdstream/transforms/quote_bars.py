@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import LongType
 
 from mdstream.schemas.session_windows import Window
-from mdstream.transforms.asof import ORDER
+from mdstream.transforms.asof import order_of
 from mdstream.transforms.bar_terms import MICROSECONDS, parts_of, total
 from mdstream.transforms.named_windows import bar_keys, with_named_windows
 from mdstream.transforms.quotes import BASIS_POINTS, PRICES, QUOTED, both_prices, fair_mid
@@ -76,14 +76,12 @@ def _with_neighbours(quotes: DataFrame) -> DataFrame:
     bid, ask = both_prices()
     spread = F.when(fair_mid().isNotNull(), ask - bid)
     known = quotes.select(
-        "symbol", "event_time", *(name for name in ORDER if name in quotes.columns),
+        "symbol", "event_time", *order_of(quotes),
         F.unix_micros("event_time").alias("time"), fair_mid().alias("mid"), spread.alias("spread"),
         (spread / fair_mid() * BASIS_POINTS).alias("spread_bps"),
     )  # fmt: skip
     # Of quotes that share a time and have no order, one is the last, the same in every run.
-    order = Rows.partitionBy("symbol").orderBy(
-        "event_time", *(name for name in ORDER if name in quotes.columns), F.xxhash64("mid", "spread")
-    )
+    order = Rows.partitionBy("symbol").orderBy("event_time", *order_of(quotes), F.xxhash64("mid", "spread"))
     before = {f"earlier_{name}": F.lag(name).over(order) for name in ("time", *_SPREADS)}
     return known.where(F.col("event_time").isNotNull()).withColumns(
         {"place": F.row_number().over(order), "next_time": F.lead("time").over(order), **before}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pyspark.sql import DataFrame
 from pyspark.sql.types import BooleanType, DataType, IntegralType, NumericType, StringType, TimestampType
@@ -18,6 +18,24 @@ _EXPECTED = {
 }
 
 
+def require_columns(frame: DataFrame, what: str, names: Iterable[str], remedy: str = "") -> None:
+    """See that columns are there.
+
+    Args:
+        frame: Whose columns.
+        what: What its rows are called, in the plural.
+        names: The columns.
+        remedy: How a user gets one that is missing.
+
+    Raises:
+        InvalidInputError: One is not.
+    """
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        how = f"; {remedy}" if remedy else ""
+        raise InvalidInputError(f"{what} have no column {missing[0]}; found: {', '.join(frame.columns)}{how}")
+
+
 def check_columns(frame: DataFrame, what: str, kinds: Mapping[str, type[DataType]], remedy: str = "") -> None:
     """See that columns are there and of their types.
 
@@ -30,11 +48,9 @@ def check_columns(frame: DataFrame, what: str, kinds: Mapping[str, type[DataType
     Raises:
         InvalidInputError: One is not.
     """
+    require_columns(frame, what, kinds, remedy)
     found = {field.name: field.dataType for field in frame.schema}
     for name, kind in kinds.items():
-        if name not in found:
-            how = f"; {remedy}" if remedy else ""
-            raise InvalidInputError(f"{what} have no column {name}; found: {', '.join(frame.columns)}{how}")
         if not isinstance(found[name], kind):
             raise InvalidInputError(
                 f"column {name} of {what} is {found[name].simpleString()}; expected {_EXPECTED[kind]}"

@@ -47,6 +47,11 @@ def with_windows(rows: DataFrame, micros: Column, windows: Sequence[Window]) -> 
     return placed.select(*rows.columns, F.explode(F.array(*homes)).alias("placed"))
 
 
+def names_of(windows: Sequence[Window], number: Column) -> Column:
+    """Return the name of the window that `with_windows` has numbered so."""
+    return F.element_at(F.array(*(F.lit(window.name) for window in windows)), number + 1)
+
+
 def _table_of(window: SessionWindow) -> _Table:
     return window.calendar, window.period
 

@@ -10,6 +10,7 @@ from pyspark.sql import Window as Over
 from pyspark.sql.window import WindowSpec
 
 from mdstream.errors import InvalidInputError
+from mdstream.transforms.required_columns import require_columns
 
 SERIES = ("symbol", "window")
 """Columns whose values make bars one series."""
@@ -32,9 +33,7 @@ def check_stored(rows: DataFrame, needed: Iterable[str], new: Iterable[str] = ()
     """
     if rows.isStreaming:
         raise InvalidInputError(f"found a stream of {what}; expected stored {what}, each series whole")
-    missing = [name for name in needed if name not in rows.columns]
-    if missing:
-        raise InvalidInputError(f"{what} have no column {missing[0]}; found: {', '.join(rows.columns)}")
+    require_columns(rows, what, needed)
     present = [name for name in new if name in rows.columns]
     if present:
         raise InvalidInputError(f"{what} have a column {present[0]} already; expected {what} without it")

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import NumericType, StringType, TimestampType
 
 from mdstream.errors import InvalidInputError
-from mdstream.transforms.asof import ORDER, with_asof
+from mdstream.transforms.asof import order_of, with_asof
 from mdstream.transforms.quotes import BASIS_POINTS, PRICES, QUOTED, fair_mid
 from mdstream.transforms.required_columns import check_columns, refuse_stream
 
@@ -84,13 +84,13 @@ def with_trade_sign(
         check_columns(quotes, "quotes", {**QUOTED, **PRICES})
         mids = _mids_of(quotes, "mid", lag)
         known = _with_mid(known, "mid", mids, tolerance=tolerance, allow_exact=False, bucket=bucket)
-    told = []
+    sides = []
     if rule != SignRule.TICK:
-        told.append(_side(F.col("price").cast("double") - F.col("mid")))
+        sides.append(_side(F.col("price").cast("double") - F.col("mid")))
     if rule != SignRule.QUOTE:
         known = known.transform(_with_last_change)
-        told.append(F.col(_CHANGE))
-    signed = known.withColumn("sign", F.coalesce(*told))
+        sides.append(F.col(_CHANGE))
+    signed = known.withColumn("sign", F.coalesce(*sides))
     return signed.withColumn("signed_size", F.col("sign") * F.col("size").cast("double")).drop(_CHANGE)
 
 
@@ -155,8 +155,7 @@ def with_paid_spreads(
 def _mids_of(quotes: DataFrame, name: str, lag: timedelta) -> DataFrame:
     """Return the mids of quotes as if all had come by so much later; what cannot be right has none."""
     late = F.timestamp_micros(F.unix_micros("event_time") + lag // timedelta(microseconds=1))
-    order = [column for column in ORDER if column in quotes.columns]
-    return quotes.select("symbol", late.alias("event_time"), fair_mid().alias(name), *order)
+    return quotes.select("symbol", late.alias("event_time"), fair_mid().alias(name), *order_of(quotes))
 
 
 def _with_mid(
@@ -183,9 +182,7 @@ def _side(difference: Column) -> Column:
 def _with_last_change(trades: DataFrame) -> DataFrame:
     """Give trades the direction of the last change of price up to them."""
     # Prices that share a time and have no order get one that neither rises nor falls, and is the same in every run.
-    order = Window.partitionBy("symbol").orderBy(
-        "event_time", *(name for name in ORDER if name in trades.columns), F.xxhash64("price")
-    )
+    order = Window.partitionBy("symbol").orderBy("event_time", *order_of(trades), F.xxhash64("price"))
     last = F.last("price", ignorenulls=True).over(order.rowsBetween(Window.unboundedPreceding, -1))
     change = _side(F.col("price").cast("double") - last.cast("double"))
     newest = F.last(_CHANGE, ignorenulls=True).over(order.rowsBetween(Window.unboundedPreceding, Window.currentRow))

@@ -83,7 +83,7 @@ Row(window='4units', open=12.0, close=12.0, volume=1.0, is_complete=False)]
         raise InvalidInputError(f"found the threshold {threshold}; expected {expected}")
     trades = ordered_trades(ticks, "to_activity_bars").transform(_with_stretch, within)
     so_far = Over.partitionBy("symbol", "stretch").orderBy("place").rowsBetween(Over.unboundedPreceding, 0)
-    amount = trades.withColumn("amount", amount_of(kind))
+    amount = trades.withColumn("amount", amount_of(kind).cast(AMOUNT))
     counted = amount.withColumn("after", F.sum("amount").over(so_far))
     whole = F.lit(repr(float(threshold))).cast(AMOUNT)
     parts = counted.transform(_in_parts if crossing == Crossing.CUT else _in_bars, whole)

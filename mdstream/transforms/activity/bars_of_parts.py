@@ -73,7 +73,7 @@ def amount_of(measure: Measure) -> Column:
         Measure.VOLUME: F.col("size"),
         Measure.DOLLAR: F.abs(F.col("price")) * F.col("size"),
     }
-    return amounts[measure].cast(AMOUNT)
+    return amounts[measure]
 
 
 def to_numbered_bars(parts: DataFrame, name: str, keys: Sequence[str], more: Sequence[str] = ()) -> DataFrame:

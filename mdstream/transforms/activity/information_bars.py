@@ -13,18 +13,20 @@ from mdstream.errors import InvalidInputError
 from mdstream.transforms.activity.bars_of_parts import (
     IS_COMPLETE,
     Measure,
+    amount_of,
     ordered_trades,
     read_measure,
     to_numbered_bars,
 )
 from mdstream.transforms.activity.expectations import Ends, Expectation, ends_of_imbalances, ends_of_runs, tick_signs
+from mdstream.transforms.required_columns import require_columns
 from mdstream.transforms.stored_bars import check_count
 from mdstream.transforms.whole_series import Arrays, Values, with_computed
 
 THRESHOLD = "threshold"
 """Column of what a bar was to reach."""
 
-_KNOWN_SIGN = "known_sign"
+_KNOWN_SIGN, _AMOUNT = "known_sign", "amount"
 _Rule = Callable[[Values, Expectation], Ends]
 
 
@@ -141,14 +143,14 @@ def _information_bars(
         check_count(name, getattr(expected, name))
     if not 0 < expected.least <= expected.most:
         raise InvalidInputError(f"found the bounds {expected.least} and {expected.most}; expected two numbers above 0")
-    compute = _computation(kind, {"imbalance": ends_of_imbalances, "runs": ends_of_runs}[rule], expected)
-    if sign is not None and sign not in ticks.columns:
-        raise InvalidInputError(f"ticks have no column {sign}; found: {', '.join(ticks.columns)}")
+    compute = _computation({"imbalance": ends_of_imbalances, "runs": ends_of_runs}[rule], expected)
+    require_columns(ticks, "ticks", [] if sign is None else [sign])
     known = F.lit(None) if sign is None else F.col(sign)
     trades = ordered_trades(ticks, f"to_{rule.removesuffix('s')}_bars", known.cast("double").alias(_KNOWN_SIGN))
+    trades = trades.withColumn(_AMOUNT, amount_of(kind).cast("double"))
     parts = trades.transform(
         with_computed,
-        ("price", "size", _KNOWN_SIGN),
+        ("price", _AMOUNT, _KNOWN_SIGN),
         ("part", THRESHOLD, IS_COMPLETE),
         compute,
         series=("symbol",),
@@ -158,12 +160,11 @@ def _information_bars(
     return typed.transform(to_numbered_bars, f"{expected.first_ticks}{kind}_{rule}", ("part",), (THRESHOLD,))
 
 
-def _computation(measure: Measure, rule: _Rule, expected: Expectation) -> Callable[[Arrays], Arrays]:
+def _computation(rule: _Rule, expected: Expectation) -> Callable[[Arrays], Arrays]:
     def compute(trades: Arrays) -> Arrays:
-        price, size = trades["price"], trades["size"]
-        amounts = {Measure.TICK: np.ones(len(price)), Measure.VOLUME: size, Measure.DOLLAR: np.abs(price) * size}
+        price, amounts = trades["price"], trades[_AMOUNT]
         known = np.nan_to_num(np.sign(trades[_KNOWN_SIGN]))
-        ends = rule(np.where(known, known, tick_signs(price)) * amounts[measure], expected)
+        ends = rule(np.where(known, known, tick_signs(price)) * amounts, expected)
         # A bar's last trade is in it.
         part = np.searchsorted(np.array(ends.last, np.int64), np.arange(len(price)), "left")
         return {

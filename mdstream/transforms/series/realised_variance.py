@@ -12,7 +12,7 @@ from pyspark.sql.window import WindowSpec
 from mdstream.schemas.session_windows import Window, parse_window, read_windows
 from mdstream.transforms.bars import check_names
 from mdstream.transforms.series.returns import price_ratio
-from mdstream.transforms.session_columns import with_windows
+from mdstream.transforms.session_columns import names_of, with_windows
 from mdstream.transforms.stored_bars import ORDER, SERIES, check_count, check_periods, check_stored
 
 _GROUP = ("symbol", "number", "start", "end")
@@ -83,7 +83,7 @@ def to_realised_variance(
     variance = F.col("total") / (step if subsampled else 1)
     return summed.select(
         "symbol",
-        F.element_at(F.array(*(F.lit(window.name) for window in large)), F.col("number") + 1).alias("window"),
+        names_of(large, F.col("number")).alias("window"),
         F.timestamp_micros("start").alias("window_start"),
         F.timestamp_micros("end").alias("window_end"),
         variance.alias("realised_variance"),
