@@ -146,8 +146,8 @@ class MarketView:
             )
         chart = Chart(symbol, window, ChartSeries(_OLDER_BARS, self._columns), is_known=True)
         chart.loaded(bars, indicators, anomalies, (), version=1, now=0.0)
-        told = chart.since(0)
-        return {"bars": told["bars"], "anomalies": told["anomalies"], "more": len(bars) == _OLDER_BARS}
+        past = chart.since(0)
+        return {"bars": past["bars"], "anomalies": past["anomalies"], "more": len(bars) == _OLDER_BARS}
 
     def _knows(self, symbol: str) -> bool:
         return symbol in self._quotes or symbol in self._configured

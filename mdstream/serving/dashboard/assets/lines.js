@@ -91,14 +91,14 @@ mdstream.lines = (() => {
 
   // What is drawn, by column; null where a bar has no value.
   function shown(starts) {
-    const told = drawn.map(({ line, pane, series, levels }) => {
+    const lines = drawn.map(({ line, pane, series, levels }) => {
       const values = new Map(series.data().map((each) => [each.time, each.value]));
       return [line.column, {
         pane, color: line.color, values: starts.map((start) => values.get(onAxis(start)) ?? null),
         levels: (levels || []).map((level) => level.options().price),
       }];
     });
-    return Object.fromEntries(told);
+    return Object.fromEntries(lines);
   }
 
   return { rebuild, setAll, update, shown };

@@ -38,11 +38,11 @@ mdstream.Market = class {
   // What changed since this was asked last: starts of bars, those of them that are new, or everything.
   changes() {
     const starts = [...this.changed].filter((start) => this.starts.has(start)).sort((a, b) => a - b);
-    const told = { whole: this.isWhole, any: this.isChanged, starts, added: [...this.added] };
+    const changes = { whole: this.isWhole, any: this.isChanged, starts, added: [...this.added] };
     this.changed.clear();
     this.added.clear();
     this.isWhole = this.isChanged = false;
-    return told;
+    return changes;
   }
 
   // Takes an answer; returns which parts of the page it changed.

@@ -44,7 +44,7 @@ Object.assign(mdstream, (() => {
       else mdstream.chart.follow();
       mdstream.server.ask();
     }
-    mdstream.watchlist.show([], picked.symbol, pick);
+    mdstream.watchlist.show(market.quotes, picked.symbol, pick);
     draw();
     // Symbol and window come one after the other: what is between is no address.
     if (wanted && !arrived && another && wanted.steps-- > 0) return location.search;
@@ -122,7 +122,7 @@ Object.assign(mdstream, (() => {
   function take(answer) {
     const changed = market.take(answer);
     if (changed.quotes.length) {
-      mdstream.watchlist.show(changed.quotes, picked.symbol, pick);
+      mdstream.watchlist.show(market.quotes, picked.symbol, pick);
       offerSymbols();
     }
     if (changed.anomalies.length) panels.anomalies(market.feed, showAnomaly);
@@ -229,13 +229,13 @@ Object.assign(mdstream, (() => {
   }
 
   function drawNow() {
-    say();
+    const digits = mdstream.words.decimalsOf(market.bars.slice(-60).map((bar) => bar.close));
+    say(digits);
     byId("chart").classList.toggle("blank", !market.bars.length);
     if (!colors) {
       colors = mdstream.colors.read(studies.reduce((sum, study) => sum + study.lines.length, 0));
       shown = studies.map(inColors);
     }
-    const digits = decimals();
     mdstream.chart.draw(market, {
       colors, pointed, decimals: digits, price: (value) => mdstream.words.number(value, digits),
       studies: shown.filter((study) => picked.groups.includes(study.group)),
@@ -250,14 +250,12 @@ Object.assign(mdstream, (() => {
     return { ...study, lines: study.lines.map((line) => ({ ...line, color: colors.lines[line.hue] })) };
   }
 
-  const decimals = () => mdstream.words.decimalsOf(market.bars.slice(-60).map((bar) => bar.close));
-
   // The texts over and on the chart.
-  function say() {
+  function say(digits) {
     const quote = market.quotes.get(picked.symbol);
     const bar = market.starts.get(pointed) || market.lastBar;
-    panels.quoteLine(picked.symbol || "–", picked.window, bar, quote, decimals(), market.starts.has(pointed));
-    if (quote) document.title = `${mdstream.words.number(quote.last, decimals())} ${picked.symbol} · mdstream`;
+    panels.quoteLine(picked.symbol || "–", picked.window, bar, quote, digits, market.starts.has(pointed));
+    if (quote) document.title = `${mdstream.words.number(quote.last, digits)} ${picked.symbol} · mdstream`;
     const [title, text] = noticeOf();
     panels.notice(title, text);
   }

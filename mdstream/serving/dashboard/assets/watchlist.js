@@ -10,9 +10,10 @@ mdstream.watchlist = (() => {
   const byId = (id) => document.getElementById(id);
   const still = matchMedia("(prefers-reduced-motion: reduce)");
 
-  const quotes = new Map();
   const rows = new Map(); // those that are seen, by symbol
   const flashes = new WeakMap();
+  let quotes = null; // the market's
+  let counted = 0;
   let order = []; // symbols that match, as they stand
   let outdated = true;
   let sortedAt = 0;
@@ -23,14 +24,12 @@ mdstream.watchlist = (() => {
   let field = null;
   let scheduled = false;
 
-  function show(changed, pickedSymbol, pickSymbol) {
-    [picked, pick] = [pickedSymbol, pickSymbol];
+  // quotes: those of the market by symbol, where another symbol may come, and none goes but with all
+  function show(known, pickedSymbol, pickSymbol) {
     if (!field) listen();
-    for (const quote of changed) {
-      if (!quotes.has(quote.symbol)) outdated = true;
-      quotes.set(quote.symbol, quote);
-    }
-    if (changed.length && sort !== "symbol" && Date.now() - sortedAt > SORT_MILLIS) outdated = true;
+    if (known !== quotes || known.size !== counted) outdated = true;
+    if (sort !== "symbol" && Date.now() - sortedAt > SORT_MILLIS) outdated = true;
+    [quotes, counted, picked, pick] = [known, known.size, pickedSymbol, pickSymbol];
     schedule();
   }
 
@@ -71,8 +70,8 @@ mdstream.watchlist = (() => {
 
   // What was typed as a whole, else the first that matches, else what was typed: it may come later.
   function choose() {
-    const whole = [typed, typed.toUpperCase()].find((symbol) => quotes.has(symbol));
     if (!typed) return;
+    const whole = [typed, typed.toUpperCase()].find((symbol) => quotes.has(symbol));
     pick(whole || order[0] || typed);
     leave();
   }
