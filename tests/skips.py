@@ -17,6 +17,9 @@ EXPECTED_SKIPS = (
 )
 """How the reasons of expected skips begin."""
 
+UNEXPECTED_SKIPS = 6
+"""The exit code of a run with others: none of pytest's own, so that nobody takes it for failed tests and tries them again."""
+
 
 def _unexpected(config: pytest.Config) -> Iterator[str]:
     reporter = config.pluginmanager.getplugin("terminalreporter")
@@ -30,9 +33,10 @@ def _unexpected(config: pytest.Config) -> Iterator[str]:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail a run that would pass."""
-    if session.exitstatus == pytest.ExitCode.OK and any(_unexpected(session.config)):
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    """Fail a run that came to its end."""
+    ended = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+    if ended and any(_unexpected(session.config)):
+        session.exitstatus = UNEXPECTED_SKIPS
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -23,19 +23,21 @@ HOST = "127.0.0.1"
 _POLL_SECONDS = 0.02
 _PORTS = range(10_000, 32_768)
 _PORT_TRIES = 100
+_given_ports: set[int] = set()
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on.
+    """Return a port that nobody listens on, and that this process has not been given before.
 
-    It lies below the ports that systems give to outgoing connections: while a server is down, a client that
+    Whoever asks twice before it listens gets two. A port lies below the ports that systems give to outgoing connections: while a server is down, a client that
     tries to reach it could otherwise be given the server's own port, and keep it.
 
     Raises:
         ServerError: None was found.
     """
     for port in random.SystemRandom().sample(_PORTS, _PORT_TRIES):
-        if is_free(port):
+        if port not in _given_ports and is_free(port):
+            _given_ports.add(port)
             return port
     raise ServerError(f"no free port found on {HOST} between {_PORTS[0]} and {_PORTS[-1]}")
 

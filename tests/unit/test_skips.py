@@ -12,8 +12,8 @@ import pytest
     ("reason", "in_ci", "workers", "exit_code"),
     [
         ("real market data: none here", "true", "0", 0),
-        ("there is no Kafka", "true", "0", 1),
-        ("there is no Kafka", "true", "1", 1),
+        ("there is no Kafka", "true", "0", 6),
+        ("there is no Kafka", "true", "1", 6),
         ("there is no Kafka", "false", "0", 0),
     ],
 )

