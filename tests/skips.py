@@ -18,7 +18,7 @@ EXPECTED_SKIPS = (
 """How the reasons of expected skips begin."""
 
 UNEXPECTED_SKIPS = 6
-"""The exit code of a run with others: none of pytest's own, so that nobody takes it for failed tests and tries them again."""
+"""The exit code of a run with others: none of pytest's own, so that it is not tried again as failed tests are."""
 
 
 def _unexpected(config: pytest.Config) -> Iterator[str]:

@@ -29,8 +29,9 @@ _given_ports: set[int] = set()
 def free_port() -> int:
     """Return a port that nobody listens on, and that this process has not been given before.
 
-    Whoever asks twice before it listens gets two. A port lies below the ports that systems give to outgoing connections: while a server is down, a client that
-    tries to reach it could otherwise be given the server's own port, and keep it.
+    Whoever asks twice before it listens gets two. A port lies below those that systems give to outgoing
+    connections: while a server is down, a client that tries to reach it could otherwise be given the server's
+    own port, and keep it.
 
     Raises:
         ServerError: None was found.
