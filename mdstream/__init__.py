@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mdstream.errors import ConfigError, InvalidInputError, MdstreamError, MissingDependencyError
     from mdstream.indicators import Indicator, parse_indicators
     from mdstream.schemas import ANOMALY, BAR, QUOTE, STORED_TICK, TICK, BarWindow, Record, Rule
-    from mdstream.streaming import to_indicator_stream
+    from mdstream.streaming import to_indicator_stream, with_asof_stream
     from mdstream.transforms import (
         Calendar,
         ConditionTable,
@@ -116,6 +116,7 @@ __all__ = [
     "with_adjusted_prices",
     "with_anchored_vwap",
     "with_asof",
+    "with_asof_stream",
     "with_beta",
     "with_drawdown",
     "with_ewma_volatility",

@@ -4,10 +4,12 @@ from mdstream.errors import brought_by
 
 with brought_by("jobs"):
     from mdstream.streaming.archive import archive_revisions, archive_rows, with_delta
+    from mdstream.streaming.asof import with_asof_stream
+    from mdstream.streaming.buckets import BUCKETS
     from mdstream.streaming.dead_letters import AcceptedOrDeadLetter, ByRecord
     from mdstream.streaming.foreach_batch import store_results, store_stream, write_batch
     from mdstream.streaming.forecasts import Forecasts
-    from mdstream.streaming.indicators import BUCKETS, analyse_stream, to_indicator_stream
+    from mdstream.streaming.indicators import analyse_stream, to_indicator_stream
     from mdstream.streaming.kafka import IS_VENDORS, read_bars, read_topic
     from mdstream.streaming.lifecycle import Job, run_jobs, stop_session
     from mdstream.streaming.live_engine import BarRecords, start_live_bars, to_bar_records
@@ -41,6 +43,7 @@ __all__ = [
     "to_bar_records",
     "to_indicator_stream",
     "trigger_for",
+    "with_asof_stream",
     "with_delta",
     "write_batch",
 ]

@@ -10,7 +10,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import NumericType, StringType, TimestampType
 
 from mdstream.errors import InvalidInputError
-from mdstream.transforms.asof import order_of, with_asof
+from mdstream.transforms.asof import with_asof
+from mdstream.transforms.asof_terms import order_of
 from mdstream.transforms.quotes import BASIS_POINTS, PRICES, QUOTED, fair_mid
 from mdstream.transforms.required_columns import check_columns, refuse_stream
 
