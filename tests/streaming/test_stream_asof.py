@@ -31,6 +31,7 @@ TRADES = pa.schema(
         "is.odd": pa.bool_(),
     }
 )
+_BEFORE_ZONES = datetime.fromisoformat("1883-01-01T00:00:00")
 _LEVEL = pa.struct({"at": pa.timestamp("us", "UTC"), "clock": pa.timestamp("us"), "size": pa.float32()})
 QUOTES = pa.schema(
     {
