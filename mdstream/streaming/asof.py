@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from functools import reduce
-from operator import and_
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, MapType, StringType, StructType, TimestampType
 
@@ -15,7 +13,16 @@ from mdstream.errors import InvalidInputError
 from mdstream.streaming.asof_matching import NEVER, AsofTerms
 from mdstream.streaming.asof_processor import MET, AsofProcessor
 from mdstream.streaming.buckets import bucket_of
-from mdstream.transforms.asof_terms import Direction, check_direction, kind_of_time, names_of, sides_of, units_of
+from mdstream.transforms.asof_terms import (
+    Direction,
+    check_direction,
+    has_place,
+    kind_of_time,
+    names_of,
+    place_of,
+    ties_of,
+    units_of,
+)
 
 _JSON = {
     "timeZone": "UTC",
@@ -106,14 +113,16 @@ def with_asof_stream(
     if late is None or (longest is not None and longest < late):
         raise InvalidInputError(f"found the lateness {lateness} and the wait {wait}; expected a wait that is longer")
     added = names_of(left, right, keys, suffix)
-    lefts, rights = sides_of(left, right, on, keys, None, allow_exact=allow_exact)
-    ties = tuple(name for name in rights.columns if name.startswith("tie_"))
-    both = _behind(_as_text(lefts, "own", ties), late).unionByName(_behind(_as_text(rights, "other", ties), late))
+    ties = ties_of(right)
+    rights = _as_text(right.where(has_place(on, keys)), on, keys, ties, late, is_left=False)
+    lefts = _as_text(left, on, keys, dict.fromkeys(ties, F.lit(0)), late, is_left=True)
     terms = AsofTerms(Direction(direction), reach, allow_exact, late, longest)
+    processor = AsofProcessor(terms, tuple(ties))
     pairs = (
-        both.drop("seen")
+        lefts.unionByName(rights)
+        .drop("seen")
         .groupBy("bucket")
-        .transformWithStateInPandas(AsofProcessor(terms, ties), MET, outputMode="Append", timeMode="EventTime")
+        .transformWithStateInPandas(processor, MET, outputMode="Append", timeMode="EventTime")
     )
     own = F.from_json("own", left.schema, {**_JSON, "mode": "FAILFAST"})
     met = F.from_json("met", right.drop(*keys).schema, {**_JSON, "mode": "FAILFAST"})
@@ -149,23 +158,17 @@ def _is_json(kind: DataType) -> bool:
     return not isinstance(kind, MapType) or (isinstance(kind.keyType, StringType) and _is_json(kind.valueType))
 
 
-def _as_text(side: DataFrame, row: str, ties: Sequence[str]) -> DataFrame:
-    """Return rows of one side as the operator takes them."""
-    is_left = row == "own"
-    keys = [F.col(name) for name in side.columns if name.startswith("key_")]
-    has_all = reduce(and_, (column.isNotNull() for column in (*keys, F.col("time"))))
-    whole = F.col("own") if is_left else F.col("other").getField("row")
-    return side.select(
-        bucket_of(*keys),
-        F.to_json(F.struct(*keys), _JSON).alias("key"),
+def _as_text(
+    frame: DataFrame, on: str, keys: Sequence[str], ties: Mapping[str, Column], lateness: int, *, is_left: bool
+) -> DataFrame:
+    """Return rows of one side as the operator takes them, and let Spark's watermark follow their times."""
+    *key, time = place_of(frame, on, keys)
+    return frame.select(
+        bucket_of(*key),
+        F.to_json(F.struct(*key), _JSON).alias("key"),
         F.lit(is_left).alias("is_left"),
-        F.when(has_all, F.col("time")).otherwise(F.lit(NEVER)).alias("time"),
-        *((F.lit(0) if is_left else F.coalesce(F.col(name), F.lit(NEVER))).cast("bigint").alias(name) for name in ties),
-        F.to_json(whole, _JSON).alias("row"),
-        F.timestamp_micros("time").alias("seen"),
-    )
-
-
-def _behind(rows: DataFrame, lateness: int) -> DataFrame:
-    """Let Spark's watermark follow the times of one side."""
-    return rows.withWatermark("seen", f"{-(-lateness // _MILLISECOND)} milliseconds")
+        F.when(has_place(on, keys), time).otherwise(F.lit(NEVER)).alias("time"),
+        *(F.coalesce(tie, F.lit(NEVER)).cast("bigint").alias(name) for name, tie in ties.items()),
+        F.to_json(F.struct("*"), _JSON).alias("row"),
+        F.timestamp_micros(time).alias("seen"),
+    ).withWatermark("seen", f"{-(-lateness // _MILLISECOND)} milliseconds")

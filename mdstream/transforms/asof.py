@@ -7,8 +7,19 @@ from datetime import timedelta
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql.types import DataType, TimestampType
 
-from mdstream.transforms.asof_terms import Direction, check_direction, kind_of_time, names_of, sides_of, units_of
+from mdstream.transforms.asof_terms import (
+    Direction,
+    check_direction,
+    has_place,
+    kind_of_time,
+    named,
+    names_of,
+    place_of,
+    ties_of,
+    units_of,
+)
 from mdstream.transforms.required_columns import refuse_stream
 
 
@@ -77,7 +88,7 @@ def with_asof(
     kind = kind_of_time(left, right, on, keys)
     reach, length = units_of(tolerance, kind, "tolerance"), units_of(bucket, kind, "bucket")
     added = names_of(left, right, keys, suffix)
-    lefts, rights = sides_of(left, right, on, keys, length, allow_exact=allow_exact)
+    lefts, rights = _sides(left, right, on, keys, length, allow_exact=allow_exact)
     places = [name for name in lefts.columns if name.startswith("key_")]
     both = lefts.unionByName(rights, allowMissingColumns=True)
     looks = [
@@ -89,14 +100,47 @@ def with_asof(
     shared = [*places, *(["bucket"] if length is not None else [])]
     for is_back in looks:
         both = both.withColumn(_found(is_back), _newest(rights.columns, shared, is_back=is_back))
-    return (
-        both.where(F.col("own").isNotNull())
-        .withColumn("met", _met(looks, reach))
-        .select(
-            *(F.col("own").getField(name).alias(name) for name in left.columns),
-            *(F.col("met").getField("row").getField(name).alias(alias) for name, alias in added.items()),
-        )
+    own = {on: _time_of(F.col("time"), kind), **dict(zip(keys, map(F.col, places), strict=False))}
+    other = {on: _time_of(F.col("met").getField("time"), kind)}
+    columns = [own.get(name, F.col("own").getField(name)).alias(name) for name in left.columns]
+    for name, alias in added.items():
+        columns.append(other.get(name, F.col("met").getField("row").getField(name)).alias(alias))
+    return both.where("is_left").withColumn("met", _met(looks, reach)).select(*columns)
+
+
+def _sides(
+    left: DataFrame, right: DataFrame, on: str, keys: Sequence[str], length: int | None, *, allow_exact: bool
+) -> tuple[DataFrame, DataFrame]:
+    """Return the rows of both frames with what they are sorted by, and the rest of each as a struct.
+
+    Keys and time are there once: all rows of both frames are moved and sorted.
+    """
+    places = []
+    for frame in (left, right):
+        place = place_of(frame, on, keys)
+        if length is not None:
+            place.append((place[-1] - F.pmod(place[-1], F.lit(length))).alias("bucket"))
+        places.append(place)
+    # Of one time, what is on the right comes first if it counts.
+    seconds = (F.lit(is_second).alias("is_second") for is_second in (allow_exact, not allow_exact))
+    lefts = left.select(*places[0], F.lit(True).alias("is_left"), next(seconds), *_rest(left, on, keys, "own"))
+    time = places[1][len(keys) or 1]
+    other = F.struct(time, *_rest(right, on, keys, "row")).alias("other")
+    ties = (tie.alias(name) for name, tie in ties_of(right).items())
+    rights = right.where(has_place(on, keys)).select(
+        *places[1], F.lit(False).alias("is_left"), next(seconds), *ties, other
     )
+    return lefts, rights
+
+
+def _rest(frame: DataFrame, on: str, keys: Sequence[str], alias: str) -> list[Column]:
+    """Return all columns but keys and time as one struct, if there are any."""
+    rest = [named(name) for name in frame.columns if name != on and name not in keys]
+    return [F.struct(*rest).alias(alias)] if rest else []
+
+
+def _time_of(time: Column, kind: DataType) -> Column:
+    return F.timestamp_micros(time) if isinstance(kind, TimestampType) else time.cast(kind)
 
 
 def _found(is_back: bool) -> str:
@@ -133,7 +177,7 @@ def _carried(lefts: DataFrame, rights: DataFrame, places: Sequence[str], *, is_b
     # A struct of few numbers orders them, so that no row is compared as a whole.
     order = F.struct("time", *ties)
     ends = rights.groupBy(*places, "bucket").agg(
-        pick(F.struct("time", "is_second", *ties, "other"), order).alias("end")
+        pick(F.struct("time", "is_left", "is_second", *ties, "other"), order).alias("end")
     )
     asked = lefts.select(*places, "bucket").distinct()
     direction = F.col("bucket").asc() if is_back else F.col("bucket").desc()

@@ -86,27 +86,25 @@ def names_of(left: DataFrame, right: DataFrame, keys: Sequence[str], suffix: str
     return names
 
 
-def sides_of(
-    left: DataFrame, right: DataFrame, on: str, keys: Sequence[str], length: int | None, *, allow_exact: bool
-) -> tuple[DataFrame, DataFrame]:
-    """Return the rows of both frames as structs, with what they are sorted by."""
-    is_timestamp = isinstance(left.schema[on].dataType, TimestampType)
+def place_of(frame: DataFrame, on: str, keys: Sequence[str]) -> list[Column]:
+    """Return where a row is: its keys, as `key_0` and so on, and `time` as a whole number."""
+    is_timestamp = isinstance(frame.schema[on].dataType, TimestampType)
     time = F.unix_micros(named(on)) if is_timestamp else named(on).cast("bigint")
     # One series has a key too: without any, Spark warns of what is meant here.
     shared = [named(name) for name in keys] or [F.lit(0)]
-    place = [*(key.alias(f"key_{number}") for number, key in enumerate(shared)), time.alias("time")]
-    if length is not None:
-        place.append((time - F.pmod(time, F.lit(length))).alias("bucket"))
-    ties = [F.col(name).cast("bigint").alias(f"tie_{name}") for name in order_of(right)]
+    return [*(key.alias(f"key_{number}") for number, key in enumerate(shared)), time.alias("time")]
+
+
+def has_place(on: str, keys: Sequence[str]) -> Column:
+    """Return whether a row has a time and all keys."""
+    return reduce(and_, (named(name).isNotNull() for name in (on, *keys)))
+
+
+def ties_of(right: DataFrame) -> dict[str, Column]:
+    """Return what orders rows of one key and time, the weightiest first, by names of columns."""
     hashed = [named(field.name) for field in right.schema if _has_hash(field.dataType)]
-    has_all = reduce(and_, (named(name).isNotNull() for name in (on, *keys)))
-    # Of one time, what is on the right comes first if it counts.
-    lefts = left.select(*place, F.lit(allow_exact).alias("is_second"), F.struct("*").alias("own"))
-    rights = right.where(has_all).select(
-        *place, F.lit(not allow_exact).alias("is_second"), *ties, F.xxhash64(*hashed).alias("tie_hash"),
-        F.struct(time.alias("time"), F.struct("*").alias("row")).alias("other"),
-    )  # fmt: skip
-    return lefts, rights
+    ties = {f"tie_{name}": F.col(name).cast("bigint") for name in order_of(right)}
+    return {**ties, "tie_hash": F.xxhash64(*hashed)}
 
 
 def named(name: str) -> Column:
