@@ -88,8 +88,7 @@ class AsofProcessor(StatefulProcessor):
             newest,
             held.timer,
         )
-        yield _pairs(lefts.filter(pc.invert(in_time)), None)
-        yield self._settled(known, watermark)
+        yield from _given(_pairs(lefts.filter(pc.invert(in_time)), None), self._settled(known, watermark))
 
     def handleExpiredTimer(  # type: ignore[override]  # noqa: N802
         self,
@@ -101,7 +100,7 @@ class AsofProcessor(StatefulProcessor):
         held = self._held()
         # Spark takes it away itself.
         known = _Held(held.lefts, held.rights, held.newest, NEVER)
-        yield self._settled(known, _micros(timerValues.getCurrentWatermarkInMs()))
+        yield from _given(self._settled(known, _micros(timerValues.getCurrentWatermarkInMs())))
 
     def _settled(self, known: _Held, watermark: int) -> pd.DataFrame:
         """Keep what is not complete, and return what is."""
@@ -143,6 +142,10 @@ class AsofProcessor(StatefulProcessor):
 def _micros(watermark: int) -> int:
     """Return Spark's watermark, which is 0 while there is none."""
     return watermark * 1000 if watermark > 0 else NEVER
+
+
+def _given(*pairs: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    return (each for each in pairs if len(each))
 
 
 def _pairs(lefts: pa.Table, rows: pa.ChunkedArray | None) -> pd.DataFrame:
