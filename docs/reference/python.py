@@ -30,7 +30,8 @@ PACKAGES: Mapping[str, _Package] = {
     "mdstream.schemas": _Package("Schemas"),
     "mdstream.testing": _Package("Testing"),
     "mdstream.streaming": _Package(
-        "Streaming", ("to_indicator_stream", "with_asof_stream", "build_session", "stop_session")
+        "Streaming",
+        ("to_indicator_stream", "with_asof_stream", "to_activity_bar_stream", "build_session", "stop_session"),
     ),
     "mdstream.forecasting": _Package("Forecasting"),
 }

@@ -3,6 +3,7 @@
 from mdstream.errors import brought_by
 
 with brought_by("jobs"):
+    from mdstream.streaming.activity import to_activity_bar_stream
     from mdstream.streaming.archive import archive_revisions, archive_rows, with_delta
     from mdstream.streaming.asof import with_asof_stream
     from mdstream.streaming.buckets import BUCKETS
@@ -40,6 +41,7 @@ __all__ = [
     "stop_session",
     "store_results",
     "store_stream",
+    "to_activity_bar_stream",
     "to_bar_records",
     "to_indicator_stream",
     "trigger_for",

@@ -10,9 +10,10 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, MapType, StringType, StructType, TimestampType
 
 from mdstream.errors import InvalidInputError
-from mdstream.streaming.asof_matching import NEVER, AsofTerms
+from mdstream.streaming.asof_matching import AsofTerms
 from mdstream.streaming.asof_processor import MET, AsofProcessor
 from mdstream.streaming.buckets import bucket_of
+from mdstream.streaming.held_rows import NEVER
 from mdstream.transforms.asof_terms import (
     Direction,
     check_direction,

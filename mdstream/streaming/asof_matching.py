@@ -8,13 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from mdstream.streaming.held_rows import NEVER
 from mdstream.transforms.asof_terms import Direction
 
 Integers = npt.NDArray[np.int64]
 Marks = npt.NDArray[np.bool_]
-
-NEVER = int(np.iinfo(np.int64).min)
-"""Before all times."""
 
 _AT_NO_TIME = int(np.iinfo(np.int64).max)
 _NONE = -1

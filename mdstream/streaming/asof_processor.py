@@ -17,7 +17,8 @@ from pyspark.sql.streaming.stateful_processor import (
     TimerValues,
 )
 
-from mdstream.streaming.asof_matching import NEVER, AsofTerms, settle
+from mdstream.streaming.asof_matching import AsofTerms, settle
+from mdstream.streaming.held_rows import NEVER, decoded, encoded, micros_of_watermark
 
 LEFT = pa.schema([("key", pa.string()), ("time", pa.int64()), ("row", pa.string())])
 """A row of the left as it waits: its key and itself as text, its time in epoch microseconds, `NEVER` if it has none."""
@@ -76,7 +77,7 @@ class AsofProcessor(StatefulProcessor):
         """Take the new rows of one bucket in and yield what is complete; see Spark."""
         held = self._held()
         lefts, rights = self._sides(rows)
-        watermark = _micros(timerValues.getCurrentWatermarkInMs())
+        watermark = micros_of_watermark(timerValues.getCurrentWatermarkInMs())
         is_known = pc.not_equal(lefts["time"], NEVER)
         in_time = pc.and_(
             is_known, pc.greater_equal(lefts["time"], max(watermark, self.terms.waited_until(held.newest)))
@@ -100,7 +101,7 @@ class AsofProcessor(StatefulProcessor):
         held = self._held()
         # Spark takes it away itself.
         known = _Held(held.lefts, held.rights, held.newest, NEVER)
-        yield from _given(self._settled(known, _micros(timerValues.getCurrentWatermarkInMs())))
+        yield from _given(self._settled(known, micros_of_watermark(timerValues.getCurrentWatermarkInMs())))
 
     def _settled(self, known: _Held, watermark: int) -> pd.DataFrame:
         """Keep what is not complete, and return what is."""
@@ -114,7 +115,7 @@ class AsofProcessor(StatefulProcessor):
                 self._handle.registerTimer(timer)
         lefts = known.lefts.filter(pa.array(~settled.leaves))
         rights = known.rights.filter(pa.array(settled.stays))
-        self._state.update((_encoded(lefts), _encoded(rights), known.newest, timer))
+        self._state.update((encoded(lefts), encoded(rights), known.newest, timer))
         met = settled.met[settled.leaves]
         rows = known.rights["row"].take(pa.array(met, mask=met < 0))
         return _pairs(known.lefts.filter(pa.array(settled.leaves)), rows)
@@ -125,7 +126,7 @@ class AsofProcessor(StatefulProcessor):
         if row is None:
             return _Held(LEFT.empty_table(), schema.empty_table(), NEVER, NEVER)
         lefts, rights, newest, timer = row
-        return _Held(_decoded(lefts), _decoded(rights), newest, timer)
+        return _Held(decoded(lefts), decoded(rights), newest, timer)
 
     def _sides(self, chunks: Iterable[pd.DataFrame]) -> tuple[pa.Table, pa.Table]:
         """Return the new rows of both sides."""
@@ -139,11 +140,6 @@ class AsofProcessor(StatefulProcessor):
         return pa.concat_tables(sides[0]), pa.concat_tables(sides[1])
 
 
-def _micros(watermark: int) -> int:
-    """Return Spark's watermark, which is 0 while there is none."""
-    return watermark * 1000 if watermark > 0 else NEVER
-
-
 def _given(*pairs: pd.DataFrame) -> Iterator[pd.DataFrame]:
     return (each for each in pairs if len(each))
 
@@ -151,14 +147,3 @@ def _given(*pairs: pd.DataFrame) -> Iterator[pd.DataFrame]:
 def _pairs(lefts: pa.Table, rows: pa.ChunkedArray | None) -> pd.DataFrame:
     met: Any = np.full(len(lefts), None, object) if rows is None else rows.to_numpy()
     return pd.DataFrame({"own": lefts["row"].to_numpy(), "met": met}, dtype=object)
-
-
-def _encoded(rows: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
-        writer.write_table(rows)
-    return bytes(sink.getvalue())
-
-
-def _decoded(encoded: bytes) -> pa.Table:
-    return pa.ipc.open_stream(pa.py_buffer(bytes(encoded))).read_all()

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 from pyspark.sql.streaming.stateful_processor import ExpiredTimerInfo, StatefulProcessorHandle, TimerValues
 
-from mdstream.streaming.asof_matching import NEVER, AsofTerms
+from mdstream.streaming.asof_matching import AsofTerms
 from mdstream.streaming.asof_processor import AsofProcessor
+from mdstream.streaming.held_rows import NEVER
 from mdstream.transforms.asof_terms import Direction
 
 Way = Literal["backward", "forward", "nearest"]
