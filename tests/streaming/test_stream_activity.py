@@ -47,6 +47,7 @@ def test_bars_are_those_of_all_ticks_over_restarts(
     measure, threshold, within = case
     ticks = market(Random(measure))
     parts = [ticks[start : start + 125] for start in range(0, len(ticks), 125)]
+    (tmp_path / "ticks").mkdir()
     source = spark.readStream.schema(spark_schema(STORED_TICK)).option("maxFilesPerTrigger", 1)
     bars = source.parquet(str(tmp_path / "ticks")).transform(
         md.to_activity_bar_stream, measure, threshold, lateness=LATENESS, within=within

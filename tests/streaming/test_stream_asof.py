@@ -94,6 +94,7 @@ def exactly(rows: list[Row]) -> list[str]:
 
 
 def stream_of(spark: SparkSession, folder: Path, schema: pa.Schema) -> DataFrame:
+    folder.mkdir()
     typed = spark.createDataFrame(schema.empty_table()).schema
     return spark.readStream.schema(typed).option("maxFilesPerTrigger", 1).parquet(str(folder))
 
