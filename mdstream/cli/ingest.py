@@ -144,7 +144,8 @@ def ingest(  # one parameter an option
     What cannot be used goes to the topic `dead_letter` with the reason. Topics that are missing are created. A feed
     that fails for good ends the others too. Where two feeds deliver a symbol, `ticks.primary_source` has to say which
     of them makes its bars. `--kind bars` is for plans of Massive that have no trades: its minute bars go to
-    `aggregated_data`, whatever `ticks.primary_source` says.
+    `aggregated_data`, whatever `ticks.primary_source` says. `feeds.binance.quotes` and `feeds.massive.quotes` bring
+    quotes too, into `quote_data`.
 
     For example:
 
@@ -215,7 +216,7 @@ def _run(
                 seconds = time.monotonic() - started
                 _print_counts(each.producer.counts, seconds, each.feed.name if feeds[1:] else "", _UNITS[kind])
     counts = [producer.counts for producer in producers]
-    if not any(each.sent or each.bars_sent for each in counts) and any(each.dead_letters for each in counts):
+    if not any(each.records_sent for each in counts) and any(each.dead_letters for each in counts):
         raise InvalidInputError("nothing of the input was usable; the reasons are above and in dead_letter")
     if ends and not any(each.sent for each in counts):
         raise InvalidInputError("nothing was sent: the input has no trades, or none of the symbols that were named")
@@ -239,6 +240,7 @@ def _observer(progress: Progress, name: str, unit: str, metrics: FeedMetrics | N
     def observe(batch: FeedBatch, counts: Counts) -> None:
         total = None if batch.fraction is None else 1.0
         sent = f"{counts.sent + counts.bars_sent:,} {unit}"
+        sent += f", {counts.quotes_sent:,} quotes" if counts.quotes_sent else ""
         progress.update(task, total=total, completed=batch.fraction, sent=sent)
         if metrics is not None:
             metrics.observe(name, batch)
@@ -249,14 +251,15 @@ def _observer(progress: Progress, name: str, unit: str, metrics: FeedMetrics | N
 def _print_counts(counts: Counts, seconds: float, name: str, unit: str) -> None:
     sent, acknowledged = counts.sent + counts.bars_sent, counts.acknowledged + counts.bars_acknowledged
     rate = sent / seconds if seconds else 0.0
+    of_quotes = f"{counts.quotes_sent:,} quotes sent, {counts.quotes_acknowledged:,} acknowledged, "
     output.print(
         f"{name}{': ' if name else ''}{sent:,} {unit} sent, {acknowledged:,} acknowledged by Kafka, "
-        f"{counts.dead_letters.total():,} dead letters; {seconds:.1f} s, {rate:,.0f} {unit}/s",
+        f"{of_quotes if counts.quotes_sent else ''}{counts.dead_letters.total():,} dead letters; {seconds:.1f} s, {rate:,.0f} {unit}/s",
         markup=False,
         highlight=False,
         soft_wrap=True,
     )
     for reason, number in counts.dead_letters.most_common():
-        remedy = remedy_of(reason, nothing_is_usable=not sent)
+        remedy = remedy_of(reason, nothing_is_usable=not counts.records_sent)
         line = f"  {number:,} × {reason}{f' ({remedy})' if remedy else ''}"
         output.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -6,17 +6,23 @@ LIVE_JOB = "live_bars"
 STORE_JOB = "store_ticks"
 """The job that stores ticks, in one query of the same name."""
 
+QUOTES_JOB = "store_quotes"
+"""The job that stores quotes, in one query of the same name."""
+
 ANALYTICS_JOB = "analytics"
 """The job that stores what live bars send, and analyses what they do not."""
 
 LAKE_JOB = "archive"
 """The job whose session writes Delta tables."""
 
-STORING_JOBS = frozenset({STORE_JOB, ANALYTICS_JOB})
+STORING_JOBS = frozenset({STORE_JOB, QUOTES_JOB, ANALYTICS_JOB})
 """The jobs that write to the stores that are switched on."""
 
 STORE_TICKS_QUERY = STORE_JOB
 """The query that stores ticks: its checkpoint tells how far the database is behind."""
+
+STORE_QUOTES_QUERY = QUOTES_JOB
+"""The query that stores quotes."""
 
 STORE_QUERY = "store_live"
 """The query of `analytics` that stores what live bars send: its checkpoint tells how far the database is behind."""

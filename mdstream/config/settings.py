@@ -18,7 +18,7 @@ from mdstream.config.section import Interval, Seconds, Section
 from mdstream.config.serving import ServingSettings
 from mdstream.config.stores import StoreSettings
 from mdstream.errors import ConfigError, InvalidInputError
-from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION, STORED_TICK, TICK, BarWindow, Record
+from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION, QUOTE, STORED_QUOTE, STORED_TICK, TICK, BarWindow, Record
 from mdstream.schemas.limits import MAX_FUTURE_SKEW_SECONDS, SYMBOL_PATTERN, TEXT_PATTERN
 from mdstream.schemas.sources import ANY_OTHER_SYMBOL, PrimarySources
 from mdstream.schemas.symbols import Symbol
@@ -326,9 +326,9 @@ class Settings(BaseSettings):
     @property
     def topic_records(self) -> tuple[Record, ...]:
         """The records that travel through Kafka, one topic each."""
-        return (TICK, BAR, self.indicator_record, ANOMALY, PREDICTION, DEAD_LETTER)
+        return (TICK, QUOTE, BAR, self.indicator_record, ANOMALY, PREDICTION, DEAD_LETTER)
 
     @property
     def table_records(self) -> tuple[Record, ...]:
         """The records that are stored in tables."""
-        return (STORED_TICK, BAR, self.indicator_record, ANOMALY, PREDICTION)
+        return (STORED_TICK, STORED_QUOTE, BAR, self.indicator_record, ANOMALY, PREDICTION)

@@ -86,10 +86,10 @@ def _alphavantage(request: FeedRequest[AlphaVantageSettings]) -> OpenedFeed:
 def _massive(request: FeedRequest[MassiveSettings]) -> OpenedFeed:
     own, overflow, skew = request.own, request.options.overflow, request.max_future_skew
     if request.options.kind is Kind.BARS:
-        vendor = MassiveVendor(own.api_key, own.url, MinuteAggregates(request.settings.minute_window))
+        vendor = MassiveVendor(own.api_key, own.url, MinuteAggregates(request.settings.minute_window), own.quotes)
         supervision = Supervision(stale_after=_STALE_AFTER_OF_BARS, overflow=overflow)
         return WebSocketFeed(vendor, supervision, skew), request.symbols_or_configured
-    vendor = MassiveVendor(own.api_key, own.url)
+    vendor = MassiveVendor(own.api_key, own.url, quotes=own.quotes)
     # Plans with a WebSocket have no limit of calls.
     history = MassiveHistory(MassiveRest(own.api_key, own.rest_url)) if own.fill_gaps else None
     supervision, nonpositive = Supervision(overflow=overflow), request.nonpositive_prices
@@ -109,7 +109,7 @@ def _of_trades(vendor: Callable[[Own], Vendor], *, has_stocks: bool = True) -> C
 
 
 def _binance(own: BinanceSettings) -> Vendor:
-    return BinanceVendor(own.url)
+    return BinanceVendor(own.url, own.quotes)
 
 
 def _finage(own: FinageSettings) -> Vendor:

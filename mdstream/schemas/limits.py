@@ -1,4 +1,4 @@
-"""What makes a tick usable: limits and the reasons for refusing, declared once for ingest and Spark.
+"""What makes a tick or a quote usable: limits and the reasons for refusing, declared once for ingest and Spark.
 
 The patterns use only what Python, RE2 (Arrow) and Java (Spark) read alike; each has to match the whole value.
 """
@@ -68,7 +68,7 @@ MAX_DEAD_LETTER_BYTES = 8 * 1024 * 1024
 
 
 class Reason(StrEnum):
-    """Why a tick is refused: a stable sentence, behind which the value found may follow after a colon.
+    """Why a tick or a quote is refused: a stable sentence, behind which the value found may follow after a colon.
 
     Example:
         >>> Reason.MISSING.of("price")
@@ -92,6 +92,8 @@ class Reason(StrEnum):
     MALFORMED = "{field} malformed"
     NOT_FINITE = "{field} not finite"
     NOT_POSITIVE = "{field} not positive"
+    NEGATIVE = "{field} negative"
+    NEITHER_SIDE = "neither bid nor ask"
     PRICE_TOO_HIGH = f"price above {MAX_PRICE:.0e}"
     PRICE_TOO_LOW = f"price below -{MAX_PRICE:.0e}"
     SIZE_TOO_LOW = f"size below {MIN_SIZE:.0e}"
@@ -106,7 +108,7 @@ class Reason(StrEnum):
         """Return the sentence for `field`, with the value that was found.
 
         Args:
-            field: The tick's field, where the reason names one.
+            field: The field, where the reason names one.
             found: The value to show; None leaves it out.
         """
         sentence = self.value.replace("{field}", field)

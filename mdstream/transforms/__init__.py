@@ -21,6 +21,7 @@ with brought_by("spark"):
     from mdstream.transforms.nbbo import to_nbbo
     from mdstream.transforms.order_flow import to_order_flow
     from mdstream.transforms.quote_bars import to_quote_bars
+    from mdstream.transforms.quote_records import with_quote_fields
     from mdstream.transforms.quotes import with_quote_measures
     from mdstream.transforms.revisions import to_bar_revisions, to_newest_revisions, with_bar_fields, with_records
     from mdstream.transforms.series import (
@@ -90,6 +91,7 @@ __all__ = [
     "with_findings",
     "with_indicators",
     "with_paid_spreads",
+    "with_quote_fields",
     "with_quote_measures",
     "with_ranks",
     "with_records",

@@ -127,7 +127,7 @@ def _with_fields(records: DataFrame, plain_tick: Column | None) -> DataFrame:
         F.col("offset").alias("kafka_offset"),
     ).transform(_with_codes_of_text)
     is_plain = F.col("is_plain")
-    unreadable = F.col(f"tick.{_UNREADABLE}").isNotNull() | _goes_on_behind_the_object()
+    unreadable = F.col(f"tick.{_UNREADABLE}").isNotNull() | goes_on_behind_the_object()
     return parsed.select(
         *(_tick_column(name) for name in TICK.schema.names),
         "kafka_partition",
@@ -207,8 +207,11 @@ def _text() -> Column:
     return F.col("payload").cast("string")
 
 
-def _goes_on_behind_the_object() -> Column:
-    """Tell whether more follows the JSON object, e.g. a second tick: from_json reads the first value and no further."""
+def goes_on_behind_the_object() -> Column:
+    """Tell whether more follows the JSON object of a payload, e.g. a second tick.
+
+    `from_json` reads the first value and no further.
+    """
     brace = F.lit("}")
     all_but_last = F.substring("payload", 1, F.octet_length("payload") - 1).cast("string")
     # Nothing follows the only brace that ends a tick as we write it: the others are parsed a second time.
@@ -234,7 +237,7 @@ def _why_unreadable() -> Column:
     why = why.when(~F.is_valid_utf8(text), Reason.NOT_UTF8.of())
     why = why.when(F.try_parse_json(text).isNull(), Reason.NOT_JSON.of())
     why = why.when(F.json_object_keys(text).isNull(), Reason.NOT_AN_OBJECT.of())
-    why = why.when(_goes_on_behind_the_object(), Reason.NOT_JSON.of())
+    why = why.when(goes_on_behind_the_object(), Reason.NOT_JSON.of())
     for name, reason in wrong_kind.items():
         # from_json keeps what it could read: a field that is there but came out null is the one at fault.
         is_lost = F.col(name).isNull() if name != "ingest_time" else F.lit(True)
