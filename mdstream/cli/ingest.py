@@ -254,7 +254,8 @@ def _print_counts(counts: Counts, seconds: float, name: str, unit: str) -> None:
     of_quotes = f"{counts.quotes_sent:,} quotes sent, {counts.quotes_acknowledged:,} acknowledged, "
     output.print(
         f"{name}{': ' if name else ''}{sent:,} {unit} sent, {acknowledged:,} acknowledged by Kafka, "
-        f"{of_quotes if counts.quotes_sent else ''}{counts.dead_letters.total():,} dead letters; {seconds:.1f} s, {rate:,.0f} {unit}/s",
+        f"{of_quotes if counts.quotes_sent else ''}"
+        f"{counts.dead_letters.total():,} dead letters; {seconds:.1f} s, {rate:,.0f} {unit}/s",
         markup=False,
         highlight=False,
         soft_wrap=True,

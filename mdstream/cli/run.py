@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 
 def run(
-    jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="live_bars, store_ticks, store_quotes, analytics, archive")],
+    jobs: Annotated[
+        list[str], typer.Argument(metavar="JOB...", help="live_bars, store_ticks, store_quotes, analytics, archive")
+    ],
     metrics_port: MetricsPort = None,
     config: ConfigFile = None,
 ) -> None:

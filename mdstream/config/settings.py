@@ -18,7 +18,18 @@ from mdstream.config.section import Interval, Seconds, Section
 from mdstream.config.serving import ServingSettings
 from mdstream.config.stores import StoreSettings
 from mdstream.errors import ConfigError, InvalidInputError
-from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION, QUOTE, STORED_QUOTE, STORED_TICK, TICK, BarWindow, Record
+from mdstream.schemas import (
+    ANOMALY,
+    BAR,
+    DEAD_LETTER,
+    PREDICTION,
+    QUOTE,
+    STORED_QUOTE,
+    STORED_TICK,
+    TICK,
+    BarWindow,
+    Record,
+)
 from mdstream.schemas.limits import MAX_FUTURE_SKEW_SECONDS, SYMBOL_PATTERN, TEXT_PATTERN
 from mdstream.schemas.sources import ANY_OTHER_SYMBOL, PrimarySources
 from mdstream.schemas.symbols import Symbol

@@ -46,7 +46,9 @@ class Counts:
     @property
     def waiting(self) -> int:
         """Messages that are sent and not acknowledged."""
-        return self.records_sent + self.dead_letters.total() - self.records_acknowledged - self.dead_letters_acknowledged
+        return (
+            self.records_sent + self.dead_letters.total() - self.records_acknowledged - self.dead_letters_acknowledged
+        )
 
     @property
     def records_sent(self) -> int:

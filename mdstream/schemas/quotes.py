@@ -46,10 +46,14 @@ def why_sides_refused(quote: Mapping[str, object], *, nonpositive_prices: bool =
     if all(quote.get(name) is None for name in PRICES):
         return Reason.NEITHER_SIDE.of()
     for name in PRICES:
-        if (reason := _why_amount(name, quote.get(name), MAX_PRICE, Reason.PRICE_TOO_HIGH, nonpositive_prices)) is not None:
+        if (
+            reason := _why_amount(name, quote.get(name), MAX_PRICE, Reason.PRICE_TOO_HIGH, nonpositive_prices)
+        ) is not None:
             return reason
     for name in SIZES:
-        if (reason := _why_amount(name, quote.get(name), MAX_SIZE, Reason.SIZE_TOO_HIGH, may_be_negative=False)) is not None:
+        if (
+            reason := _why_amount(name, quote.get(name), MAX_SIZE, Reason.SIZE_TOO_HIGH, may_be_negative=False)
+        ) is not None:
             return reason
     return None
 

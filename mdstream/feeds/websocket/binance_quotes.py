@@ -31,7 +31,7 @@ def quote_of_event(event: Mapping[str, object]) -> WireQuote:
         OverflowError: A number is too large.
 
     Example:
-        >>> event = {"u": 7, "s": "BNBUSDT", "b": "25.35190000", "B": "31.21000000", "a": "25.36520000", "A": "40.66000000"}
+        >>> event = {"u": 7, "s": "BNBUSDT", "b": "25.35190000", "B": "31.2", "a": "25.36520000", "A": "40.66"}
         >>> quote = quote_of_event(event)
         >>> quote["bid"], quote["ask_size"], quote["sequence"], "event_time" in quote
         (25.3519, 40.66, 7, False)
