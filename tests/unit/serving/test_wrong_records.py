@@ -31,6 +31,7 @@ CHANNELS = {
     "technical_indicators": "indicator",
     "anomalies": "anomaly",
     "predictions": "prediction",
+    "quote_data": "quote",
 }
 
 
@@ -81,7 +82,7 @@ def test_on_the_dashboard(record: Record) -> None:
     nothing: tuple[object, ...] = (None, [], 3, "x", {})
     frames += [(channel, data) for data in nothing]
     view = view_with(*frames)
-    if channel == "tick":
+    if channel in ("tick", "quote"):
         # Nobody asked for them.
         return
     assert REFUSED.labels("dashboard", "record")._value.get() == before + len(frames)
