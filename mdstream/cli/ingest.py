@@ -51,7 +51,7 @@ ShiftTo = Annotated[
     ),
 ]
 
-_UNITS = {Kind.TRADES: "ticks", Kind.BARS: "bars"}
+_UNITS = {Kind.TRADES: "ticks", Kind.BARS: "bars", Kind.QUOTES: "quotes"}
 """What is counted."""
 
 
@@ -109,7 +109,11 @@ def ingest(  # one parameter an option
     ] = None,
     kind: Annotated[
         Kind,
-        typer.Option("--kind", help="massive: `trades` into `tick_data`, or minute `bars` into `aggregated_data`."),
+        typer.Option(
+            "--kind",
+            help="massive: `trades` into `tick_data`, or minute `bars` into `aggregated_data`; replay: `trades`, or "
+            "`quotes` into `quote_data`.",
+        ),
     ] = Kind.TRADES,
     file: Annotated[Path | None, typer.Option("--file", help="replay: what to read.", show_default=False)] = None,
     speed: Speed = "1x",
@@ -158,6 +162,8 @@ def ingest(  # one parameter an option
         mdstream ingest --feed synthetic --symbols 100 --rate 5000
 
         mdstream ingest --feed replay --file ticks.parquet --speed 10x
+
+        mdstream ingest --feed replay --kind quotes --file quotes.jsonl --symbol SPY --speed max
     """
     settings = load_settings(config)
     options = FeedOptions(
@@ -218,8 +224,10 @@ def _run(
     counts = [producer.counts for producer in producers]
     if not any(each.records_sent for each in counts) and any(each.dead_letters for each in counts):
         raise InvalidInputError("nothing of the input was usable; the reasons are above and in dead_letter")
-    if ends and not any(each.sent for each in counts):
-        raise InvalidInputError("nothing was sent: the input has no trades, or none of the symbols that were named")
+    if ends and not any(each.records_sent for each in counts):
+        raise InvalidInputError(
+            f"nothing was sent: the input has no {_UNITS[kind]}, or none of the symbols that were named"
+        )
 
 
 def _progress() -> Progress:
@@ -239,8 +247,7 @@ def _observer(progress: Progress, name: str, unit: str, metrics: FeedMetrics | N
 
     def observe(batch: FeedBatch, counts: Counts) -> None:
         total = None if batch.fraction is None else 1.0
-        sent = f"{counts.sent + counts.bars_sent:,} {unit}"
-        sent += f", {counts.quotes_sent:,} quotes" if counts.quotes_sent else ""
+        sent = f"{counts.records_sent:,} {_units(counts, unit)}"
         progress.update(task, total=total, completed=batch.fraction, sent=sent)
         if metrics is not None:
             metrics.observe(name, batch)
@@ -248,19 +255,23 @@ def _observer(progress: Progress, name: str, unit: str, metrics: FeedMetrics | N
     return observe
 
 
+def _units(counts: Counts, unit: str) -> str:
+    """Return what is counted: of a vendor that brings quotes beside its trades or bars, both."""
+    has_both = counts.quotes_sent and unit != _UNITS[Kind.QUOTES]
+    return f"{unit} and quotes" if has_both else unit
+
+
 def _print_counts(counts: Counts, seconds: float, name: str, unit: str) -> None:
-    sent, acknowledged = counts.sent + counts.bars_sent, counts.acknowledged + counts.bars_acknowledged
+    sent, acknowledged, unit = counts.records_sent, counts.records_acknowledged, _units(counts, unit)
     rate = sent / seconds if seconds else 0.0
-    of_quotes = f"{counts.quotes_sent:,} quotes sent, {counts.quotes_acknowledged:,} acknowledged, "
     output.print(
         f"{name}{': ' if name else ''}{sent:,} {unit} sent, {acknowledged:,} acknowledged by Kafka, "
-        f"{of_quotes if counts.quotes_sent else ''}"
         f"{counts.dead_letters.total():,} dead letters; {seconds:.1f} s, {rate:,.0f} {unit}/s",
         markup=False,
         highlight=False,
         soft_wrap=True,
     )
     for reason, number in counts.dead_letters.most_common():
-        remedy = remedy_of(reason, nothing_is_usable=not counts.records_sent)
+        remedy = remedy_of(reason, nothing_is_usable=not sent)
         line = f"  {number:,} × {reason}{f' ({remedy})' if remedy else ''}"
         output.print(line, markup=False, highlight=False, soft_wrap=True)

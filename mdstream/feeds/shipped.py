@@ -17,8 +17,10 @@ from mdstream.config.section import Section
 from mdstream.errors import InvalidInputError
 from mdstream.feeds.alphavantage import AlphaVantageAccount, AlphaVantageFeed
 from mdstream.feeds.extension import FeedExtension, FeedOptions, FeedRequest, Kind, OpenedFeed, Own, Shift
+from mdstream.feeds.form import FileForm
 from mdstream.feeds.massive import MassiveHistory, MassiveRest
 from mdstream.feeds.pacing import parse_speed
+from mdstream.feeds.quote_files import QuoteReplayFeed
 from mdstream.feeds.replay import ReplayFeed
 from mdstream.feeds.supervision import Supervision
 from mdstream.feeds.synthetic import SyntheticFeed, symbol_names
@@ -48,7 +50,26 @@ def replay_feed(options: FeedOptions, ticks: TickSettings) -> ReplayFeed:
     )
 
 
+def _quotes_feed(options: FeedOptions, ticks: TickSettings) -> QuoteReplayFeed:
+    if options.file is None:
+        raise InvalidInputError("the feed replay needs a file: --file quotes.jsonl")
+    form = options.form
+    if options.shift is not None or form != FileForm(symbol=form.symbol):
+        raise InvalidInputError(
+            "--kind quotes: a file of quotes takes --speed and --symbol, and no other option of files"
+        )
+    return QuoteReplayFeed(
+        options.file,
+        speed=parse_speed(options.speed),
+        symbol=form.symbol,
+        max_future_skew=timedelta(seconds=ticks.max_future_skew_seconds),
+        nonpositive_prices=ticks.nonpositive_prices,
+    )
+
+
 def _replay(request: FeedRequest[Section]) -> OpenedFeed:
+    if request.options.kind is Kind.QUOTES:
+        return _quotes_feed(request.options, request.settings.ticks), request.symbols
     return replay_feed(request.options, request.settings.ticks), request.symbols
 
 
@@ -125,5 +146,5 @@ BINANCE = FeedExtension(settings=BinanceSettings, open=_of_trades(_binance, has_
 FINAGE = FeedExtension(settings=FinageSettings, open=_of_trades(_finage))
 FMP = FeedExtension(settings=FmpSettings, open=_of_trades(_fmp))
 MASSIVE = FeedExtension(settings=MassiveSettings, open=_massive, has_bars=True)
-REPLAY = FeedExtension(open=_replay, ends=True)
+REPLAY = FeedExtension(open=_replay, has_quotes=True, ends=True)
 SYNTHETIC = FeedExtension(open=_synthetic)
