@@ -9,7 +9,7 @@ with brought_by("commands"):
     from mdstream.config.kafka import KafkaSecuritySettings, KafkaSettings
     from mdstream.config.loading import CONFIG_VARIABLE, load_settings
     from mdstream.config.monitoring import MonitoringSettings
-    from mdstream.config.rules import load_rules
+    from mdstream.config.rules import RULES_OF_QUOTES, load_rules
     from mdstream.config.serving import ServingSettings
     from mdstream.config.settings import Settings, SparkSettings, TickSettings, WindowConfiguration
     from mdstream.config.stores import (
@@ -23,6 +23,7 @@ with brought_by("commands"):
 
 __all__ = [
     "CONFIG_VARIABLE",
+    "RULES_OF_QUOTES",
     "AlertSettings",
     "FeedSettings",
     "ForecastSettings",
