@@ -118,5 +118,5 @@ class LiveFeed(Feed, Protocol):
 
     @property
     def queued(self) -> int:
-        """Ticks or bars that have arrived and were not taken yet."""
+        """Ticks, bars or quotes that have arrived and were not taken yet."""
         ...

@@ -1,4 +1,4 @@
-"""What one series of bars is worth and how it moves: means, returns, drawdown, VWAP from an anchor, volatility, beta."""
+"""What one series of bars is worth, and how it moves: means, returns, drawdown, anchored VWAP, volatility, beta."""
 
 from mdstream.transforms.series.anchored_vwap import with_anchored_vwap
 from mdstream.transforms.series.averages import with_averages
