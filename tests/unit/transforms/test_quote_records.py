@@ -6,16 +6,21 @@ Feeds and the WebSocket server judge by the same rules.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
+from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from mdstream.feeds.validation import quote_refusal
 from mdstream.schemas import QUOTE, STORED_QUOTE
 from mdstream.schemas.checking import MalformedRecordError, RecordCheck
+from mdstream.schemas.limits import kind_of
 from mdstream.schemas.quotes import why_refused
 from mdstream.transforms import DEAD_LETTER_COLUMN, with_dead_letter, with_quote_fields
+from tests.unit.transforms.examples import examples_of
 from tests.unit.transforms.frames import at
 from tests.unit.transforms.records import RECEIVED_MICROS, SECOND, SKEW_SECONDS, records_frame
 
@@ -66,13 +71,18 @@ NO_QUOTES: list[tuple[bytes | None, str]] = [
 ]
 
 
+def outcomes_of(spark: SparkSession, values: Sequence[bytes | None]) -> pa.Table:
+    """What Spark makes of each value, in their order."""
+    frame = records_frame(spark, values, topic="quote_data").transform(with_quote_fields, SKEW_SECONDS)
+    return frame.transform(with_dead_letter).toArrow().sort_by("kafka_offset")
+
+
 def test_each_record_is_a_quote_or_a_dead_letter_with_its_reason(spark: SparkSession) -> None:
     values = [
         *(json.dumps(GOOD | changes).encode() for changes, _ in (*ACCEPTED, *REFUSED)),
         *(value for value, _ in NO_QUOTES),
     ]
-    frame = records_frame(spark, values, topic="quote_data").transform(with_quote_fields, SKEW_SECONDS)
-    table = frame.transform(with_dead_letter).toArrow().sort_by("kafka_offset")
+    table = outcomes_of(spark, values)
     letters = table.column(DEAD_LETTER_COLUMN)
     accepted = table.filter(pc.is_null(letters)).select(STORED_QUOTE.schema.names).to_pylist()
 
@@ -113,3 +123,49 @@ def test_feeds_and_servers_refuse_the_same() -> None:
             assert why_refused(check.check(dict(quote)), RECEIVED_MICROS, SKEW_SECONDS) is not None, changes
         except MalformedRecordError:
             continue
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=5,
+)
+json_quotes = st.dictionaries(st.sampled_from([*QUOTE.schema.names, "unreadable"]), json_values).map(
+    lambda changes: json.dumps(GOOD | changes).encode()
+)
+cut_quotes = st.tuples(json_quotes, st.integers(0, 99)).map(lambda drawn: drawn[0][: drawn[1]])
+anything = st.none() | st.binary(max_size=60) | st.text(max_size=40).map(str.encode) | json_quotes | cut_quotes
+
+
+def test_any_bytes_become_a_quote_or_a_dead_letter(spark: SparkSession) -> None:
+    values = examples_of(anything, 300)
+    letters = outcomes_of(spark, values).column(DEAD_LETTER_COLUMN).to_pylist()
+    assert len(letters) == len(values)
+    for value, letter in zip(values, letters, strict=True):
+        if letter is not None:
+            assert kind_of(letter["reason"]), value
+        else:
+            assert value is not None
+            fields = RecordCheck(QUOTE).check(json.loads(value))
+            if fields.get("ingest_time") is None:
+                assert quote_refusal(fields | {"ingest_time": RECEIVED_MICROS}) is None, value
+
+
+amounts = st.none() | st.sampled_from([-1.0, 0.0, 1e-8, 0.5, 100.0, 1e12, 1e13, 1e14, 2e14]) | st.floats()
+times = st.integers(-(2**63), 2**63 - 1) | st.integers(RECEIVED_MICROS - 400 * SECOND, RECEIVED_MICROS + 400 * SECOND)
+texts = st.none() | st.text(max_size=4) | st.sampled_from(["x" * 128, "x" * 129, "\x1f", "\x80"])
+fields_of_quotes = {
+    "symbol": st.none() | st.from_regex(r"[A-Z.:/]{1,33}", fullmatch=True) | st.text(max_size=4),
+    **dict.fromkeys(("bid", "ask", "bid_size", "ask_size"), amounts),
+    "event_time": st.none() | times,
+    "sequence": st.none() | st.integers(-(2**63), 2**63 - 1),
+    **dict.fromkeys(("source", "exchange"), texts),
+}
+
+
+def test_spark_and_ingest_agree_on_which_quotes_are_usable_and_why(spark: SparkSession) -> None:
+    quotes = [GOOD | changes for changes in examples_of(st.fixed_dictionaries({}, optional=fields_of_quotes), 300)]
+    table = outcomes_of(spark, [json.dumps(quote).encode() for quote in quotes])
+    for quote, letter in zip(quotes, table.column(DEAD_LETTER_COLUMN).to_pylist(), strict=True):
+        expected = quote_refusal(quote | {"ingest_time": RECEIVED_MICROS})
+        assert (letter and kind_of(letter["reason"])) == (expected and kind_of(expected)), quote
