@@ -182,7 +182,9 @@ def test_each_exchange_has_a_newest_quote_of_its_own(exchange: Exchange) -> None
 
 def test_a_quote_that_is_stored_nowhere_reaches_nobody(exchange: Exchange) -> None:
     peer, _ = exchange.join("AAPL", channels=["quote"])
-    exchange.hub.take([quote(bid=-1.0), quote(bid=None, ask=None), quote(at=NOON + 10**9), quote(bid=0.0)])
+    exchange.hub.take(
+        [quote(bid=-1.0), quote(bid=None, ask=None), quote(at=NOON + 10**9, ingest_time=NOON), quote(bid=0.0)]
+    )
     exchange.round()
 
     assert [message["data"]["bid"] for message in peer.received()] == [0.0]
