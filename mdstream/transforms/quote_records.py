@@ -95,6 +95,7 @@ def _why_unreadable() -> Column:
         .when(~F.is_valid_utf8(text), Reason.NOT_UTF8.of())
         .when(F.try_parse_json(text).isNull(), Reason.NOT_JSON.of())
         .when(F.json_object_keys(text).isNull(), Reason.NOT_AN_OBJECT.of())
+        .when(goes_on_behind_the_object(), Reason.NOT_JSON.of())
         .otherwise(Reason.NOT_A_RECORD.of(QUOTE.name))
     )
 
