@@ -68,13 +68,14 @@ def test_what_is_no_quote_is_rejected_with_its_line_and_the_rest_goes_on(tmp_pat
     (tmp_path / "q.jsonl").write_text("\n".join([*map(json.dumps, lines), "x"]))
     found = batches(tmp_path / "q.jsonl")
     assert len(quotes_of(found)) == 1
-    assert [(reject.row, reject.reason) for batch in found for reject in batch.rejects] == [
+    *rejects, (row, reason) = [(reject.row, reject.reason) for batch in found for reject in batch.rejects]
+    assert rejects == [
         (2, "symbol missing"),
         (3, "bid negative: -1"),
         (4, "event_time not a time: soon"),
         (5, "neither bid nor ask"),
-        (6, "not JSON: unexpected character: line 1 column 1 (char 0)"),
     ]
+    assert (row, reason.partition(":")[0]) == (6, "not JSON")
     assert found[-1].fraction == 1
 
 
