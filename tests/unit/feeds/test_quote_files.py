@@ -115,7 +115,7 @@ def test_how_they_are_asked_for(tmp_path: Path) -> None:
         ({"name": "binance"}, "feeds.binance.quotes"),
     ):
         with pytest.raises(InvalidInputError, match=said):
-            opened(**refused)  # type: ignore[arg-type]
+            opened(**refused)
     file.with_suffix(".csv").write_text("symbol\n")
     with pytest.raises(InvalidInputError, match="is no file of quotes; expected JSON lines"):
         batches(file.with_suffix(".csv"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import orjson
 import pytest
@@ -12,14 +13,16 @@ from pydantic import SecretStr
 from mdstream.config import FeedSettings, Settings
 from mdstream.config.feeds import BinanceSettings, MassiveSettings
 from mdstream.errors import FeedError, InvalidInputError
+from mdstream.feeds.base import WireQuote, WireTick
 from mdstream.feeds.extension import FeedOptions, open_feeds
+from mdstream.feeds.rejects import Reject
 from mdstream.feeds.validation import quote_refusal
 from mdstream.feeds.websocket import BinanceVendor, EvictedError, MassiveVendor, Vendor, WebSocketFeed
 from mdstream.feeds.websocket.vendor import Parsed
 from tests.real_trades import test_data
 from tests.unit.feeds.websocket.any_frames import any_frames
 from tests.unit.feeds.websocket.test_feed import QUICK, run
-from tests.unit.feeds.websocket.vendor_server import KEY, BinanceServer, MassiveServer, running, sending
+from tests.unit.feeds.websocket.vendor_server import KEY, BinanceServer, MassiveServer, VendorServer, running, sending
 
 SPECIFICATION = "vendor_fixtures/massive_ws_stocks_schema_and_examples.json"
 MASSIVE, BINANCE = MassiveVendor(SecretStr(KEY), quotes=True), BinanceVendor(quotes=True)
@@ -101,14 +104,18 @@ def test_what_is_no_quote_is_kept_with_its_reason() -> None:
     ],
     ids=["massive", "binance"],
 )
-def test_one_connection_brings_trades_and_quotes(server, trade, quote, asked, times) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def test_one_connection_brings_trades_and_quotes(
+    server: type[VendorServer], trade: bytes, quote: Callable[..., bytes], asked: list[str], times: set[int] | None
+) -> None:
     wrong = {"bp": -1.0} if server is MassiveQuotesServer else {"b": "-1.0"}
 
     async def test() -> None:
         async with running(server, sending([trade, quote(), quote(**wrong)])) as listening:
             feed = WebSocketFeed(listening.vendor(), QUICK)
             await feed.subscribe(["MSFT", "AAPL"])
-            ticks, quotes, rejects = [], [], []
+            ticks: list[WireTick] = []
+            quotes: list[WireQuote] = []
+            rejects: list[Reject] = []
             async for batch in feed:
                 ticks += batch.ticks
                 quotes += batch.quotes
