@@ -39,6 +39,9 @@ MAX_CONDITIONS = 64
 TEXT_FIELDS = ("source", "exchange", "trade_id")
 """Fields of a tick that `TEXT_PATTERN` holds for, besides each of its conditions."""
 
+PRICES_OF_QUOTES, SIZES_OF_QUOTES = ("bid", "ask"), ("bid_size", "ask_size")
+"""Fields of both sides of a quote."""
+
 MAX_PRICE = 1e12
 """Highest price, and lowest below zero: beyond, a double has no fourth decimal."""
 

@@ -6,11 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from mdstream.schemas.limits import MAX_PRICE, MAX_SIZE, Reason
+from mdstream.schemas.limits import MAX_PRICE, MAX_SIZE, PRICES_OF_QUOTES, SIZES_OF_QUOTES, Reason
 from mdstream.schemas.trades import why_times_refused
-
-PRICES, SIZES = ("bid", "ask"), ("bid_size", "ask_size")
-"""Fields of both sides."""
 
 _SHOWN = 80
 
@@ -43,14 +40,14 @@ def why_sides_refused(quote: Mapping[str, object], *, nonpositive_prices: bool =
         >>> why_sides_refused({"bid": 9.5, "ask": 0}), why_sides_refused({"bid": -9.5}), why_sides_refused({})
         (None, 'bid negative: -9.5', 'neither bid nor ask')
     """
-    if all(quote.get(name) is None for name in PRICES):
+    if all(quote.get(name) is None for name in PRICES_OF_QUOTES):
         return Reason.NEITHER_SIDE.of()
-    for name in PRICES:
+    for name in PRICES_OF_QUOTES:
         if (
             reason := _why_amount(name, quote.get(name), MAX_PRICE, Reason.PRICE_TOO_HIGH, nonpositive_prices)
         ) is not None:
             return reason
-    for name in SIZES:
+    for name in SIZES_OF_QUOTES:
         if (
             reason := _why_amount(name, quote.get(name), MAX_SIZE, Reason.SIZE_TOO_HIGH, may_be_negative=False)
         ) is not None:

@@ -7,8 +7,16 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
 from mdstream.schemas import QUOTE, STORED_QUOTE
-from mdstream.schemas.limits import MAX_PAYLOAD_BYTES, MAX_PRICE, MAX_SIZE, TEXT_FIELDS, TEXT_PATTERN, Reason
-from mdstream.schemas.quotes import PRICES, SIZES
+from mdstream.schemas.limits import (
+    MAX_PAYLOAD_BYTES,
+    MAX_PRICE,
+    MAX_SIZE,
+    PRICES_OF_QUOTES,
+    SIZES_OF_QUOTES,
+    TEXT_FIELDS,
+    TEXT_PATTERN,
+    Reason,
+)
 from mdstream.schemas.spark import wire_schema
 from mdstream.transforms.dead_letters import KAFKA_ENVELOPE, REJECT_REASON, envelope
 from mdstream.transforms.reject_reasons import (
@@ -101,11 +109,11 @@ def _why_unreadable() -> Column:
 
 
 def _reasons_of_sides(nonpositive_prices: bool) -> Reasons:
-    bid, ask = (F.col(name) for name in PRICES)
+    bid, ask = (F.col(name) for name in PRICES_OF_QUOTES)
     reasons: Reasons = [(bid.isNull() & ask.isNull(), Reason.NEITHER_SIDE.of())]
-    for name in PRICES:
+    for name in PRICES_OF_QUOTES:
         reasons += _reasons_of_amount(name, MAX_PRICE, Reason.PRICE_TOO_HIGH, may_be_negative=nonpositive_prices)
-    for name in SIZES:
+    for name in SIZES_OF_QUOTES:
         reasons += _reasons_of_amount(name, MAX_SIZE, Reason.SIZE_TOO_HIGH, may_be_negative=False)
     return reasons
 
