@@ -99,6 +99,7 @@ mdstream.watchlist = (() => {
     const wanted = typed.toUpperCase();
     order = [...quotes.keys()].filter((symbol) => symbol.toUpperCase().includes(wanted)).sort();
     if (sort === "up") order.sort((a, b) => moved(b) - moved(a));
+    else if (sort === "volume") order.sort((a, b) => quotes.get(b).volume - quotes.get(a).volume);
     else if (sort === "down") order.sort((a, b) => moved(a) - moved(b));
     // What begins with what was typed is meant more likely than what has it somewhere.
     else if (wanted) order.sort((a, b) => b.toUpperCase().startsWith(wanted) - a.toUpperCase().startsWith(wanted));
@@ -136,7 +137,7 @@ mdstream.watchlist = (() => {
     const row = mdstream.element("button", "row");
     row.type = "button";
     row.dataset.symbol = symbol;
-    row.append(...["symbol", "last", "change"].map((name) => mdstream.element("span", name)));
+    row.append(...["symbol", "last", "change", "volume", "since"].map((name) => mdstream.element("span", name)));
     row.firstChild.textContent = symbol;
     row.addEventListener("click", () => pick(symbol));
     field.append(row);
@@ -148,14 +149,25 @@ mdstream.watchlist = (() => {
     if (row.quote === quote) return;
     const before = row.quote;
     row.quote = quote;
-    const [, last, change] = row.children;
-    const price = (value) => mdstream.words.number(value, mdstream.words.decimalsOf([quote.last, quote.opened]));
+    const [, last, change, volume, since] = row.children;
+    const { number, difference, amount, decimalsOf } = mdstream.words;
+    const decimals = decimalsOf([quote.last, quote.opened]);
     const { text, direction } = mdstream.words.change(quote.last, quote.opened);
-    last.textContent = mdstream.words.number(quote.last, mdstream.words.decimalsOf([quote.last]));
-    change.textContent = text;
-    change.className = `change ${direction > 0 ? "up" : direction < 0 ? "down" : ""}`;
-    change.title = `${price(quote.last - quote.opened)} since ${price(quote.opened)}, where the day (UTC) began`;
+    const look = direction > 0 ? "up" : direction < 0 ? "down" : "";
+    setText(last, number(quote.last, decimalsOf([quote.last])));
+    setText(change, text, `change ${look}`);
+    setText(volume, amount(quote.volume));
+    setText(since, difference(quote.last - quote.opened, decimals), `since ${look}`);
+    const opening = `${number(quote.opened, decimals)}, where its session began, ${mdstream.words.moment(quote.opening)}`;
+    const title = `Change since ${opening}; traded since then: ${number(quote.volume, 0)}`;
+    if (row.title !== title) row.title = title;
     if (before && before.last !== quote.last && !still.matches) flash(last, quote.last > before.last ? "rose" : "fell");
+  }
+
+  // What is set anew is laid out anew.
+  function setText(cell, text, look) {
+    if (cell.textContent !== text) cell.textContent = text;
+    if (look !== undefined && cell.className !== look) cell.className = look;
   }
 
   // On and off: a color that fades is painted anew sixty times a second.

@@ -39,6 +39,12 @@ mdstream.words = {
     return { text: `${sign}${Math.abs(percent).toFixed(2)} %`, direction: Math.sign(percent) };
   },
 
+  // A difference of prices, with its sign.
+  difference(value, decimals) {
+    const sign = value > 0 ? "+" : value < 0 ? "−" : "";
+    return sign + mdstream.words.number(Math.abs(value), decimals);
+  },
+
   time(millis) {
     return new Date(millis).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
   },
