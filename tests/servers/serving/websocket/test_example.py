@@ -17,34 +17,36 @@ from tests.wrong_records import good
 
 pytestmark = pytest.mark.servers
 
+MINUTE = 60_000_000
+SENT = "websocket_frames_sent_total"
+
 
 def test_bars_come_as_they_close(server: Running, servers: str, symbol: str) -> None:
     producer = Producer({"bootstrap.servers": servers, "linger.ms": 0})
-    first = good(BAR)["window_start"] // 60_000_000 * 60_000_000
-    revisions = [(0, 1, 10.0), (0, 2, 11.0), (60, 1, 12.0), (0, 3, 99.0), (120, 1, 13.0)]
+    begin = good(BAR)["window_start"] // MINUTE * MINUTE
+
+    def send(minute: int, count: int, close: float) -> None:
+        start = begin + minute * MINUTE
+        place = {"symbol": symbol, "window": "1min", "window_start": start, "window_end": start + MINUTE}
+        producer.produce("aggregated_data", orjson.dumps(good(BAR, **place, trade_count=count, close=close)), symbol)
+        producer.flush()
 
     async def follow() -> list[tuple[int, float]]:
-        bars, found = script("follow_bars").closed_bars(server.url, [symbol]), []
-        waiting = asyncio.ensure_future(anext(bars))
-        async with asyncio.timeout(ANSWER_SECONDS):
-            while server.metric("websocket_subscriptions") < 1:
-                await asyncio.sleep(0.05)
-            for seconds, count, close in revisions:
-                place = {"symbol": symbol, "window": "1min", "window_start": first + seconds * 1_000_000}
-                value = good(
-                    BAR, **place, window_end=place["window_start"] + 60_000_000, trade_count=count, close=close
-                )
-                producer.produce("aggregated_data", orjson.dumps(value), symbol)
-                producer.flush()
-                await asyncio.sleep(0.1)
-            for _ in range(2):
-                bar = await waiting
-                found.append((bar["window_start"] - first, bar["close"]))
-                waiting = asyncio.ensure_future(anext(bars))
-        waiting.cancel()
-        return found
+        before = server.metric(SENT)
+        bars = script("follow_bars").closed_bars(server.url, [symbol])
+        first = asyncio.ensure_future(anext(bars))
+        while await asyncio.to_thread(server.metric, SENT) == before:  # until it has subscribed
+            send(0, 1, 10.0)
+        send(0, 2, 11.0)
+        send(1, 1, 12.0)
+        found = [await first]
+        send(0, 3, 99.0)
+        send(2, 1, 13.0)
+        found.append(await anext(bars))
+        await bars.aclose()
+        return [((bar["window_start"] - begin) // MINUTE, bar["close"]) for bar in found]
 
-    assert asyncio.run(follow()) == [(0, 11.0), (60_000_000, 12.0)]
+    assert asyncio.run(asyncio.wait_for(follow(), 3 * ANSWER_SECONDS)) == [(0, 11.0), (1, 12.0)]
 
 
 def test_what_passes_is_as_the_asyncapi_document_says(server: Running, exchange: Exchange, symbol: str) -> None:
