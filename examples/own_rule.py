@@ -2,8 +2,8 @@
 
     python examples/own_rule.py bars.parquet
 
-Needs `pip install 'mdstream-spark[spark]'`, and bars with indicators, as examples/bars_of_a_file.py writes them. It is in
-force once it stands in `conf/rules.yaml`, with the same expressions.
+Needs `pip install 'mdstream-spark[spark]'`, and bars with indicators, as examples/bars_of_a_file.py writes them. To
+have it in force, write it into `conf/rules.yaml`, with the same expressions.
 """
 
 from __future__ import annotations

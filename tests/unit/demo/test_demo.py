@@ -71,7 +71,7 @@ def test_dashboard_shows_rates_latency_and_what_is_behind() -> None:
     console = Console(width=120, record=True, file=io.StringIO())
     latency = Latency(bars=100, p50=1.26, p95=1.84, p99=3.3, longest=9.0)
     recent = deque([_snapshot(10.0, 1_000, 3_000), _snapshot(12.0, 3_000, 9_000, latency)])
-    console.print(command._dashboard(recent, Table(), feed_has_ended=False))
+    console.print(command.live_table(recent, Table(), feed_has_ended=False))
     shown = " ".join(console.export_text().split())
     for expected in ("3,000 1,000/s", "9,000 3,000/s", "p50 1.3 ms, p95 1.8 ms, p99 3.3 ms", "2,750 250 behind"):
         assert expected in shown

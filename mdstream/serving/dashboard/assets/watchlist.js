@@ -23,6 +23,7 @@ mdstream.watchlist = (() => {
   let pick = null;
   let field = null;
   let scheduled = false;
+  let room = { row: 0, height: 0, top: 0 }; // asked when it changes: asking has the page laid out
 
   // quotes: those of the market by symbol, where another symbol may come, and none goes but with all
   function show(known, pickedSymbol, pickSymbol) {
@@ -36,8 +37,8 @@ mdstream.watchlist = (() => {
   function listen() {
     const list = byId("watchlist");
     field = list.appendChild(mdstream.element("div", "field-of-rows"));
-    list.addEventListener("scroll", schedule, { passive: true });
-    new ResizeObserver(schedule).observe(list);
+    list.addEventListener("scroll", measure, { passive: true });
+    new ResizeObserver(measure).observe(list);
     byId("find").addEventListener("input", (event) => {
       typed = event.target.value.trim();
       again();
@@ -56,10 +57,17 @@ mdstream.watchlist = (() => {
     sortBy(sort);
   }
 
+  function measure() {
+    const list = byId("watchlist");
+    const row = parseFloat(getComputedStyle(field).getPropertyValue("--row"));
+    room = { row, height: list.clientHeight, top: list.scrollTop };
+    schedule();
+  }
+
   function again() {
     outdated = true;
     byId("watchlist").scrollTop = 0;
-    schedule();
+    measure();
   }
 
   function sortBy(name) {
@@ -110,19 +118,20 @@ mdstream.watchlist = (() => {
   function paint() {
     scheduled = false;
     if (outdated) arrange();
-    const list = byId("watchlist");
-    const height = parseFloat(getComputedStyle(field).getPropertyValue("--row"));
-    field.style.height = `${order.length * height}px`;
-    const first = Math.max(0, Math.floor(list.scrollTop / height) - MARGIN_ROWS);
-    const seen = order.slice(first, first + Math.ceil(list.clientHeight / height) + 2 * MARGIN_ROWS);
+    const { row: height } = room;
+    const whole = `${order.length * height}px`;
+    if (field.style.height !== whole) field.style.height = whole;
+    const first = Math.max(0, Math.floor(room.top / height) - MARGIN_ROWS);
+    const seen = order.slice(first, first + Math.ceil(room.height / height) + 2 * MARGIN_ROWS);
     const wanted = new Set(seen);
     for (const symbol of [...rows.keys()].filter((each) => !wanted.has(each))) {
       rows.get(symbol).remove();
       rows.delete(symbol);
     }
     seen.forEach((symbol, i) => place(symbol, (first + i) * height));
-    list.classList.toggle("empty", !quotes.size);
-    list.classList.toggle("unmatched", quotes.size > 0 && !order.length);
+    const { classList } = byId("watchlist");
+    classList.toggle("empty", !quotes.size);
+    classList.toggle("unmatched", quotes.size > 0 && !order.length);
   }
 
   function place(symbol, top) {
