@@ -135,7 +135,7 @@ def _part(
 ) -> _Minutes:
     """Make the minutes from `begin` to `end`, counted from the opening."""
     steps, symbols = (end - begin) * _STEPS, len(instruments)
-    seconds = 60.0 * begin + STEP_SECONDS * np.arange(steps + 1)
+    seconds = 60.0 * begin + STEP_SECONDS * np.arange(steps + 1, dtype=np.float64)
     prices.reach(seconds[0], seconds[-1])
     level, lively, excited = prices.at(np.repeat(seconds, symbols), np.tile(np.arange(symbols), steps + 1))
     price = np.exp(level).reshape(steps + 1, symbols)
