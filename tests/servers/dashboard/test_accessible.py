@@ -43,3 +43,15 @@ def test_nothing_serious_is_found(page: Page, kafka: KafkaSettings, scheme: str,
     # What is wrong is found: the check is no formality.
     page.evaluate("document.querySelector('#quote .symbol').style.color = 'color-mix(in srgb, CanvasText 20%, Canvas)'")
     assert [*findings(page)] == ["color-contrast"]
+
+
+def test_windows_and_indicators_are_chosen_by_keys(page: Page) -> None:
+    page.goto(f"/?symbol={FIRST}&window=1min")
+    page.wait_for_function("() => mdstream.chart.shown().candles.length > 0")
+    for key, name in (("Enter", "5min"), (" ", "1min")):
+        page.get_by_role("option", name=name, exact=True).focus()
+        page.keyboard.press(key)
+        expect(page.locator("#quote .window")).to_have_text(name)
+    page.get_by_role("option", name="RSI").focus()
+    page.keyboard.press(" ")
+    expect(page.locator("#chart")).not_to_contain_text("RSI 14")

@@ -41,3 +41,17 @@ mdstream.patch = (node, wanted) => {
 
 // What `patch` takes: an element with a text, or with other such elements.
 mdstream.wanted = (tag, className, content, style) => ({ tag, className, style, items: [content].flat() });
+
+// Dash's options have a field within each, which readers of screens do not reach: here the option itself is what is
+// focused and chosen, and the field is hidden.
+mdstream.chosenByKey = (list, name) => {
+  list.setAttribute("aria-label", name);
+  for (const option of list.querySelectorAll("[role=option]")) {
+    option.tabIndex = 0;
+    option.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      option.click();
+    });
+  }
+};

@@ -60,6 +60,8 @@ Object.assign(mdstream, (() => {
     studies = withPlaces(setup.studies);
     mdstream.chart.create(byId("chart"), { pointed: point, moved: showFollow, atLeft: loadOlder });
     mdstream.server.start({ question, took: take, failed }, setup.refresh);
+    mdstream.chosenByKey(byId("window"), "Window");
+    mdstream.chosenByKey(byId("groups"), "Indicators");
     byId("ranges").addEventListener("click", (event) => showSpan(event.target.value));
     byId("theme").addEventListener("click", otherTheme);
     byId("follow").addEventListener("click", follow);
