@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from mdstream.config import KafkaSettings
 from mdstream.schemas import ANOMALY
-from tests.servers.dashboard.market import FIRST, LAST, MINUTE, anomaly_at, send
+from tests.servers.dashboard.market import FIRST, LAST, MINUTE, SECOND, anomaly_at, send
 
 axe = pytest.importorskip(
     "axe_playwright_python.sync_playwright",
@@ -36,7 +36,11 @@ def test_nothing_serious_is_found(page: Page, kafka: KafkaSettings, scheme: str,
     page.goto(f"/?symbol={FIRST}&window=1min")
     page.wait_for_function("() => mdstream.chart.shown().candles.length > 0")
     for place, severity in enumerate(("low", "medium", "high", "critical")):
-        send(kafka, ANOMALY, anomaly_at(LAST - place * MINUTE, severity, rule=f"axe_{severity}", severity=severity))
+        send(
+            kafka,
+            ANOMALY,
+            anomaly_at(LAST - place * MINUTE, severity, symbol=SECOND, rule=f"axe_{severity}", severity=severity),
+        )
     for severity in ("low", "medium", "high", "critical"):
         expect(page.locator(f"#anomalies .{severity}").first).to_be_attached()
     assert findings(page) == {}
