@@ -29,7 +29,7 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
 """What fields of the server's messages may be."""
 
 _OVER_HTTP = {"health"}
-_KINDS = {
+_KINDS: Mapping[pa.DataType, Mapping[str, Any]] = {
     pa.string(): {"type": "string"},
     pa.float64(): {"type": "number"},
     pa.int64(): {"type": "integer"},

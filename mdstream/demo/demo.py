@@ -138,7 +138,9 @@ class Demo:
     def _make_past(self) -> Past | None:
         """Make what there was before a made-up market opened; there is none of a file."""
         options = self._options
-        return self._opening and make_past(self._settings, options.symbols, options.rate, self._opening)
+        if self._opening is None:
+            return None
+        return make_past(self._settings, options.symbols, options.rate, self._opening)
 
     @staticmethod
     def _store_past(settings: Settings, past: Past | None) -> int:
@@ -146,7 +148,7 @@ class Demo:
         if past is None:
             return 0
         store_past(settings, past)
-        return past.bars.num_rows
+        return len(past.bars)
 
     @property
     def rest_port(self) -> int:

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from mdstream.config import Settings
 from mdstream.feeds.synthetic import symbols_traded
@@ -83,7 +85,7 @@ def indicators_of(bars: pa.Table, indicators: tuple[Indicator, ...]) -> pa.Table
     """
     record = indicator_record(indicators)
     parts = [_of_series(series, indicators) for series in _series_of(bars)]
-    columns = {
+    columns: dict[str, Any] = {
         column: np.concatenate([part[column] for part in parts]) if parts else []
         for indicator in indicators
         for column in indicator.columns
@@ -113,7 +115,7 @@ def store_past(settings: Settings, past: Past) -> None:
             each.result()
 
 
-def _of_series(bars: pa.Table, indicators: tuple[Indicator, ...]) -> dict[str, np.ndarray]:
+def _of_series(bars: pa.Table, indicators: tuple[Indicator, ...]) -> dict[str, NDArray[np.float64]]:
     return indicator_values(indicators, {name: bars[name].to_numpy() for name in BAR_SERIES})
 
 

@@ -53,4 +53,5 @@ class Openings:
 def _opens_of(calendar: Calendar) -> Seconds:
     """Return when each session begins: a lunch break parts none."""
     begins = np.append(True, calendar.days[1:] != calendar.days[:-1])
-    return calendar.opens[begins]
+    opens: Seconds = calendar.opens[begins]
+    return opens

@@ -111,7 +111,7 @@ def test_a_made_up_market_is_shown_until_ctrl_c() -> None:
 def _assert_there_is_a_past(said: str) -> None:
     """Bars of days before the first tick are served, and the first indicators know them: 200 bars of 15 minutes."""
     [api] = re.findall(r"http://127\.0\.0\.1:\d+/api/v1", said)
-    asked = {"window": "15min", "limit": 500, "order": "asc"}
+    asked: dict[str, str | int] = {"window": "15min", "limit": 500, "order": "asc"}
     bars = httpx.get(f"{api}/aggregated/AAPL", params=asked, trust_env=False).json()["items"]
     assert len(bars) >= 3 * 96
     starts = [datetime.fromisoformat(bar["window_start"]) for bar in bars]

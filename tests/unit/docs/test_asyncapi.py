@@ -28,7 +28,7 @@ def payload_of(message: str) -> dict[str, Any]:
 
 
 def is_valid(message: dict[str, Any]) -> bool:
-    return jsonschema.Draft7Validator(payload_of(message["type"])).is_valid(message)
+    return bool(jsonschema.Draft7Validator(payload_of(message["type"])).is_valid(message))
 
 
 def test_it_is_valid_by_the_schema_of_asyncapi() -> None:

@@ -20,7 +20,8 @@ MINUTES = 300
 
 @pytest.fixture(scope="module")
 def bars() -> pd.DataFrame:
-    return past_bars(MarketOptions(SYMBOLS, rate=50.0), WINDOWS, OPENING, MINUTES).to_pandas()
+    made: pd.DataFrame = past_bars(MarketOptions(SYMBOLS, rate=50.0), WINDOWS, OPENING, MINUTES).to_pandas()
+    return made
 
 
 def test_windows_are_whole_and_aligned_to_the_epoch(bars: pd.DataFrame) -> None:
