@@ -18,6 +18,7 @@ from mdstream.cli.feeds import symbols_of_feeds
 from mdstream.cli.metrics_port import MetricsPort
 from mdstream.cli.symbols import listed
 from mdstream.cli.tick_files import Columns, Format, SymbolOfFile, UnitOfTimes, file_form
+from mdstream.cli.times import Since
 from mdstream.config import Settings, load_settings
 from mdstream.errors import InvalidInputError
 from mdstream.feeds import Counts, Feed, FeedBatch, Ingestion, TickProducer
@@ -125,6 +126,7 @@ def ingest(  # one parameter an option
     history_minutes: Annotated[
         int, typer.Option("--history", min=0, help="synthetic: minutes before now whose ticks come first, at once.")
     ] = 0,
+    since: Since = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="synthetic: the same seed gives the same ticks.")] = 0,
     late_share: Annotated[
         float, typer.Option("--late-share", min=0, max=1, help="synthetic: share of ticks reported late.")
@@ -173,6 +175,7 @@ def ingest(  # one parameter an option
         rate=rate,
         ticks=ticks,
         history_minutes=history_minutes,
+        since=since,
         seed=seed,
         late_share=late_share,
         duplicate_share=duplicate_share,

@@ -49,9 +49,11 @@ class Meter:
 
     Args:
         settings: Where they are, and the checkpoints of the queries.
+        past_bars: Bars that the database had before the first tick; they do not count.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, past_bars: int = 0) -> None:
+        self._past = {BAR: past_bars}
         self._checkpoints = Path(settings.spark.checkpoint_location)
         self._consumer = open_consumer(settings.kafka)
         self._partitions = {record: partitions_of(self._consumer, record) for record in (TICK, BAR, DEAD_LETTER)}
@@ -68,7 +70,7 @@ class Meter:
             bars=sum(bars.values()),
             dead_letters=sum(dead_letters.values()),
             stored_ticks=self._rows.about(STORED_TICK),
-            stored_bars=self._rows.about(BAR),
+            stored_bars=max(self._rows.about(BAR) - self._past[BAR], 0),
             ticks_behind=records_behind(self._checkpoints / STORE_TICKS_QUERY, TICK.topic_name, ticks),
             bars_behind=records_behind(self._checkpoints / STORE_QUERY, BAR.topic_name, bars),
             latency=self.latency.of_bars_since(now - _RECENT_SECONDS),
@@ -76,7 +78,7 @@ class Meter:
 
     def count_rows(self, record: Record) -> int:
         """Count the rows of a table, exactly."""
-        return self._rows.exactly(record)
+        return self._rows.exactly(record) - self._past.get(record, 0)
 
     def close(self) -> None:
         """Disconnect."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar
@@ -45,6 +45,7 @@ class FeedOptions:
     rate: float = 1000.0
     ticks: int | None = None
     history_minutes: int = 0
+    since: datetime | None = None
     seed: int = 0
     late_share: float = 0.0
     duplicate_share: float = 0.0

@@ -23,7 +23,7 @@ from mdstream.feeds.pacing import parse_speed
 from mdstream.feeds.quote_files import QuoteReplayFeed
 from mdstream.feeds.replay import ReplayFeed
 from mdstream.feeds.supervision import Supervision
-from mdstream.feeds.synthetic import SyntheticFeed, symbol_names
+from mdstream.feeds.synthetic import SyntheticFeed, symbols_traded
 from mdstream.feeds.websocket import BinanceVendor, FinageVendor, FmpVendor, MassiveVendor, Vendor, WebSocketFeed
 from mdstream.feeds.websocket.massive_bars import MinuteAggregates
 from mdstream.testing import MarketOptions
@@ -74,10 +74,8 @@ def _replay(request: FeedRequest[Section]) -> OpenedFeed:
 
 
 def _synthetic(request: FeedRequest[Section]) -> OpenedFeed:
-    symbols, options = request.symbols, request.options
-    by_number = len(symbols) == 1 and symbols[0].isdecimal()
-    configured = tuple(request.settings.symbols)
-    names = symbol_names(int(symbols[0]), configured) if by_number else request.symbols_or_configured
+    options = request.options
+    names = symbols_traded(request.symbols, request.settings.symbols)
     market = MarketOptions(
         symbols=names,
         rate=options.rate,
@@ -86,7 +84,7 @@ def _synthetic(request: FeedRequest[Section]) -> OpenedFeed:
         duplicate_share=options.duplicate_share,
         history_minutes=options.history_minutes,
     )
-    return SyntheticFeed(market, limit=options.ticks), names
+    return SyntheticFeed(market, limit=options.ticks, since=options.since), names
 
 
 def _alphavantage(request: FeedRequest[AlphaVantageSettings]) -> OpenedFeed:
