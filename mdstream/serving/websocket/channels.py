@@ -59,7 +59,7 @@ class Channel:
             time_column=str(record.time_column),
             revision_column=record.revision_column,
             ingest_column=next((column for column in _INGEST_TIMES if column in columns), None),
-            is_trades=record is TICK,
+            is_trades=record.name == TICK.name,
             key_columns=key,
             kind_columns=tuple(column for column in key if column != record.time_column),
         )
@@ -94,7 +94,8 @@ def channels_of(settings: Settings) -> tuple[Channel, ...]:
         ['tick', 'bar', 'indicator', 'anomaly', 'prediction']
     """
     records = {
-        "tick": TICK,
+        # Of a topic of other people's records there is nothing that could be sent on.
+        "tick": settings.tick_record if settings.ticks.columns_of_topic is None else TICK,
         "bar": BAR,
         "indicator": settings.indicator_record,
         "anomaly": ANOMALY,
