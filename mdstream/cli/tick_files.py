@@ -8,9 +8,9 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from mdstream.cli.columns import column_pairs
 from mdstream.cli.console import errors
 from mdstream.config import TickSettings
-from mdstream.errors import InvalidInputError
 from mdstream.feeds.form import FileForm
 from mdstream.feeds.layouts import LAYOUTS
 from mdstream.feeds.remedies import remedy_of
@@ -62,18 +62,7 @@ def file_form(
     """
     if format_name is None and columns is None:
         return FileForm(None, configured.columns, unit or configured.unit, symbol)
-    return FileForm(None if format_name is None else str(format_name), _pairs(columns), unit, symbol)
-
-
-def _pairs(columns: str | None) -> Mapping[str, str]:
-    pairs = {}
-    for pair in (columns or "").split(","):
-        theirs, equals, ours = (part.strip() for part in pair.rpartition("="))
-        if pair.strip() and not (theirs and equals and ours):
-            raise InvalidInputError(f"--columns has '{pair.strip()}'; expected pairs like ticker=symbol,ts=event_time")
-        if ours:
-            pairs[ours] = theirs
-    return pairs
+    return FileForm(None if format_name is None else str(format_name), column_pairs(columns), unit, symbol)
 
 
 def print_rejects(counts: Mapping[str, int]) -> None:
