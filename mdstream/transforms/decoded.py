@@ -14,6 +14,7 @@ from pyspark.sql.types import StringType, StructType
 from mdstream.errors import InvalidInputError, did_you_mean
 from mdstream.schemas.limits import Reason
 from mdstream.transforms.dead_letters import REJECT_REASON
+from mdstream.transforms.json_objects import goes_on_behind_the_object, reasons_of_no_object
 from mdstream.transforms.reject_reasons import Reasons, first_of, found, is_any
 
 DECODED = "decoded"
@@ -177,9 +178,6 @@ def _reasons_of_frame(value: Column, encoding: Encoding, schema_ids: Collection[
 def _reasons_of_content(body: Column, encoding: Encoding, names: list[str]) -> Reasons:
     if encoding is not Encoding.JSON:
         return [(~is_any([_of(name).isNotNull() for name in names]), Reason.NOT_OF_SCHEMA.of())]
-    text = body.cast("string")
-    is_lost = _of(_UNREADABLE).isNotNull() | F.col(_READ).isNull()
-    why = F.when(~F.is_valid_utf8(text), Reason.NOT_UTF8.of())
-    why = why.when(F.try_parse_json(text).isNull(), Reason.NOT_JSON.of())
-    why = why.when(F.json_object_keys(text).isNull(), Reason.NOT_AN_OBJECT.of())
-    return [(is_lost, why.otherwise(Reason.NOT_OF_SCHEMA.of()))]
+    is_lost = F.col(_READ).isNull() | _of(_UNREADABLE).isNotNull() | goes_on_behind_the_object(body)
+    why = first_of(reasons_of_no_object(body))
+    return [(is_lost, F.coalesce(why, F.lit(Reason.NOT_OF_SCHEMA.of())))]

@@ -14,6 +14,7 @@ from mdstream.schemas.spark import wire_schema
 from mdstream.schemas.times import Unit
 from mdstream.transforms.code_lists import codes_of_text
 from mdstream.transforms.dead_letters import KAFKA_ENVELOPE, REJECT_REASON, envelope
+from mdstream.transforms.json_objects import goes_on_behind_the_object, reasons_of_no_object
 from mdstream.transforms.own_ticks import MISREAD, with_own_fields
 from mdstream.transforms.reject_reasons import (
     SHOWN_CHARACTERS,
@@ -151,7 +152,7 @@ def _with_fields(records: DataFrame, plain_tick: Column | None) -> DataFrame:
         F.col("offset").alias("kafka_offset"),
     ).transform(_with_codes_of_text)
     is_plain = F.col("is_plain")
-    unreadable = F.col(f"tick.{_UNREADABLE}").isNotNull() | _goes_on_behind_the_object()
+    unreadable = F.col(f"tick.{_UNREADABLE}").isNotNull() | goes_on_behind_the_object(F.col("payload"))
     return parsed.select(
         *(_tick_column(name) for name in TICK.schema.names),
         "kafka_partition",
@@ -167,7 +168,7 @@ def _with_own_fields(records: DataFrame, columns: Mapping[str, str], unit: str) 
     """Parse Kafka records of other people into the same columns, and `misread`."""
     place = (F.col("partition").alias("kafka_partition"), F.col("offset").alias("kafka_offset"))
     read = records.select(_readable().alias("text"), *envelope(), *place).transform(with_own_fields, columns, unit)
-    is_unreadable = F.col("is_unreadable") | _goes_on_behind_the_object()
+    is_unreadable = F.col("is_unreadable") | goes_on_behind_the_object(F.col("payload"))
     return read.withColumns({"is_plain": F.lit(False), "is_unreadable": is_unreadable})
 
 
@@ -227,16 +228,6 @@ def _text() -> Column:
     return F.col("payload").cast("string")
 
 
-def _goes_on_behind_the_object() -> Column:
-    """Tell whether more follows the JSON object, e.g. a second tick: from_json reads the first value and no further."""
-    brace = F.lit("}")
-    all_but_last = F.substring("payload", 1, F.octet_length("payload") - 1).cast("string")
-    # Nothing follows the only brace that ends a tick as we write it: the others are parsed a second time.
-    is_suspect = F.contains(all_but_last, brace) | ~F.endswith(_text(), brace)
-    values = F.from_json(F.concat(F.lit("["), _text(), F.lit("]")), "array<struct<symbol:string>>")
-    return is_suspect & (F.coalesce(F.size(values), F.lit(0)) != 1)
-
-
 def _why_unreadable() -> Column:
     """Say which field of a record that from_json refused is at fault, or that it is not JSON object at all."""
     text = _text()
@@ -263,12 +254,9 @@ def _why_unreadable() -> Column:
 
 def _why_no_object() -> Column:
     """Say why a record is not one JSON object, if so; more can follow."""
-    text = _text()
-    why = F.when(F.octet_length("payload") > MAX_PAYLOAD_BYTES, Reason.PAYLOAD_TOO_LONG.of())
-    why = why.when(~F.is_valid_utf8(text), Reason.NOT_UTF8.of())
-    why = why.when(F.try_parse_json(text).isNull(), Reason.NOT_JSON.of())
-    why = why.when(F.json_object_keys(text).isNull(), Reason.NOT_AN_OBJECT.of())
-    return why.when(_goes_on_behind_the_object(), Reason.NOT_JSON.of())
+    payload = F.col("payload")
+    too_long = (F.octet_length(payload) > MAX_PAYLOAD_BYTES, Reason.PAYLOAD_TOO_LONG.of())
+    return first_of([too_long, *reasons_of_no_object(payload)])
 
 
 def _has_malformed_text() -> Column:
