@@ -26,7 +26,7 @@ SPARK_VENV = .venv-spark-$(SPARK)
 REMOTE ?=
 # All tests of transforms, and new ones by themselves, but those that hold them against what is not in the base package.
 SPARK_TESTS := mdstream/transforms mdstream/testing $(filter-out \
-  $(patsubst %,tests/unit/transforms/test_%.py,any_record bar_cancels condition_table exchange_sessions revisions shipped_rules), \
+  $(patsubst %,tests/unit/transforms/test_%.py,any_record bar_cancels condition_table decoded_binary exchange_sessions revisions shipped_rules), \
   $(sort $(wildcard tests/unit/transforms/test_*.py)))
 # What hangs ends so many seconds after it began, where there is something that ends it; a single test by its own limit.
 SPARK_SECONDS := 900

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql.types import StringType, StructField, StructType
 
 from mdstream.errors import InvalidInputError
@@ -17,7 +16,6 @@ from mdstream.testing import kafka_records
 from mdstream.transforms import filter_usable_trades, to_bars, with_dead_letter, with_decoded, with_trade_columns
 
 DDL = "ticker string, p string, s int, t bigint"
-AVRO = json.dumps({"type": "record", "name": "Trade", "fields": [{"name": "ticker", "type": "string"}]})
 GOOD = b'{"ticker": "AAPL", "p": "230.1", "s": 5, "t": 1767364200}'
 
 
@@ -95,9 +93,3 @@ def test_what_is_no_format_or_schema_is_refused(
 ) -> None:
     with pytest.raises(InvalidInputError, match=message):
         kafka_records(spark, []).transform(with_decoded, *arguments, **options)
-
-
-def test_a_missing_jar_is_named(spark: SparkSession) -> None:
-    records: DataFrame = kafka_records(spark, [])
-    with pytest.raises(PySparkException, match=r"(?i)avro"):
-        records.transform(with_decoded, "avro", AVRO).collect()
