@@ -77,7 +77,7 @@ def test_records_of_a_topic_become_bars_and_dead_letters(spark: SparkSession) ->
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
-        (("jsn", DDL), {}, "no format 'jsn'; did you mean json"),
+        (("jsn", DDL), {}, "no format 'jsn'; did you mean 'json'"),
         (("json", b""), {}, "the schema is bytes; expected a struct or its DDL"),
         (("json", "ticker strange"), {}, "the schema cannot be read"),
         (("avro", "{"), {}, "the Avro schema is not JSON"),
