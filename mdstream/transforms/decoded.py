@@ -127,15 +127,20 @@ def _read(body: Column, encoding: Encoding, schema: str | StructType | bytes, me
 
 
 def _struct_of(schema: str | StructType) -> StructType:
-    if isinstance(schema, str):
-        try:
-            schema = StructType.fromDDL(schema)
-        except PySparkException as exc:
-            raise InvalidInputError(
-                f"the schema cannot be read: {schema[:80]!r}; expected names with types, e.g. ticker string, p double"
-            ) from exc
+    parsed = schema if isinstance(schema, StructType) else _parsed(schema)
     # A copy: what is added is not for who gave it.
-    return StructType(list(schema.fields))
+    return StructType(list(parsed.fields))
+
+
+def _parsed(ddl: str) -> StructType:
+    problem = f"the schema cannot be read: {ddl[:80]!r}; expected names with types, e.g. ticker string, p double"
+    try:
+        parsed = StructType.fromDDL(ddl)
+    except PySparkException as exc:
+        raise InvalidInputError(problem) from exc
+    if not isinstance(parsed, StructType):
+        raise InvalidInputError(problem)
+    return parsed
 
 
 def _checked_avro(schema: str) -> str:

@@ -180,7 +180,8 @@ def test_any_columns_give_the_bars_of_plain_loops_or_are_refused(spark: SparkSes
         (TABLES + place, Table("decimal(18,4)", "string", kind, "int", drawn[0][1].trades))
         for place, kind in enumerate(kinds)
     ]
-    frames, expected = [], {}
+    frames: list[DataFrame] = []
+    expected: dict[tuple[str, datetime], list[float]] = {}
     for number, table in drawn:
         if not table.is_readable:
             with pytest.raises(MdstreamError, match="expected"):

@@ -80,6 +80,7 @@ def test_records_of_a_topic_become_bars_and_dead_letters(spark: SparkSession) ->
         (("jsn", DDL), {}, "no format 'jsn'; did you mean 'json'"),
         (("json", b""), {}, "the schema is bytes; expected a struct or its DDL"),
         (("json", "ticker strange"), {}, "the schema cannot be read"),
+        (("json", "int"), {}, "expected names with types"),
         (("avro", "{"), {}, "the Avro schema is not JSON"),
         (("avro", '{"type": "enum"}'), {}, "is of a enum; expected a record"),
         (("protobuf", "text"), {"message": "Trade"}, "expected the bytes of a descriptor set"),
