@@ -86,7 +86,8 @@ def of_duckdb(path: str, windows: Sequence[str]) -> Summary:
     with duckdb.connect(config={"threads": CORES}) as database:
         row = database.execute(f"SELECT {asked} FROM ({bars})").fetchone()  # noqa: S608
     assert row is not None
-    return row[:4]
+    found: Summary = row[:4]
+    return found
 
 
 def of_spark(spark: SparkSession, path: str, windows: Sequence[str]) -> None:
