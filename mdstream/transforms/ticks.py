@@ -11,7 +11,6 @@ from pyspark.sql.types import StringType, StructField, StructType
 from mdstream.schemas import STORED_TICK, TICK
 from mdstream.schemas.limits import MAX_PAYLOAD_BYTES, TEXT_FIELDS, Reason
 from mdstream.schemas.spark import wire_schema
-from mdstream.schemas.times import Unit
 from mdstream.transforms.code_lists import codes_of_text
 from mdstream.transforms.dead_letters import KAFKA_ENVELOPE, REJECT_REASON, envelope
 from mdstream.transforms.json_objects import goes_on_behind_the_object, reasons_of_no_object
@@ -47,7 +46,7 @@ def to_ticks(
     *,
     nonpositive_prices: bool = False,
     columns: Mapping[str, str] | None = None,
-    unit: str = Unit.MICROSECONDS,
+    unit: str = "us",
 ) -> DataFrame:
     """Keep the Kafka records that are usable ticks.
 
@@ -83,7 +82,7 @@ def with_usability(
     *,
     nonpositive_prices: bool = False,
     columns: Mapping[str, str] | None = None,
-    unit: str = Unit.MICROSECONDS,
+    unit: str = "us",
 ) -> DataFrame:
     """Parse Kafka records into ticks, and say of each whether it can be used.
 
@@ -116,7 +115,7 @@ def with_reject_reason(
     *,
     nonpositive_prices: bool = False,
     columns: Mapping[str, str] | None = None,
-    unit: str = Unit.MICROSECONDS,
+    unit: str = "us",
 ) -> DataFrame:
     """Parse Kafka records into ticks and say of each why it cannot be used, if so.
 
