@@ -170,7 +170,7 @@ sbom: setup ## build/sbom.json: all that is installed, with licences (CycloneDX)
 	build/cyclonedx/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json $(BIN)/python
 	$(BIN)/python ci/sbom/java_archives.py build/sbom.json
 
-# About 20 minutes on an idle machine; bench/RESULTS.md says which longer runs its figures are of.
+# About 25 minutes on an idle machine; bench/RESULTS.md says which longer runs its figures are of.
 bench: setup-dev ## latency and throughput
 	$(BIN)/python -m bench.live_bars latency --seconds 60
 	$(BIN)/python -m bench.live_bars catch-up
@@ -180,6 +180,7 @@ bench: setup-dev ## latency and throughput
 	$(BIN)/python -m bench.rest
 	$(BIN)/python -m bench.websocket
 	$(BIN)/python -m bench.dashboard
+	$(BIN)/python -m bench.alert_latency
 
 # Servers and processes of its own, on free ports; bench/CHAOS.md says what it has found.
 chaos: setup-dev ## faults by a seeded schedule, and what they have spoilt; ARGS="--seed 1 --minutes 20"

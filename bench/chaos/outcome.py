@@ -20,6 +20,7 @@ from mdstream.stores.timescaledb.definitions import table_of
 Row = dict[str, Any]
 _BATCH = 5_000
 _ANSWER_SECONDS = 30
+_LOOK_SECONDS = 1
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ def read_topic(servers: str, topic: str) -> Iterator[Message]:
             consumer.assign([TopicPartition(topic, number, 0)])
             next_offset = 0
             while next_offset < end:
-                for message in consumer.consume(_BATCH, _ANSWER_SECONDS):
+                # Asked for more than there is, it waits until the time is over.
+                for message in consumer.consume(min(_BATCH, end - next_offset), _LOOK_SECONDS):
                     if message.error() is None and int(message.offset() or 0) < end:
                         next_offset = int(message.offset() or 0) + 1
                         yield Message(number, next_offset - 1, message.value() or b"")

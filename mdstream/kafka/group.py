@@ -64,13 +64,15 @@ class GroupReader:
         self._consumer.subscribe([topic], on_revoke=self._on_revoke, on_lost=self._on_lost)
 
     def read(self, count: int, seconds: float) -> list[GroupRecord]:
-        """Return what comes within some seconds, at most so many records.
+        """Return what is there, at most so many records, as soon as one comes; none after some seconds.
 
         Raises:
             StoreError: Kafka fails for good.
         """
         try:
-            messages = self._consumer.consume(count, seconds)
+            first = self._consumer.poll(seconds)
+            # Asked at once for many, it would wait for as many until the time is over.
+            messages = [first, *self._consumer.consume(count - 1, 0)] if first is not None else []
             return [record for message in messages if (record := _record_of(message)) is not None]
         except KafkaException as exc:
             raise StoreError(f"Kafka at {self._where}: {exc.args[0].str()}") from exc

@@ -52,7 +52,8 @@ class Rule:
         message: Text for people with placeholders, e.g. `close {close:.2f} is {value:.1f} % away`.
         value: Expression of what the rule looks at, a number.
         threshold: Expression of what the value is held against, a number of the same unit.
-        on: `revision`: every revision of a bar is looked at; `close`: closed bars alone.
+        on: `revision`: revisions of the forming bar are looked at too, under load the newest alone; `close`: closed
+            bars alone.
 
     Raises:
         InvalidInputError: The name or the message is not usable.
