@@ -24,10 +24,8 @@ SPARK ?= $(firstword $(SPARKS))
 SPARK_VENV = .venv-spark-$(SPARK)
 # Where a session is connected to; empty for none. local[2] is a server of its own, which Spark Connect is tested with.
 REMOTE ?=
-# All tests of transforms, and new ones by themselves, but those that hold them against what is not in the base package.
-SPARK_TESTS := mdstream/transforms mdstream/testing $(filter-out \
-  $(patsubst %,tests/unit/transforms/test_%.py,any_record bar_cancels condition_table decoded_binary exchange_sessions revisions shipped_rules), \
-  $(sort $(wildcard tests/unit/transforms/test_*.py)))
+SPARK_TESTS := mdstream/transforms mdstream/testing \
+  $(addprefix tests/unit/transforms/test_,$(addsuffix .py,any_session trade_columns usable_trades indicators anomalies session_bars larger_bars))
 # What hangs ends so many seconds after it began, where there is something that ends it; a single test by its own limit.
 SPARK_SECONDS := 900
 LIMITED := $(shell command -v timeout >/dev/null && echo timeout --kill-after=30 $(SPARK_SECONDS))
