@@ -59,7 +59,7 @@ class KafkaSink:
 
     def __post_init__(self) -> None:
         if self.record.topic is None:
-            raise InvalidInputError(f"a {self.record.name} does not travel through Kafka")
+            raise InvalidInputError(f"{self.record.one} does not travel through Kafka")
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Send the rows; see `mdstream.stores.Sink`.

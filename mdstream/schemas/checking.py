@@ -66,7 +66,7 @@ class RecordCheck:
     """
 
     def __init__(self, record: Record) -> None:
-        self._name = record.name
+        self._one = record.one
         self._fields = tuple((field.name, field.nullable, _problem_finder(field)) for field in record.schema)
 
     def read(self, value: bytes | None) -> dict[str, Any]:
@@ -77,11 +77,11 @@ class RecordCheck:
         """
         if value is None or len(value) > MAX_PAYLOAD_BYTES:
             found = "nothing" if value is None else f"{len(value)} bytes"
-            raise MalformedRecordError(f"expected a {self._name} of at most {MAX_PAYLOAD_BYTES} bytes, found {found}")
+            raise MalformedRecordError(f"expected {self._one} of at most {MAX_PAYLOAD_BYTES} bytes, found {found}")
         try:
             parsed = orjson.loads(value)
         except orjson.JSONDecodeError as exc:
-            raise MalformedRecordError(f"expected the JSON of a {self._name}: {exc.msg}") from exc
+            raise MalformedRecordError(f"expected the JSON of {self._one}: {exc.msg}") from exc
         return self.check(parsed)
 
     def check(self, fields: object) -> dict[str, Any]:
@@ -91,19 +91,19 @@ class RecordCheck:
             MalformedRecordError: They are not such a record.
         """
         if not isinstance(fields, dict):
-            raise MalformedRecordError(f"expected the fields of a {self._name}, found a {type(fields).__name__}")
+            raise MalformedRecordError(f"expected the fields of {self._one}, found a {type(fields).__name__}")
         now = time.time_ns() // 1_000
         for name, nullable, problem_with in self._fields:
             found = fields.get(name)
             if found is None:
                 if not nullable:
-                    raise MalformedRecordError(f"{name} of a {self._name} is missing")
+                    raise MalformedRecordError(f"{name} of {self._one} is missing")
             elif (expected := problem_with(found, now)) is not None:
                 # Spark writes what is not a number in quotes.
                 if nullable and expected == _NUMBER and found in _NOT_FINITE:
                     fields[name] = None
                     continue
-                raise MalformedRecordError(f"{name} of a {self._name} is {_shown(found)}; expected {expected}")
+                raise MalformedRecordError(f"{name} of {self._one} is {_shown(found)}; expected {expected}")
         return fields
 
 

@@ -49,8 +49,13 @@ class Record:
             ValueError: No topic does.
         """
         if self.topic is None:
-            raise ValueError(f"no topic carries a {self.name}")
+            raise ValueError(f"no topic carries {self.one}")
         return self.topic
+
+    @property
+    def one(self) -> str:
+        """Its name as sentences have it: a tick, an anomaly."""
+        return f"{'an' if self.name[0] in 'aeiou' else 'a'} {self.name}"
 
     def empty(self) -> pa.Table:
         """Return a table with this record's schema and no rows."""

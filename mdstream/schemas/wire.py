@@ -76,7 +76,7 @@ def decode(record: Record, value: bytes) -> dict[str, object]:
     """
     parsed = orjson.loads(value)
     if not isinstance(parsed, dict):
-        raise ValueError(f"expected a JSON object for a {record.name}, found {type(parsed).__name__}")
+        raise ValueError(f"expected a JSON object for {record.one}, found {type(parsed).__name__}")
     return with_datetimes(record, parsed)
 
 

@@ -41,7 +41,7 @@ def table_of(record: Record, rows: Iterable[Mapping[str, object]] = ()) -> pa.Ta
     try:
         return pa.Table.from_pylist(complete, schema=record.schema)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as exc:
-        raise InvalidInputError(f"a {record.name} cannot have this: {exc}") from exc
+        raise InvalidInputError(f"{record.one} cannot have this: {exc}") from exc
 
 
 def frame_of(spark: SparkSession, record: Record, rows: Iterable[Mapping[str, object]] = ()) -> DataFrame:
@@ -90,7 +90,7 @@ def _complete(record: Record, row: Mapping[str, object]) -> dict[str, object]:
     unknown = [name for name in row if name not in record.schema.names]
     if unknown:
         raise InvalidInputError(
-            f"a {record.name} has no field {unknown[0]}; {did_you_mean(unknown[0], record.schema.names)}"
+            f"{record.one} has no field {unknown[0]}; {did_you_mean(unknown[0], record.schema.names)}"
         )
     return {field.name: row.get(field.name, _usual(field)) for field in record.schema}
 

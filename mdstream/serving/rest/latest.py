@@ -83,7 +83,7 @@ class _Reading:
             _require(found, asked)
             return self._model.model_validate(with_datetimes(self._record, found))
         except (MalformedRecordError, ValueError) as exc:
-            self._refused.note(f"{key} in Redis is not a {self._record.name}: {exc}", "Redis")
+            self._refused.note(f"{key} in Redis is not {self._record.one}: {exc}", "Redis")
             return None
 
 

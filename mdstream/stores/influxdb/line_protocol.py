@@ -50,7 +50,7 @@ def lines(rows: pa.RecordBatch, record: Record) -> list[str]:
         try:
             written.append(point.to_line_protocol())
         except ValueError as exc:
-            raise SinkError(f"a {record.name} cannot be written in line protocol: {exc}") from exc
+            raise SinkError(f"{record.one} cannot be written in line protocol: {exc}") from exc
     return written
 
 

@@ -71,7 +71,7 @@ class InfluxSink:
 
     def __post_init__(self) -> None:
         if self.record.measurement is None:
-            raise InvalidInputError(f"a {self.record.name} has no measurement in InfluxDB")
+            raise InvalidInputError(f"{self.record.one} has no measurement in InfluxDB")
         require_client()
 
     def write(self, batch: pa.RecordBatch) -> None:

@@ -137,7 +137,7 @@ class RedisSink:
 
     def __post_init__(self) -> None:
         if not holds(self.record):
-            raise InvalidInputError(f"a {self.record.name} is not kept in Redis; expected one of {', '.join(_PLACES)}")
+            raise InvalidInputError(f"{self.record.one} is not kept in Redis; expected one of {', '.join(_PLACES)}")
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Store the newest row of each key and field; see `mdstream.stores.Sink`.

@@ -35,7 +35,7 @@ def table_of(record: Record) -> sa.Table:
         ValueError: The record is not stored in a table.
     """
     if record.table is None:
-        raise ValueError(f"a {record.name} is not stored in a table")
+        raise ValueError(f"{record.one} is not stored in a table")
     columns = [
         sa.Column(
             field.name,

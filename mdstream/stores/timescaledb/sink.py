@@ -49,7 +49,7 @@ class TimescaleSink:
 
     def __post_init__(self) -> None:
         if self.record.table is None:
-            raise InvalidInputError(f"a {self.record.name} is not stored in a table")
+            raise InvalidInputError(f"{self.record.one} is not stored in a table")
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Store the rows; see `mdstream.stores.Sink`.

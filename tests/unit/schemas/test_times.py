@@ -22,7 +22,11 @@ MOMENT = datetime(2013, 10, 7, 14, 0, 0, 464123, tzinfo=UTC)
 def of_file(text: str, form: TimeForm | None = None) -> datetime | None:
     values, failed = convert(pa.array([text]), TIME, form or TimeForm())
     assert list(failed) == ([0] if values.null_count else [])
-    found: datetime | None = values[0].as_py()
+    try:
+        found: datetime | None = values[0].as_py()
+    except OverflowError:
+        # Of a year that Python's datetime does not have: the bounds of a tick's time refuse it.
+        return None
     return found
 
 
