@@ -21,7 +21,7 @@ from mdstream.transforms import filter_usable_trades, to_bars, with_trade_column
 from tests.unit.transforms.examples import examples_of
 from tests.unit.transforms.frames import MINUTE, OPENING
 
-TABLES = 8
+TABLES = 3
 _OPENING_MICROS = 1_767_364_200_000_000
 _NEW_YORK = ZoneInfo("America/New_York")
 
@@ -174,8 +174,8 @@ def plain_bars(table: Table, number: int) -> dict[tuple[str, datetime], list[flo
 
 def test_any_columns_give_the_bars_of_plain_loops_or_are_refused(spark: SparkSession) -> None:
     drawn = list(enumerate(examples_of(tables, TABLES)))
-    # One of each kind of time at least, and not only what is refused.
-    kinds = [kind for kind in TIMES if kind not in UNREADABLE_TIMES]
+    # Some that are read at least, and not only what is refused.
+    kinds = ("timestamp_ntz", "ns", "ISO 8601")
     drawn += [
         (TABLES + place, Table("decimal(18,4)", "string", kind, "int", drawn[0][1].trades))
         for place, kind in enumerate(kinds)
