@@ -14,7 +14,7 @@ from mdstream.config import TickSettings
 from mdstream.feeds.form import FileForm
 from mdstream.feeds.layouts import LAYOUTS
 from mdstream.feeds.remedies import remedy_of
-from mdstream.schemas.times import Unit
+from mdstream.schemas.units import Unit
 
 _NOTHING_CONFIGURED = TickSettings()
 

@@ -15,7 +15,7 @@ from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION, TICK
 from mdstream.schemas.limits import MAX_FUTURE_SKEW_SECONDS, SYMBOL_PATTERN
 from mdstream.schemas.sources import ANY_OTHER_SYMBOL, PrimarySources
 from mdstream.schemas.tick_fields import check_tick_fields
-from mdstream.schemas.times import Unit
+from mdstream.schemas.units import Unit
 
 
 def _usable_sources(configured: str | dict[str, str] | None) -> str | dict[str, str] | None:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from mdstream.feeds.layouts import Layout, is_file_of, layouts_of
 from mdstream.schemas.tick_fields import check_tick_fields
-from mdstream.schemas.times import Unit
+from mdstream.schemas.units import Unit
 
 _MINUTE_MICROS = 60_000_000
 

@@ -29,7 +29,7 @@ from mdstream.indicators import indicator_record, indicator_values
 from mdstream.indicators.catalogue import BAR_SERIES
 from mdstream.kafka.topics import TopicPlan, create_topics
 from mdstream.schemas import ANOMALY, BAR, TICK
-from mdstream.schemas.times import Unit
+from mdstream.schemas.units import Unit
 from mdstream.schemas.wire import to_micros
 from mdstream.streaming import RunningQuery, kafka, live_engine, run_jobs, trigger_for
 from mdstream.transforms import to_bars

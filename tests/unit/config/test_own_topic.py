@@ -11,7 +11,7 @@ from mdstream.config import load_settings
 from mdstream.config.jobs import of_topic
 from mdstream.errors import ConfigError
 from mdstream.kafka.topics import plan_topics
-from mdstream.schemas.times import Unit
+from mdstream.schemas.units import Unit
 from mdstream.serving.websocket.channels import channels_of
 
 OWN = "ticks: {topic: trades, columns: {symbol: ticker, price: data.p, event_time: ts}, unit: ns}"
