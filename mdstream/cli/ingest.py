@@ -83,7 +83,7 @@ def replay(
         mdstream replay ticks.csv.gz --speed 1x --shift now --symbols AAPL,MSFT
     """
     settings = load_settings(config)
-    form = file_form(format_name, unit, symbol, columns)
+    form = file_form(format_name, unit, symbol, columns, settings.ticks)
     options = FeedOptions(file=file, speed=speed, shift=shift, form=form)
     _run([(replay_feed(options, settings.ticks), listed(symbols))], settings, ends=True)
 
@@ -181,7 +181,7 @@ def ingest(  # one parameter an option
         duplicate_share=duplicate_share,
         overflow=overflow,
         kind=kind,
-        form=file_form(format_name, unit, symbol, columns),
+        form=file_form(format_name, unit, symbol, columns, settings.ticks),
     )
     feeds = open_feeds(symbols_of_feeds(symbols, feed), options, settings)
     _run(feeds, settings, metrics_port, kind, ends=all(feed_extension(name).ends for name in feed))
@@ -197,11 +197,12 @@ def _run(
 ) -> None:
     if kind is Kind.TRADES:
         check_sources({feed.name: symbols for feed, symbols in feeds}, settings.ticks.primary_sources)
+    topic = settings.ticks.written_topic
     created = create_topics(settings.kafka, plan_topics(settings))
     if created:
         errors.print(f"created the topics {', '.join(created)}", soft_wrap=True)
     client = open_client(settings.kafka)
-    producers = [TickProducer(settings.kafka, feed.name, client=client) for feed, _ in feeds]
+    producers = [TickProducer(settings.kafka, feed.name, tick_topic=topic, client=client) for feed, _ in feeds]
     metrics = FeedMetrics([(feed, producer) for (feed, _), producer in zip(feeds, producers, strict=True)])
     port = metrics_port or settings.monitoring.ingest_port
     started = time.monotonic()

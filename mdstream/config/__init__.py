@@ -11,7 +11,7 @@ with brought_by("commands"):
     from mdstream.config.monitoring import MonitoringSettings
     from mdstream.config.rules import RULES_OF_QUOTES, load_rules
     from mdstream.config.serving import ServingSettings
-    from mdstream.config.settings import Settings, SparkSettings, TickSettings, WindowConfiguration
+    from mdstream.config.settings import Settings, SparkSettings, WindowConfiguration
     from mdstream.config.stores import (
         InfluxSettings,
         KafkaResultSettings,
@@ -20,6 +20,7 @@ with brought_by("commands"):
         StoreSettings,
         TimescaleSettings,
     )
+    from mdstream.config.ticks import TickSettings
 
 __all__ = [
     "CONFIG_VARIABLE",

@@ -1,5 +1,7 @@
 """Names of mdstream's jobs, and of their queries: by them checkpoints, metrics and logs are found."""
 
+from mdstream.schemas import TICK
+
 LIVE_JOB = "live_bars"
 """The job that needs the live engine's Java."""
 
@@ -29,6 +31,16 @@ STORE_QUERY = "store_live"
 
 ARCHIVE_TICKS_QUERY, ARCHIVE_BARS_QUERY = "archive_ticks", "archive_bars"
 """The queries that fill the lake."""
+
+
+def of_topic(query: str, topic: str) -> str:
+    """Return the name of a query that reads ticks, after their topic if it is not ours: offsets are of one topic.
+
+    Example:
+        >>> of_topic("store_ticks", "tick_data"), of_topic("store_ticks", "trades")
+        ('store_ticks', 'store_ticks_of_trades')
+    """
+    return query if topic == TICK.topic_name else f"{query}_of_{topic}"
 
 
 def live_query(state: str, seconds: list[int]) -> str:

@@ -62,7 +62,7 @@ def _topics_of(settings: Settings, jobs: set[str]) -> list[str]:
     records = [record for job in sorted(jobs) for record in _TOPICS.get(job, ())]
     if settings.stores.kafka.enabled and ANALYTICS_JOB in jobs:
         records.append(PREDICTION)
-    return list(dict.fromkeys(record.topic_name for record in records))
+    return list(dict.fromkeys((settings.tick_record if record is TICK else record).topic_name for record in records))
 
 
 def _check_folders(settings: Settings) -> Finding:

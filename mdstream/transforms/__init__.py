@@ -15,6 +15,7 @@ with brought_by("spark"):
     from mdstream.transforms.complete_bars import Fill, is_first_partial, to_complete_bars
     from mdstream.transforms.cross_section import to_breadth, to_movers, to_snapshot, with_ranks, with_z_scores
     from mdstream.transforms.dead_letters import DEAD_LETTER_COLUMN, with_dead_letter
+    from mdstream.transforms.decoded import Encoding, with_decoded
     from mdstream.transforms.eligibility import ConditionTable, Eligibility
     from mdstream.transforms.indicators import with_indicators
     from mdstream.transforms.larger_bars import to_larger_bars
@@ -51,6 +52,7 @@ __all__ = [
     "Crossing",
     "Direction",
     "Eligibility",
+    "Encoding",
     "Estimator",
     "Fill",
     "Measure",
@@ -88,6 +90,7 @@ __all__ = [
     "with_bar_fields",
     "with_beta",
     "with_dead_letter",
+    "with_decoded",
     "with_drawdown",
     "with_ewma_volatility",
     "with_findings",

@@ -19,6 +19,7 @@ from mdstream.schemas.limits import (
 )
 from mdstream.schemas.spark import wire_schema
 from mdstream.transforms.dead_letters import KAFKA_ENVELOPE, REJECT_REASON, envelope
+from mdstream.transforms.json_objects import goes_on_behind_the_object, why_no_object
 from mdstream.transforms.reject_reasons import (
     Reasons,
     first_of,
@@ -29,7 +30,6 @@ from mdstream.transforms.reject_reasons import (
     reason_too_early,
     reasons_of_symbol,
 )
-from mdstream.transforms.ticks import goes_on_behind_the_object
 
 _UNREADABLE = "unreadable"
 _QUOTE_JSON = wire_schema(QUOTE).add(_UNREADABLE, StringType())
@@ -76,9 +76,11 @@ def with_quote_fields(
         *KAFKA_ENVELOPE,
         (F.col("quote").isNull() | F.col(f"quote.{_UNREADABLE}").isNotNull()).alias("is_unreadable"),
     )
+    payload = F.col("payload")
+    why_unreadable = why_no_object(payload).otherwise(Reason.NOT_A_RECORD.of(QUOTE.name))
     reason = first_of(
         [
-            (F.col("is_unreadable") | goes_on_behind_the_object(), _why_unreadable()),
+            (F.col("is_unreadable") | goes_on_behind_the_object(payload), why_unreadable),
             *reasons_of_symbol(F.col("symbol")),
             *_reasons_of_sides(nonpositive_prices),
             *_reasons_of_time(max_future_skew_seconds),
@@ -94,18 +96,6 @@ def _column(name: str) -> Column:
     if name == "event_time":
         return F.timestamp_micros("quote.event_time").alias(name)
     return F.col(f"quote.{name}").alias(name)
-
-
-def _why_unreadable() -> Column:
-    text = F.col("payload").cast("string")
-    return (
-        F.when(F.octet_length("payload") > MAX_PAYLOAD_BYTES, Reason.PAYLOAD_TOO_LONG.of())
-        .when(~F.is_valid_utf8(text), Reason.NOT_UTF8.of())
-        .when(F.try_parse_json(text).isNull(), Reason.NOT_JSON.of())
-        .when(F.json_object_keys(text).isNull(), Reason.NOT_AN_OBJECT.of())
-        .when(goes_on_behind_the_object(), Reason.NOT_JSON.of())
-        .otherwise(Reason.NOT_A_RECORD.of(QUOTE.name))
-    )
 
 
 def _reasons_of_sides(nonpositive_prices: bool) -> Reasons:

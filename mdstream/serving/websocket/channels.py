@@ -107,7 +107,8 @@ def channels_of(settings: Settings) -> tuple[Channel, ...]:
         ['tick', 'bar', 'indicator', 'anomaly', 'prediction', 'quote']
     """
     records = {
-        "tick": TICK,
+        # Of a topic of other people's records there is nothing that could be sent on.
+        "tick": settings.tick_record if settings.ticks.columns_of_topic is None else TICK,
         "bar": BAR,
         "indicator": settings.indicator_record,
         "anomaly": ANOMALY,

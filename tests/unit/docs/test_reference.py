@@ -30,7 +30,7 @@ SECTIONLESS = {"technical_indicators", "window_configurations", "calendars"}
 def keys_of(values: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[str]:
     for name, value in values.items():
         key = (*path, name)
-        if isinstance(value, dict) and name not in SECTIONLESS | {"conf"}:
+        if isinstance(value, dict) and name not in SECTIONLESS | {"columns", "conf"}:
             yield from keys_of(value, key)
         else:
             yield ".".join(key)
