@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mdstream.errors import ConfigError, InvalidInputError, MdstreamError, MissingDependencyError
     from mdstream.indicators import Indicator, parse_indicators
     from mdstream.schemas import ANOMALY, BAR, QUOTE, STORED_TICK, TICK, BarWindow, Record, Rule
-    from mdstream.streaming import to_indicator_stream
+    from mdstream.streaming import to_activity_bar_stream, to_indicator_stream, with_asof_stream
     from mdstream.transforms import (
         Calendar,
         ConditionTable,
@@ -97,6 +97,7 @@ __all__ = [
     "periods_a_year",
     "schemas",
     "testing",
+    "to_activity_bar_stream",
     "to_activity_bars",
     "to_adjustment_factors",
     "to_anomalies",
@@ -118,6 +119,7 @@ __all__ = [
     "with_adjusted_prices",
     "with_anchored_vwap",
     "with_asof",
+    "with_asof_stream",
     "with_averages",
     "with_beta",
     "with_decoded",

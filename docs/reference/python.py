@@ -29,7 +29,10 @@ PACKAGES: Mapping[str, _Package] = {
     "mdstream.indicators": _Package("Indicators"),
     "mdstream.schemas": _Package("Schemas"),
     "mdstream.testing": _Package("Testing"),
-    "mdstream.streaming": _Package("Streaming", ("to_indicator_stream", "build_session", "stop_session")),
+    "mdstream.streaming": _Package(
+        "Streaming",
+        ("to_indicator_stream", "with_asof_stream", "to_activity_bar_stream", "build_session", "stop_session"),
+    ),
     "mdstream.forecasting": _Package("Forecasting"),
 }
 """Packages that have a page of their own, named after the last part."""

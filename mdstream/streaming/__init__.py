@@ -3,11 +3,14 @@
 from mdstream.errors import brought_by
 
 with brought_by("jobs"):
+    from mdstream.streaming.activity import to_activity_bar_stream
     from mdstream.streaming.archive import archive_revisions, archive_rows, with_delta
+    from mdstream.streaming.asof import with_asof_stream
+    from mdstream.streaming.buckets import BUCKETS
     from mdstream.streaming.dead_letters import AcceptedOrDeadLetter, ByRecord
     from mdstream.streaming.foreach_batch import store_results, store_stream, write_batch
     from mdstream.streaming.forecasts import Forecasts
-    from mdstream.streaming.indicators import BUCKETS, analyse_stream, to_indicator_stream
+    from mdstream.streaming.indicators import analyse_stream, to_indicator_stream
     from mdstream.streaming.kafka import IS_VENDORS, read_bars, read_topic
     from mdstream.streaming.lifecycle import Job, run_jobs, stop_session
     from mdstream.streaming.live_engine import BarRecords, start_live_bars, to_bar_records
@@ -38,9 +41,11 @@ __all__ = [
     "stop_session",
     "store_results",
     "store_stream",
+    "to_activity_bar_stream",
     "to_bar_records",
     "to_indicator_stream",
     "trigger_for",
+    "with_asof_stream",
     "with_delta",
     "write_batch",
 ]

@@ -23,6 +23,7 @@ from mdstream.indicators import LATENCY, Indicator, IndicatorsLike, analysed_sch
 from mdstream.indicators.history import BAR_TYPE, Bars, History, Merged, SeriesKey, chosen, computed, joined, no_bars
 from mdstream.schemas import BAR
 from mdstream.schemas.spark import spark_schema
+from mdstream.streaming.buckets import BUCKETS, bucket_of
 from mdstream.streaming.history_state import HistoryState
 from mdstream.streaming.kafka import IS_VENDORS
 from mdstream.streaming.live_analysis import context_of
@@ -31,13 +32,6 @@ from mdstream.transforms.dead_letters import REJECT_REASON
 from mdstream.transforms.required_columns import require_columns
 
 logger = logging.getLogger(__name__)
-
-BUCKETS = (0, 1, 2, 5, 6, 13, 15, 95)
-"""Keys of the groups of series that share their state: Spark's work is by group.
-
-Spark hashes the keys into partitions: of these no partition of up to eight gets more than its share. A checkpoint holds
-them for good, so the query's name must change with them.
-"""
 
 _NEEDED = ("symbol", "window", "window_start", "open", "high", "low", "close", "volume", "trade_count")
 
@@ -133,7 +127,7 @@ def _computed(revisions: DataFrame, processor: IndicatorProcessor) -> DataFrame:
     """Return what the processor makes of bars, latencies and whose bars they are."""
     schema = pa.schema([*analysed_schema(processor.indicators), pa.field(IS_VENDORS, pa.bool_()), CLOSED_BAR])
     computed = (
-        revisions.select(_bucket(), *_as_numbers(), LATENCY.name, IS_VENDORS)
+        revisions.select(bucket_of("symbol", "window"), *_as_numbers(), LATENCY.name, IS_VENDORS)
         .groupBy("bucket")
         .transformWithStateInPandas(
             processor, from_arrow_schema(_with_micros(schema)), outputMode="Append", timeMode="None"
@@ -144,11 +138,6 @@ def _computed(revisions: DataFrame, processor: IndicatorProcessor) -> DataFrame:
 
 def _is_time(field: pa.Field) -> bool:
     return bool(pa.types.is_timestamp(field.type))
-
-
-def _bucket() -> Column:
-    place = F.pmod(F.hash("symbol", "window"), F.lit(len(BUCKETS)))
-    return F.element_at(F.array(*map(F.lit, BUCKETS)), place + 1).alias("bucket")
 
 
 def _as_numbers() -> Iterator[Column]:

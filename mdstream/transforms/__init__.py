@@ -10,7 +10,8 @@ with brought_by("spark"):
     from mdstream.transforms.activity import Crossing, Measure, to_activity_bars, to_imbalance_bars, to_run_bars
     from mdstream.transforms.adjusted_prices import Adjustment, to_adjustment_factors, with_adjusted_prices
     from mdstream.transforms.anomalies import findings_to_anomalies, to_anomalies, with_findings
-    from mdstream.transforms.asof import Direction, with_asof
+    from mdstream.transforms.asof import with_asof
+    from mdstream.transforms.asof_terms import Direction
     from mdstream.transforms.bars import to_bars
     from mdstream.transforms.complete_bars import Fill, is_first_partial, to_complete_bars
     from mdstream.transforms.cross_section import to_breadth, to_movers, to_snapshot, with_ranks, with_z_scores

@@ -4,33 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from enum import StrEnum
-from functools import reduce
-from operator import and_
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, DataType, IntegralType, MapType, StructType, TimestampType, VariantType
+from pyspark.sql.types import DataType, TimestampType
 
-from mdstream.errors import InvalidInputError
-from mdstream.transforms.required_columns import refuse_stream, require_columns
-
-_ORDER = ("sequence", "kafka_offset")
-
-_MICROSECOND = timedelta(microseconds=1)
-
-
-def order_of(frame: DataFrame) -> list[str]:
-    """Return the columns that order rows of one symbol and time, as far as they are there."""
-    return [name for name in _ORDER if name in frame.columns]
-
-
-class Direction(StrEnum):
-    """On which side of a row's time the other row is looked for."""
-
-    BACKWARD = "backward"
-    FORWARD = "forward"
-    NEAREST = "nearest"
+from mdstream.transforms.asof_terms import (
+    Direction,
+    check_direction,
+    has_place,
+    kind_of_time,
+    named,
+    names_of,
+    place_of,
+    ties_of,
+    units_of,
+)
+from mdstream.transforms.required_columns import refuse_stream
 
 
 def with_asof(
@@ -76,8 +66,8 @@ def with_asof(
         the next); if these are equal, one of them, the same in whatever order the rows come.
 
     Raises:
-        InvalidInputError: A frame is a stream, a column is missing, there twice or of another type, or there is no such
-            direction.
+        InvalidInputError: A frame is a stream (`mdstream.with_asof_stream` takes two), a column is missing, there twice
+            or of another type, or there is no such direction.
 
     Example:
         >>> from datetime import UTC, datetime
@@ -92,11 +82,12 @@ def with_asof(
         [Row(price=10.2, bid=11.0, (event_time - event_time_right)=datetime.timedelta(seconds=1))]
     """
     keys = [by] if isinstance(by, str) else list(by)
-    if direction not in list(Direction):
-        raise InvalidInputError(f"there is no direction '{direction}'; expected one of {', '.join(Direction)}")
-    kind = _kind_of_time(left, right, on, keys)
-    reach, length = _units(tolerance, kind, "tolerance"), _units(bucket, kind, "bucket")
-    added = _names_of(left, right, keys, suffix)
+    check_direction(direction)
+    for name, frame in (("left", left), ("right", right)):
+        refuse_stream(frame, f"{name} rows", "with_asof")
+    kind = kind_of_time(left, right, on, keys)
+    reach, length = units_of(tolerance, kind, "tolerance"), units_of(bucket, kind, "bucket")
+    added = names_of(left, right, keys, suffix)
     lefts, rights = _sides(left, right, on, keys, length, allow_exact=allow_exact)
     places = [name for name in lefts.columns if name.startswith("key_")]
     both = lefts.unionByName(rights, allowMissingColumns=True)
@@ -109,101 +100,51 @@ def with_asof(
     shared = [*places, *(["bucket"] if length is not None else [])]
     for is_back in looks:
         both = both.withColumn(_found(is_back), _newest(rights.columns, shared, is_back=is_back))
-    return (
-        both.where(F.col("own").isNotNull())
-        .withColumn("met", _met(looks, reach))
-        .select(
-            *(F.col("own").getField(name).alias(name) for name in left.columns),
-            *(F.col("met").getField("row").getField(name).alias(alias) for name, alias in added.items()),
-        )
-    )
-
-
-def _found(is_back: bool) -> str:
-    return "before" if is_back else "after"
-
-
-def _kind_of_time(left: DataFrame, right: DataFrame, on: str, keys: Sequence[str]) -> DataType:
-    """Return the type of the time, after a look at all columns that both frames must have alike."""
-    types = []
-    for name, frame in (("left", left), ("right", right)):
-        refuse_stream(frame, f"{name} rows", "with_asof")
-        found = {field.name: field.dataType for field in frame.schema}
-        require_columns(frame, f"the {name} rows", (on, *keys), "rename the one that is meant, so that both have it")
-        types.append([found[column] for column in (on, *keys)])
-    for column, *kinds in zip((on, *keys), *types, strict=True):
-        if kinds[0] != kinds[1]:
-            raise InvalidInputError(
-                f"column {column} is {kinds[0].simpleString()} on the left and {kinds[1].simpleString()} on the right; "
-                "expected one type"
-            )
-    kind = types[0][0]
-    if not isinstance(kind, TimestampType | IntegralType):
-        raise InvalidInputError(f"column {on} is {kind.simpleString()}; expected timestamps or whole numbers")
-    return kind
-
-
-def _units(length: timedelta | int | None, kind: DataType, name: str) -> int | None:
-    """Return a length in the unit of the time, microseconds if that is a timestamp."""
-    if length is None:
-        return None
-    is_time = isinstance(kind, TimestampType)
-    if isinstance(length, timedelta) != is_time:
-        expected = "a timedelta" if is_time else "a whole number"
-        raise InvalidInputError(f"{name} is {length!r}; expected {expected}, as the column is {kind.simpleString()}")
-    units = length // _MICROSECOND if isinstance(length, timedelta) else length
-    if units < (1 if name == "bucket" else 0):
-        raise InvalidInputError(f"{name} is {length}; expected a length of time, not below 0")
-    return units
-
-
-def _names_of(left: DataFrame, right: DataFrame, keys: Sequence[str], suffix: str) -> dict[str, str]:
-    """Return what the columns of the right are to be called."""
-    taken = {name.lower() for name in left.columns}
-    names: dict[str, str] = {}
-    for name in right.columns:
-        if name in keys:
-            continue
-        alias = f"{name}{suffix}" if name.lower() in taken else name
-        if alias.lower() in taken:
-            raise InvalidInputError(f"there would be two columns {alias}; rename one, or give another suffix")
-        taken.add(alias.lower())
-        names[name] = alias
-    return names
+    own = {on: _time_of(F.col("time"), kind), **dict(zip(keys, map(F.col, places), strict=False))}
+    other = {on: _time_of(F.col("met").getField("time"), kind)}
+    columns = [own.get(name, F.col("own").getField(name)).alias(name) for name in left.columns]
+    for name, alias in added.items():
+        columns.append(other.get(name, F.col("met").getField("row").getField(name)).alias(alias))
+    return both.where("is_left").withColumn("met", _met(looks, reach)).select(*columns)
 
 
 def _sides(
     left: DataFrame, right: DataFrame, on: str, keys: Sequence[str], length: int | None, *, allow_exact: bool
 ) -> tuple[DataFrame, DataFrame]:
-    """Return the rows of both frames as structs, with what they are sorted by."""
-    is_timestamp = isinstance(left.schema[on].dataType, TimestampType)
-    time = F.unix_micros(_named(on)) if is_timestamp else _named(on).cast("bigint")
-    # One series has a key too: without any, Spark warns of what is meant here.
-    shared = [_named(name) for name in keys] or [F.lit(0)]
-    place = [*(key.alias(f"key_{number}") for number, key in enumerate(shared)), time.alias("time")]
-    if length is not None:
-        place.append((time - F.pmod(time, F.lit(length))).alias("bucket"))
-    ties = [F.col(name).cast("bigint").alias(f"tie_{name}") for name in order_of(right)]
-    hashed = [_named(field.name) for field in right.schema if _has_hash(field.dataType)]
-    has_all = reduce(and_, (_named(name).isNotNull() for name in (on, *keys)))
+    """Return the rows of both frames with what they are sorted by, and the rest of each as a struct.
+
+    Keys and time are there once: all rows of both frames are moved and sorted.
+    """
+    places = []
+    for frame in (left, right):
+        place = place_of(frame, on, keys)
+        if length is not None:
+            place.append((place[-1] - F.pmod(place[-1], F.lit(length))).alias("bucket"))
+        places.append(place)
     # Of one time, what is on the right comes first if it counts.
-    lefts = left.select(*place, F.lit(allow_exact).alias("is_second"), F.struct("*").alias("own"))
-    rights = right.where(has_all).select(
-        *place, F.lit(not allow_exact).alias("is_second"), *ties, F.xxhash64(*hashed).alias("tie_hash"),
-        F.struct(time.alias("time"), F.struct("*").alias("row")).alias("other"),
-    )  # fmt: skip
+    seconds = (F.lit(is_second).alias("is_second") for is_second in (allow_exact, not allow_exact))
+    lefts = left.select(*places[0], F.lit(True).alias("is_left"), next(seconds), *_rest(left, on, keys, "own"))
+    time = places[1][len(keys) or 1]
+    other = F.struct(time, *_rest(right, on, keys, "row")).alias("other")
+    ties = (tie.alias(name) for name, tie in ties_of(right).items())
+    rights = right.where(has_place(on, keys)).select(
+        *places[1], F.lit(False).alias("is_left"), next(seconds), *ties, other
+    )
     return lefts, rights
 
 
-def _named(name: str) -> Column:
-    """Return the column of exactly this name, dots and all."""
-    return F.col(f"`{name.replace('`', '``')}`")
+def _rest(frame: DataFrame, on: str, keys: Sequence[str], alias: str) -> list[Column]:
+    """Return all columns but keys and time as one struct, if there are any."""
+    rest = [named(name) for name in frame.columns if name != on and name not in keys]
+    return [F.struct(*rest).alias(alias)] if rest else []
 
 
-def _has_hash(kind: DataType) -> bool:
-    if isinstance(kind, StructType):
-        return all(_has_hash(field.dataType) for field in kind)
-    return _has_hash(kind.elementType) if isinstance(kind, ArrayType) else not isinstance(kind, MapType | VariantType)
+def _time_of(time: Column, kind: DataType) -> Column:
+    return F.timestamp_micros(time) if isinstance(kind, TimestampType) else time.cast(kind)
+
+
+def _found(is_back: bool) -> str:
+    return "before" if is_back else "after"
 
 
 def _ties_of(columns: Sequence[str]) -> list[str]:
@@ -236,7 +177,7 @@ def _carried(lefts: DataFrame, rights: DataFrame, places: Sequence[str], *, is_b
     # A struct of few numbers orders them, so that no row is compared as a whole.
     order = F.struct("time", *ties)
     ends = rights.groupBy(*places, "bucket").agg(
-        pick(F.struct("time", "is_second", *ties, "other"), order).alias("end")
+        pick(F.struct("time", "is_left", "is_second", *ties, "other"), order).alias("end")
     )
     asked = lefts.select(*places, "bucket").distinct()
     direction = F.col("bucket").asc() if is_back else F.col("bucket").desc()

@@ -37,14 +37,16 @@ def with_named_windows(rows: DataFrame, windows: Window | str | Sequence[Window 
     check_lengths([window for window in named if isinstance(window, BarWindow)])
     home = F.col("placed")
     belongs = home["start"].isNotNull() & (F.lit(extended) | ~home["extended"])
-    columns = {
-        "window": names_of(named, home["number"]),
-        "window_start": F.timestamp_micros(home["start"]),
-        "window_end": F.timestamp_micros(home["end"]),
-        EXTENDED: home["extended"],
-    }
+    # What carries the metadata of event_time carries its watermark: a bar is forgotten when that has passed its end.
+    metadata = next(field.metadata for field in rows.schema if field.name == "event_time")
     placed = rows.transform(with_windows, F.unix_micros("event_time"), named).where(belongs)
-    return placed.withColumns(columns).drop("placed")
+    return placed.select(
+        *rows.columns,
+        names_of(named, home["number"]).alias("window"),
+        F.timestamp_micros(home["start"]).alias("window_start"),
+        F.timestamp_micros(home["end"]).alias("window_end", metadata=metadata),
+        home["extended"].alias(EXTENDED),
+    )
 
 
 def bar_keys(*, extended: bool) -> list[str]:

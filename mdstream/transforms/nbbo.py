@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import NumericType, StringType
 
 from mdstream.errors import InvalidInputError
-from mdstream.transforms.asof import order_of
+from mdstream.transforms.asof_terms import order_of
 from mdstream.transforms.quotes import PRICES, QUOTED, usable
 from mdstream.transforms.required_columns import check_columns, refuse_stream
 

@@ -12,7 +12,7 @@ from mdstream.schemas.session_windows import Window
 from mdstream.transforms.bar_terms import parts_of, total
 from mdstream.transforms.named_windows import bar_keys, with_named_windows
 from mdstream.transforms.quotes import usable
-from mdstream.transforms.required_columns import check_columns, refuse_stream
+from mdstream.transforms.required_columns import check_columns
 
 _VOLUMES = ("buy_volume", "sell_volume", "unsigned_volume")
 
@@ -27,18 +27,19 @@ def to_order_flow(
 
     Args:
         trades: At least symbol, event_time, size and sign: 1, -1 or null, from `with_trade_sign` or a venue that says
-            so. A size that is no number counts as 0; `filter_usable_trades` drops such trades.
+            so. A size that is no number counts as 0; `filter_usable_trades` drops such trades. A stream needs a
+            watermark on event_time, which says how far behind a trade may be and still count.
         windows: Any windows, or their names; see `to_bars`.
         extended: Whether windows of a calendar also have rows of what is outside of its sessions; see `to_bars`.
 
     Returns:
         symbol, window, window_start, window_end, buy_volume, sell_volume, unsigned_volume, signed_volume (buy less
         sell), imbalance (signed volume over the volume with a sign: -1 to 1), buy_count, sell_count, trade_count and
-        last_event_time; one row a symbol and window with trades. The same trades give the same to the last bit,
-        whatever their order.
+        last_event_time; one row a symbol and window with trades; in a stream, the newest revisions (update mode) or
+        what is complete (append mode). The same trades give the same to the last bit, whatever their order.
 
     Raises:
-        InvalidInputError: The trades are a stream, a column is missing or of another type, or a window is wrong.
+        InvalidInputError: A column is missing or of another type, or a window is wrong.
 
     Example:
         >>> from mdstream.schemas import TICK
@@ -51,7 +52,6 @@ def to_order_flow(
     """
     kinds = {"symbol": StringType, "event_time": TimestampType, "size": NumericType, "sign": NumericType}
     check_columns(trades, "trades", kinds)
-    refuse_stream(trades, "trades", "to_order_flow")
     is_buy, is_sell = (F.coalesce(F.col("sign") == side, F.lit(False)) for side in (1, -1))
     size = F.when(usable("size", may_be_zero=True), F.col("size").cast("double")).otherwise(0.0)
     belongs = dict(zip(_VOLUMES, (is_buy, is_sell, ~(is_buy | is_sell)), strict=True))

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import LongType
 
 from mdstream.schemas.session_windows import Window
-from mdstream.transforms.asof import order_of
+from mdstream.transforms.asof_terms import order_of
 from mdstream.transforms.bar_terms import MICROSECONDS, parts_of, total
 from mdstream.transforms.named_windows import bar_keys, with_named_windows
 from mdstream.transforms.quotes import BASIS_POINTS, PRICES, QUOTED, both_prices, fair_mid

@@ -10,12 +10,15 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import NumericType, StringType, TimestampType
 
 from mdstream.errors import InvalidInputError
-from mdstream.transforms.asof import order_of, with_asof
+from mdstream.transforms.asof import with_asof
+from mdstream.transforms.asof_terms import order_of
 from mdstream.transforms.quotes import BASIS_POINTS, PRICES, QUOTED, fair_mid
 from mdstream.transforms.required_columns import check_columns, refuse_stream
 
 _TRADED = {"symbol": StringType, "event_time": TimestampType, "price": NumericType}
 _LATER, _CHANGE = "mid_later__", "price_change__"
+_ROUNDING = 1e-12
+"""Share of a mid that is no difference to it: of cents, every fourth mid is not the very double that the price is."""
 _NEEDS_MID = "with_trade_sign adds it if it is given quotes"
 
 
@@ -86,7 +89,8 @@ def with_trade_sign(
         known = _with_mid(known, "mid", mids, tolerance=tolerance, allow_exact=False, bucket=bucket)
     sides = []
     if rule != SignRule.TICK:
-        sides.append(_side(F.col("price").cast("double") - F.col("mid")))
+        difference = F.col("price").cast("double") - F.col("mid")
+        sides.append(_side(F.when(F.abs(difference) > _ROUNDING * F.col("mid"), difference)))
     if rule != SignRule.QUOTE:
         known = known.transform(_with_last_change)
         sides.append(F.col(_CHANGE))

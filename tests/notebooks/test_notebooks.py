@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
+import pandas as pd
 import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
@@ -65,8 +67,8 @@ def complaints(notebook: NotebookNode) -> list[str]:
     return [line for line in lines if line and line != _OF_JAVA]
 
 
-def test_there_are_five() -> None:
-    assert [name[:3] for name in _NAMES] == ["01_", "02_", "03_", "04_", "05_"]
+def test_there_are_seven() -> None:
+    assert [name[:3] for name in _NAMES] == [f"0{number}_" for number in range(1, 8)]
 
 
 @pytest.mark.parametrize("name", _NAMES)
@@ -202,4 +204,63 @@ def test_bars_of_the_lake_as_they_were(run: Run) -> None:
     assert found["volumes"] == [7 * 300, 7 * 400]
     assert found["revised"] == 7
     assert not Path(found["folder"]).exists()
+    assert complaints(notebook) == []
+
+
+@pytest.mark.slow
+def test_signs_and_spreads_are_those_of_the_quotes_that_were_met(run: Run) -> None:
+    results = """{
+        "trades": trades.select("symbol", "price", "size", "taker", F.unix_micros("event_time").alias("time"))
+            .toPandas().to_dict("records"),
+        "quotes": quotes.select("symbol", "bid", "ask", "sequence", F.unix_micros("event_time").alias("time"))
+            .toPandas().to_dict("records"),
+        "rules": rules.to_dict("index"),
+        "costs": costs.set_index("symbol")["effective_spread"].to_dict(),
+        "volume": both.groupby("symbol")["signed_volume"].sum().to_dict(),
+    }"""
+    notebook, found = run("06_quotes_and_signs.ipynb", {"SYMBOLS": ("AAPL", "NVDA"), "TICKS_A_MINUTE": 4}, results)
+    trades = pd.DataFrame(found["trades"]).sort_values("time", kind="stable")
+    quotes = pd.DataFrame(found["quotes"]).sort_values(["time", "sequence"])
+    met = pd.merge_asof(trades, quotes, on="time", by="symbol", allow_exact_matches=False)
+    mid = (met["bid"] + met["ask"]) / 2
+    side = np.sign((met["price"] - mid).round(9))
+    told = side[(side != 0) & mid.notna()]
+    assert found["rules"]["quote"]["told"] == len(told)
+    assert found["rules"]["quote"]["right %"] == pytest.approx(100 * (told == met["taker"][told.index]).mean())
+    assert found["rules"]["lee_ready"]["told"] > len(told)
+    assert found["rules"]["quote"]["right %"] > 95 > found["rules"]["tick"]["right %"] > 45
+    # In the middle, where only the tick rule tells, nothing is paid.
+    paid = (2 * (met["price"] - mid).abs()).groupby(met["symbol"]).mean()
+    assert found["costs"] == pytest.approx(paid.to_dict(), abs=1e-3)
+    assert set(found["volume"]) == {"AAPL", "NVDA"}
+    assert len(charts(notebook)) == 1
+    assert complaints(notebook) == []
+
+
+@pytest.mark.slow
+def test_bars_of_dollars_have_the_same_in_each(run: Run) -> None:
+    results = """{
+        "counts": {kind: bars.count() for kind, bars in kinds.items()},
+        "thresholds": thresholds,
+        "dollars": [
+            [row.symbol, row.volume * row.vwap]
+            for row in dollars.where("is_complete").select("symbol", "volume", "vwap").collect()
+        ],
+        "largest": ticks.select(F.max(F.col("price") * F.col("size"))).first()[0],
+        "days": table[table["symbol"] == "NVDA"][["open", "high", "low", "close"]].to_dict("list"),
+        "parkinson": table[table["symbol"] == "NVDA"]["parkinson_5"].tolist(),
+        "a_year": a_year,
+    }"""
+    parameters: Results = {"SYMBOLS": ("NVDA",), "DAYS": 14, "LENGTH": 5}
+    notebook, found = run("07_activity_and_volatility.ipynb", parameters, results)
+    # Ten sessions; the last bar of each day is one more.
+    assert found["counts"]["by time"] == 10 * 26
+    assert 10 * 24 <= found["counts"]["by dollars"] <= 10 * 28 + 10
+    for symbol, dollars in found["dollars"]:
+        assert abs(dollars - found["thresholds"][symbol]) <= found["largest"]
+    ranges = np.log(np.array(found["days"]["high"][-5:]) / np.array(found["days"]["low"][-5:]))
+    expected = np.sqrt((ranges**2).mean() / (4 * np.log(2)) * found["a_year"])
+    assert found["parkinson"][-1] == pytest.approx(expected)
+    assert 251 < found["a_year"] < 253
+    assert len(charts(notebook)) == 1
     assert complaints(notebook) == []

@@ -22,7 +22,8 @@ from mdstream.errors import InvalidInputError
 from mdstream.indicators.history import BAR_TYPE, History, SeriesKey
 from mdstream.schemas import BAR
 from mdstream.schemas.spark import spark_schema
-from mdstream.streaming import indicators, live_analysis
+from mdstream.streaming import live_analysis
+from mdstream.streaming.buckets import BUCKETS
 from mdstream.streaming.indicators import analyse_stream, to_indicator_stream
 from mdstream.streaming.warm_up import WarmUp
 from tests.streaming.streams import Row, add_file, by_key, work_off
@@ -187,12 +188,12 @@ def test_all_columns_of_a_bar_are_there_also_those_that_are_null(stage: Stage) -
     assert first[1]["average_close_20"] is None
 
 
-@pytest.mark.parametrize("partitions", range(2, len(indicators.BUCKETS) + 1))
+@pytest.mark.parametrize("partitions", range(2, len(BUCKETS) + 1))
 def test_no_partition_has_more_than_its_share_of_the_buckets(spark: SparkSession, partitions: int) -> None:
-    keys = spark.createDataFrame(pa.table({"bucket": pa.array(indicators.BUCKETS, pa.int32())}))
+    keys = spark.createDataFrame(pa.table({"bucket": pa.array(BUCKETS, pa.int32())}))
     # Where a shuffle sends a key, as Spark tells it.
     shuffled = keys.repartition(partitions, "bucket").groupBy(F.spark_partition_id()).count().toArrow()
-    assert max(shuffled["count"].to_pylist()) <= math.ceil(len(indicators.BUCKETS) / partitions)
+    assert max(shuffled["count"].to_pylist()) <= math.ceil(len(BUCKETS) / partitions)
 
 
 def test_windows_of_one_symbol_are_series_of_their_own(stage: Stage) -> None:

@@ -78,20 +78,29 @@ Row(window='4units', open=12.0, close=12.0, volume=1.0, is_complete=False)]
     kind = read_measure(measure)
     if crossing not in list(Crossing):
         raise InvalidInputError(f"there is no crossing '{crossing}'; expected one of {', '.join(Crossing)}")
-    if not _LEAST <= threshold <= _MOST or (kind is Measure.TICK and threshold != int(threshold)):
-        expected = "a whole number of trades" if kind is Measure.TICK else f"a number above 0, of {kind.unit}"
-        raise InvalidInputError(f"found the threshold {threshold}; expected {expected}")
-    trades = ordered_trades(ticks, "to_activity_bars").transform(_with_stretch, within)
+    name = name_of_bars(kind, threshold)
+    trades = ordered_trades(ticks, "to_activity_bars").transform(with_stretch, within)
     so_far = Over.partitionBy("symbol", "stretch").orderBy("place").rowsBetween(Over.unboundedPreceding, 0)
     amount = trades.withColumn("amount", amount_of(kind).cast(AMOUNT))
     counted = amount.withColumn("after", F.sum("amount").over(so_far))
     whole = F.lit(repr(float(threshold))).cast(AMOUNT)
     parts = counted.transform(_in_parts if crossing == Crossing.CUT else _in_bars, whole)
-    number = int(threshold) if threshold == int(threshold) else threshold
-    return parts.transform(to_numbered_bars, f"{number}{kind.unit}", ("stretch", "part"))
+    return parts.transform(to_numbered_bars, name, ("stretch", "part"))
 
 
-def _with_stretch(trades: DataFrame, within: Window | str | None) -> DataFrame:
+def name_of_bars(measure: Measure, threshold: float) -> str:
+    """Return what bars of so much are called.
+
+    Raises:
+        InvalidInputError: The threshold is not above 0, or no whole number of trades.
+    """
+    if not _LEAST <= threshold <= _MOST or (measure is Measure.TICK and threshold != int(threshold)):
+        expected = "a whole number of trades" if measure is Measure.TICK else f"a number above 0, of {measure.unit}"
+        raise InvalidInputError(f"found the threshold {threshold}; expected {expected}")
+    return f"{int(threshold) if threshold == int(threshold) else threshold}{measure.unit}"
+
+
+def with_stretch(trades: DataFrame, within: Window | str | None) -> DataFrame:
     """Add what trades have in common that may be in one bar."""
     if within is None:
         return trades.withColumn("stretch", F.lit(0))

@@ -45,6 +45,11 @@ def read_measure(given: Measure | str) -> Measure:
     return Measure(given)
 
 
+def trades_that_count(ticks: DataFrame, who: str, *more: Column) -> DataFrame:
+    """Return the trades that were not cancelled; one that cannot be used fails the query."""
+    return as_trades(ticks, *more).where(is_trade()).withColumn("symbol", usable_symbol(who))
+
+
 def ordered_trades(ticks: DataFrame, who: str, *more: Column) -> DataFrame:
     """Return the trades that were not cancelled, with `place`, their number in their symbol's, from 1 on.
 
@@ -58,7 +63,7 @@ def ordered_trades(ticks: DataFrame, who: str, *more: Column) -> DataFrame:
     """
     if ticks.isStreaming:
         raise InvalidInputError(f"found a stream of ticks; {who} expects stored ones: a late trade would move all bars")
-    trades = as_trades(ticks, *more).where(is_trade()).withColumn("symbol", usable_symbol(who))
+    trades = trades_that_count(ticks, who, *more)
     order = ("event_time", F.coalesce("sequence", "kafka_offset"), "kafka_offset", "price", "size")
     place = F.row_number().over(Over.partitionBy("symbol").orderBy(*order))
     used = {"symbol", "event_time", "ingest_time", "price", "size"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from pyspark.sql import functions as F
 
 import mdstream as md
 from mdstream.schemas import QUOTE, STORED_TICK
+from mdstream.schemas.spark import spark_schema
 from mdstream.testing import frame_of
 from tests.unit.docs.pages import PAGES, samples
 
@@ -104,7 +106,7 @@ def test_sessions_and_what_is_made_of_their_bars(spark: SparkSession, vendors: D
     assert closes(made["adjusted"].where("window = '1d@XNYS'")) == [("1d@XNYS", 95.5)]
 
 
-def test_quotes_of_two_exchanges_and_a_trade_between_them(spark: SparkSession) -> None:
+def test_quotes_of_two_exchanges_and_a_trade_between_them(spark: SparkSession, tmp_path: Path) -> None:
     pytest.importorskip("exchange_calendars")
     quote = {"symbol": "AAPL", "event_time": OPEN, "bid_size": 1.0, "ask_size": 1.0}
     rows = [
@@ -118,6 +120,12 @@ def test_quotes_of_two_exchanges_and_a_trade_between_them(spark: SparkSession) -
     [paid] = made["paid"].select("sign", "effective_spread").collect()
     assert (paid["sign"], paid["effective_spread"]) == (1, 1.0)
     assert {row["signed_volume"] for row in made["flow"].collect()} == {10.0}
+    trades, quotes = (
+        spark.readStream.schema(spark_schema(record)).parquet(str(tmp_path)) for record in (STORED_TICK, QUOTE)
+    )
+    streamed = run("docs/quotes.md", 1, trades=trades, quotes=quotes)["met"]
+    assert streamed.isStreaming
+    assert {"price", "bid", "event_time_right"} <= set(streamed.columns)
 
 
 def test_rules_on_quotes_and_signs(spark: SparkSession) -> None:

@@ -81,6 +81,16 @@ def test_the_quote_rule_takes_a_quote_of_any_age_or_a_young_one(spark: SparkSess
     assert {row.sequence for row in young.where("mid is not null").collect()} == {1, 8}
 
 
+def test_a_trade_at_the_mid_of_any_cents_is_at_the_mid(spark: SparkSession) -> None:
+    cents = range(1000, 60_000, 997)
+    trades = frame_of(spark, [(str(cent), at(1), cent / 100, 1.0, 1) for cent in cents], TRADES)
+    quotes = frame_of(spark, [(str(cent), at(0), (cent - 3) / 100, (cent + 3) / 100) for cent in cents], QUOTES)
+    signed = trades.transform(with_trade_sign, quotes, "quote")
+    assert {(row.sign, row.mid is None) for row in signed.select("sign", "mid").collect()} == {(None, False)}
+    above = trades.withColumn("price", F.col("price") + 0.005).transform(with_trade_sign, quotes, "quote")
+    assert {row.sign for row in above.select("sign").collect()} == {1}
+
+
 def test_what_a_trade_paid_is_as_by_hand(spark: SparkSession) -> None:
     rows = [("A", at(1), 10.2, 5.0, 1), ("A", at(2), 9.9, 5.0, 2), ("A", at(9), 10.0, 5.0, 3)]
     with session_of(spark, "America/New_York", "TIMESTAMP_NTZ", "false"):
