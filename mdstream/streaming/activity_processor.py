@@ -95,7 +95,7 @@ class ActivityProcessor(StatefulProcessor):
         known = _Held(trades, held.bars, newest, held.timer)
         yield from self._ended(known, micros_of_watermark(timerValues.getCurrentWatermarkInMs()))
 
-    def handleExpiredTimer(  # type: ignore[override]  # noqa: N802
+    def handleExpiredTimer(  # noqa: N802
         self,
         key: Any,  # noqa: ANN401, ARG002
         timerValues: TimerValues,  # noqa: N803

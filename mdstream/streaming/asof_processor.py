@@ -91,7 +91,7 @@ class AsofProcessor(StatefulProcessor):
         )
         yield from _given(_pairs(lefts.filter(pc.invert(in_time)), None), self._settled(known, watermark))
 
-    def handleExpiredTimer(  # type: ignore[override]  # noqa: N802
+    def handleExpiredTimer(  # noqa: N802
         self,
         key: Any,  # noqa: ANN401, ARG002
         timerValues: TimerValues,  # noqa: N803

@@ -29,7 +29,7 @@ def market(random: Random, count: int = 500) -> list[Row]:
             random.choice("ABC"),
             random.randrange(1200) * 2,
             round(random.uniform(10, 20), 2),
-            random.choice([0.0, 0.1, 3.0, 40.0, round(random.uniform(0.01, 20), 8)]),
+            random.choice([0.5, 0.1, 3.0, 40.0, round(random.uniform(0.01, 20), 8)]),
             sequence=random.choice([None, number]),
             ingest_time=random.choice([None, tick("A", number, 1.0)["event_time"]]),
             conditions=random.choice([None, ["odd"], ["odd", "cancel"]]),

@@ -129,15 +129,13 @@ def test_all_rows_are_those_of_the_stored_frames_over_restarts(spark: SparkSessi
     batch = stored[0].transform(md.with_asof, stored[1])
     assert joined.schema.simpleString() == batch.schema.simpleString()
     assert exactly(rows) == exactly(batch.toArrow().to_pylist())
-    by_time = [
-        pd.DataFrame(side)[columns].sort_values(["event_time", number])
-        for side, number, columns in (
-            (trades, "id", ["symbol", "event_time", "id"]),
-            (quotes, "sequence", ["symbol", "event_time", "sequence"]),
-        )
-    ]
-    met = pd.merge_asof(*by_time, on="event_time", by="symbol")
-    expected = {int(row.id): None if pd.isna(row.sequence) else int(row.sequence) for row in met.itertuples()}
+    left, right = (
+        pd.DataFrame(side)[["symbol", "event_time", number]].sort_values(["event_time", number])
+        for side, number in ((trades, "id"), (quotes, "sequence"))
+    )
+    met = pd.merge_asof(left, right, on="event_time", by="symbol")
+    pairs = zip(met["id"], met["sequence"], strict=True)
+    expected = {int(id_): None if pd.isna(number) else int(number) for id_, number in pairs}
     # As doubles, pandas has numbers of 2**62 to the next 1024.
     found = {row["id"]: row["sequence"] for row in rows if row["id"] >= 0}
     assert {id_: number if number is None else float(number) for id_, number in found.items()} == {
