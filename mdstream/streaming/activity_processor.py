@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -144,12 +145,9 @@ def _by_symbol(due: pa.Table, bars: _Bars) -> Iterator[tuple[str, Iterable[Trade
     columns = [ordered[name].to_pylist() for name in ("time", "ingest", "price", "stretch")]
     columns += [_whole(ordered[name]) for name in ("amount", "volume", "notional")]
     trades = [Trade(*values) for values in zip(*columns, strict=True)]
-    symbols = ordered["symbol"].to_numpy()
-    begins = np.flatnonzero(np.append(True, symbols[1:] != symbols[:-1])) if len(symbols) else np.empty(0, np.int64)
-    for begin, end in zip(begins, np.append(begins[1:], len(symbols)), strict=True):
-        symbol = symbols[begin]
-        own = trades[begin:end]
-        yield symbol, [trade for trade in own if symbol not in bars or trade.time >= bars[symbol].last]
+    for symbol, own in groupby(zip(ordered["symbol"].to_pylist(), trades, strict=True), itemgetter(0)):
+        last = bars[symbol].last if symbol in bars else NEVER
+        yield symbol, [trade for _, trade in own if trade.time >= last]
 
 
 def _whole(amounts: pa.ChunkedArray) -> list[int]:
