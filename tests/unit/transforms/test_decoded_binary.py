@@ -37,7 +37,7 @@ def with_jar(spark: SparkSession, artifact: str) -> None:
     try:
         jars = fetch_connectors([package], use_java())
     except ServerError as exc:
-        pytest.skip(f"{package} cannot be fetched from Maven's registry: {exc}".splitlines()[0])
+        pytest.skip(f"Spark's {package}: Maven's registry does not give it: {exc}".splitlines()[0])
     for jar in jars:
         spark.sql(f"ADD JAR '{jar}'")
 
