@@ -120,7 +120,7 @@ train-ml: setup ## models that forecast prices
 check: setup-dev ## formats, lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy mdstream jobs docker docs tests bench conftest.py
+	$(BIN)/mypy mdstream jobs docker docs tests bench examples conftest.py
 	$(BIN)/lint-imports --config setup.cfg
 
 test: check test-lake test-main ## these and all tests, on real servers

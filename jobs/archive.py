@@ -5,8 +5,8 @@ from __future__ import annotations
 from pyspark.sql import SparkSession
 
 from mdstream.config import Settings, load_settings
-from mdstream.config.jobs import ARCHIVE_BARS_QUERY, ARCHIVE_TICKS_QUERY, LAKE_JOB
-from mdstream.schemas import BAR, STORED_TICK, TICK
+from mdstream.config.jobs import ARCHIVE_BARS_QUERY, ARCHIVE_TICKS_QUERY, LAKE_JOB, of_topic
+from mdstream.schemas import BAR, STORED_TICK
 from mdstream.streaming import (
     RunningQuery,
     archive_revisions,
@@ -22,13 +22,11 @@ from mdstream.transforms import to_bar_revisions, to_ticks
 def start(spark: SparkSession, settings: Settings) -> list[RunningQuery]:
     """Start a query that keeps every usable tick, and one that keeps the newest revision of every bar."""
     limit = settings.stores.lake.max_offsets_per_trigger
-    rules = settings.ticks
-    ticks = read_topic(spark, settings, TICK, max_offsets_per_trigger=limit).transform(
-        to_ticks, rules.max_future_skew_seconds, nonpositive_prices=rules.nonpositive_prices
-    )
+    records = read_topic(spark, settings, settings.tick_record, max_offsets_per_trigger=limit)
+    ticks = records.transform(to_ticks, **settings.ticks.reading)
     bars = read_topic(spark, settings, BAR, max_offsets_per_trigger=limit).transform(to_bar_revisions)
     return [
-        archive_rows(ticks, settings, STORED_TICK, name=ARCHIVE_TICKS_QUERY),
+        archive_rows(ticks, settings, STORED_TICK, name=of_topic(ARCHIVE_TICKS_QUERY, settings.ticks.topic)),
         archive_revisions(bars, settings, BAR, name=ARCHIVE_BARS_QUERY),
     ]
 

@@ -13,6 +13,7 @@ EXPECTED_SKIPS = (
     "TimescaleDB:",
     "Delta Lake:",
     "InfluxDB: this machine has no influxd, nor what builds it",
+    "Spark's org.apache.spark:spark-protobuf",
     "Docker Compose: neither the plugin nor what ci/compose/build.sh builds is here",
 )
 """How the reasons of expected skips begin."""

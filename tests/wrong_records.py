@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 
 from mdstream.config import Settings
-from mdstream.schemas import ANOMALY, BAR, PREDICTION, TICK, Record
+from mdstream.schemas import ANOMALY, BAR, PREDICTION, QUOTE, TICK, Record
 
 INDICATORS = Settings().indicator_record
-RECORDS = (TICK, BAR, INDICATORS, ANOMALY, PREDICTION)
+RECORDS = (TICK, BAR, INDICATORS, ANOMALY, PREDICTION, QUOTE)
 """What our topics bring to those that serve and alert."""
 
 _TEXTS = {"symbol": "AAPL", "window": "1min", "rule": "volume_spike", "severity": "high"}

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from docs.reference import commands, errors, metrics, python, records, rest, settings, websocket
+from docs.reference import asyncapi, commands, errors, metrics, python, records, rest, settings, websocket
 
 _INDEX = """# Reference
 
@@ -32,6 +32,7 @@ def pages() -> Iterator[tuple[str, str]]:
     for module in (settings, commands, rest, websocket, metrics, records, errors):
         yield f"{module.__name__.rpartition('.')[2]}.md", module.page()
     yield "openapi.json", rest.openapi()
+    yield "asyncapi.json", asyncapi.text()
     yield from ((f"python/{place}", text) for place, text in python.pages())
 
 

@@ -14,6 +14,7 @@ from mdstream.schemas import (
     LATENCY_METRIC,
     PREDICTION,
     QUOTE,
+    STORED_QUOTE,
     STORED_TICK,
     TICK,
     Record,
@@ -42,7 +43,8 @@ _KINDS = {
 def records() -> tuple[Record, ...]:
     """Return all records, indicators as the default configuration has them."""
     indicators = Settings.model_construct().indicator_record
-    return (TICK, STORED_TICK, QUOTE, BAR, indicators, ANOMALY, PREDICTION, DEAD_LETTER, LATENCY_METRIC, KAFKA_METRIC)
+    of_bars = (BAR, indicators, ANOMALY, PREDICTION)
+    return (TICK, STORED_TICK, QUOTE, STORED_QUOTE, *of_bars, DEAD_LETTER, LATENCY_METRIC, KAFKA_METRIC)
 
 
 def page() -> str:

@@ -17,6 +17,7 @@ _HEAD = """# WebSocket
 
 Messages are JSON in text frames, each with a `type`. [Listen to it](../how-to/websocket.md) has a client to begin
 with, and what its connection is closed with; [settings](settings.md#servingwebsocket) has the limits.
+[The AsyncAPI document](asyncapi.json) has the same for programs that make clients.
 
 ## Channels
 
@@ -61,7 +62,8 @@ CODES: Mapping[str, str] = {
 """What an error may be called, and what it means."""
 
 
-_OF_CLIENTS: tuple[type[BaseModel], ...] = (Subscribe, Unsubscribe, Ping, Auth)
+OF_CLIENTS: tuple[type[BaseModel], ...] = (Subscribe, Unsubscribe, Ping, Auth)
+"""What a client may say."""
 
 
 def page() -> str:
@@ -85,7 +87,7 @@ def page() -> str:
         [
             _HEAD + table(["channel", "topic", "by window", "without being asked for", "told apart by"], channels),
             "## What a client says\n",
-            *(_message(model) for model in _OF_CLIENTS),
+            *(_message(model) for model in OF_CLIENTS),
             "## What the server says\n",
             table(["type", "fields", "meaning"], told),
             "## Errors\n",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -16,7 +16,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
-from mdstream.errors import InvalidInputError
+from mdstream.errors import InvalidInputError, did_you_mean
 from mdstream.feeds.columns import convert, found
 from mdstream.feeds.validation import shown
 from mdstream.schemas import BAR
@@ -28,6 +28,7 @@ OUTPUT_KINDS = (".parquet", ".csv")
 BAR_INPUT = pa.schema([BAR.schema.field(name) for name in (*BAR.key, "open", "high", "low", "close", "volume")])
 """The columns of a bar that indicators are computed from."""
 
+_OWN_NAMES: Mapping[str, str] = MappingProxyType({})
 _EXPECTED = {pa.float64(): "a number", pa.int64(): "a whole number", pa.string(): "text", TIME: "a time"}
 
 
@@ -77,13 +78,14 @@ def staged_frame(spark: SparkSession, table: pa.Table) -> Iterator[DataFrame]:
         yield spark.read.parquet(str(staged))
 
 
-def read_bars(path: Path, schema: pa.Schema = BAR_INPUT) -> pa.Table:
+def read_bars(path: Path, schema: pa.Schema = BAR_INPUT, columns: Mapping[str, str] = _OWN_NAMES) -> pa.Table:
     """Read bars from a file; all of them are usable, or nothing is.
 
     Args:
         path: A `.parquet` or `.csv` file, the latter also with `.gz`, with the columns of `schema`; others are ignored.
             Numbers and times may be of any type that `mdstream bars` takes for ticks.
         schema: Fields of BAR, the key among them.
+        columns: Names of the file's columns by the field of BAR that each holds; one that is not named has its own.
 
     Returns:
         Rows of `schema` in the order of the file.
@@ -98,7 +100,7 @@ def read_bars(path: Path, schema: pa.Schema = BAR_INPUT) -> pa.Table:
     if reader is None:
         raise InvalidInputError(f"{path.name} is not of a known kind; known are: {', '.join(_READERS)}")
     try:
-        table = reader(path, schema)
+        table = reader(path, schema, _named(schema, columns))
     except (pa.ArrowException, OSError, UnicodeDecodeError) as exc:
         raise InvalidInputError(f"cannot read {path}: {exc}") from exc
     batches = []
@@ -113,30 +115,44 @@ def read_bars(path: Path, schema: pa.Schema = BAR_INPUT) -> pa.Table:
     return bars
 
 
-def _read_parquet(path: Path, schema: pa.Schema) -> pa.Table:
+def _named(schema: pa.Schema, columns: Mapping[str, str]) -> list[str]:
+    for name in columns:
+        if name not in BAR.schema.names:
+            raise InvalidInputError(f"a bar has no field {name}; {did_you_mean(name, BAR.schema.names)}")
+    return [columns.get(name, name) for name in schema.names]
+
+
+def _read_parquet(path: Path, schema: pa.Schema, names: list[str]) -> pa.Table:
     with pq.ParquetFile(path) as file:
-        _check_columns(file.schema_arrow.names, schema, path)
-        return file.read(columns=schema.names)
+        _check_columns(file.schema_arrow.names, names, path)
+        return _renamed(file.read(columns=names), schema, names)
 
 
-def _read_csv(path: Path, schema: pa.Schema) -> pa.Table:
+def _read_csv(path: Path, schema: pa.Schema, names: list[str]) -> pa.Table:
     # Everything as text: what a value is, is decided in one place for all kinds of files.
-    as_text = pa.csv.ConvertOptions(include_columns=schema.names, column_types=dict.fromkeys(schema.names, pa.string()))
+    wanted = dict.fromkeys(names, pa.string())
+    as_text = pa.csv.ConvertOptions(include_columns=list(wanted), column_types=wanted)
     with pa.csv.open_csv(path) as file:
-        _check_columns(file.schema.names, schema, path)
-    return pa.csv.read_csv(path, convert_options=as_text)
+        _check_columns(file.schema.names, names, path)
+    return _renamed(pa.csv.read_csv(path, convert_options=as_text), schema, names)
 
 
-_READERS: MappingProxyType[str, Callable[[Path, pa.Schema], pa.Table]] = MappingProxyType(
+def _renamed(table: pa.Table, schema: pa.Schema, names: list[str]) -> pa.Table:
+    return pa.table([table[name] for name in names], schema.names)
+
+
+_READERS: MappingProxyType[str, Callable[[Path, pa.Schema, list[str]], pa.Table]] = MappingProxyType(
     {".parquet": _read_parquet, ".pq": _read_parquet, ".csv": _read_csv, ".csv.gz": _read_csv}
 )
 
 
-def _check_columns(names: list[str], schema: pa.Schema, path: Path) -> None:
-    for name in schema.names:
+def _check_columns(names: list[str], wanted: list[str], path: Path) -> None:
+    for name in wanted:
         if names.count(name) != 1:
             wrong = "two columns named" if name in names else "no column"
-            raise InvalidInputError(f"{path.name} has {wrong} {name}; expected: {', '.join(schema.names)}")
+            raise InvalidInputError(
+                f"{path.name} has {wrong} {name}; expected: {', '.join(wanted)}. Others are named by --columns"
+            )
 
 
 def _usable(batch: pa.RecordBatch, schema: pa.Schema, path: Path, rows_before: int) -> pa.RecordBatch:

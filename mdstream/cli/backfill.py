@@ -85,9 +85,10 @@ def _trades(
     kept: BackfillProgress,
     only_missing: bool,
 ) -> None:
+    topic = settings.ticks.written_topic
     if created := create_topics(settings.kafka, plan_topics(settings)):
         _say(f"created the topics {', '.join(created)}")
-    producer = TickProducer(settings.kafka, HistoryFeed.MASSIVE)
+    producer = TickProducer(settings.kafka, HistoryFeed.MASSIVE, tick_topic=topic)
     skew, nonpositive = timedelta(seconds=settings.ticks.max_future_skew_seconds), settings.ticks.nonpositive_prices
     feed = TradeBackfill(
         rest, span, kept, producer.flush, _selection(settings, only_missing), skew, nonpositive_prices=nonpositive

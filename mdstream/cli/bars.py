@@ -67,7 +67,7 @@ def bars(
     table = load_conditions(conditions or settings.ticks.conditions_table)
     check_target(target)
     check_lengths([each for each in windows if isinstance(each, BarWindow)])
-    form = file_form(format_name, unit, symbol, columns)
+    form = file_form(format_name, unit, symbol, columns, settings.ticks)
     with ExitStack() as stack:
         with reading(source.name) as on_progress:
             staged = stack.enter_context(staged_ticks(source, form=form, ticks=settings.ticks, on_progress=on_progress))

@@ -105,7 +105,7 @@ def _say(step: str) -> None:
 
 def _show(running: Demo) -> None:
     """Show what happens until the demo's time is over: a live table on a terminal, else a line now and then."""
-    addresses = _addresses(running)
+    addresses = addresses_of(running)
     if not output.is_terminal:
         output.print(addresses)
         _print_lines(running)
@@ -114,7 +114,7 @@ def _show(running: Demo) -> None:
     with Live(console=output, auto_refresh=False) as live:
         for snapshot in running.watch():
             recent.append(snapshot)
-            live.update(_dashboard(recent, addresses, running.feed_has_ended), refresh=True)
+            live.update(live_table(recent, addresses, running.feed_has_ended), refresh=True)
 
 
 def _print_lines(running: Demo) -> None:
@@ -134,7 +134,14 @@ def _print_lines(running: Demo) -> None:
             before = snapshot
 
 
-def _dashboard(recent: deque[Snapshot], addresses: Table, feed_has_ended: bool) -> Table:
+def live_table(recent: deque[Snapshot], addresses: Table, feed_has_ended: bool) -> Table:
+    """Return what a terminal shows of the demo.
+
+    Args:
+        recent: What there was in the last seconds, the newest last.
+        addresses: Where its servers are.
+        feed_has_ended: Whether the replayed file has come to its end.
+    """
     now = recent[-1]
     ticks, bars = _rates(recent[0], now)
     numbers = grid_of(3)
@@ -165,7 +172,8 @@ def _milliseconds(latency: Latency | None, otherwise: str = "no bar yet") -> str
     return f"p50 {latency.p50:.1f} ms, p95 {latency.p95:.1f} ms, p99 {latency.p99:.1f} ms"
 
 
-def _addresses(running: Demo) -> Table:
+def addresses_of(running: Demo) -> Table:
+    """Return where the demo's servers are."""
     database = running.servers.postgres.settings
     table = grid_of(2)
     table.add_row("dashboard", running.dashboard_url or escape("comes with: pip install 'mdstream-spark[dashboard]'"))

@@ -18,6 +18,7 @@ from mdstream.cli.feeds import symbols_of_feeds
 from mdstream.cli.metrics_port import MetricsPort
 from mdstream.cli.symbols import listed
 from mdstream.cli.tick_files import Columns, Format, SymbolOfFile, UnitOfTimes, file_form
+from mdstream.cli.times import Since
 from mdstream.config import Settings, load_settings
 from mdstream.errors import InvalidInputError
 from mdstream.feeds import Counts, Feed, FeedBatch, Ingestion, TickProducer
@@ -51,7 +52,7 @@ ShiftTo = Annotated[
     ),
 ]
 
-_UNITS = {Kind.TRADES: "ticks", Kind.BARS: "bars"}
+_UNITS = {Kind.TRADES: "ticks", Kind.BARS: "bars", Kind.QUOTES: "quotes"}
 """What is counted."""
 
 
@@ -82,7 +83,7 @@ def replay(
         mdstream replay ticks.csv.gz --speed 1x --shift now --symbols AAPL,MSFT
     """
     settings = load_settings(config)
-    form = file_form(format_name, unit, symbol, columns)
+    form = file_form(format_name, unit, symbol, columns, settings.ticks)
     options = FeedOptions(file=file, speed=speed, shift=shift, form=form)
     _run([(replay_feed(options, settings.ticks), listed(symbols))], settings, ends=True)
 
@@ -109,7 +110,11 @@ def ingest(  # one parameter an option
     ] = None,
     kind: Annotated[
         Kind,
-        typer.Option("--kind", help="massive: `trades` into `tick_data`, or minute `bars` into `aggregated_data`."),
+        typer.Option(
+            "--kind",
+            help="massive: `trades` into `tick_data`, or minute `bars` into `aggregated_data`; replay: `trades`, or "
+            "`quotes` into `quote_data`.",
+        ),
     ] = Kind.TRADES,
     file: Annotated[Path | None, typer.Option("--file", help="replay: what to read.", show_default=False)] = None,
     speed: Speed = "1x",
@@ -121,6 +126,7 @@ def ingest(  # one parameter an option
     history_minutes: Annotated[
         int, typer.Option("--history", min=0, help="synthetic: minutes before now whose ticks come first, at once.")
     ] = 0,
+    since: Since = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="synthetic: the same seed gives the same ticks.")] = 0,
     late_share: Annotated[
         float, typer.Option("--late-share", min=0, max=1, help="synthetic: share of ticks reported late.")
@@ -144,7 +150,8 @@ def ingest(  # one parameter an option
     What cannot be used goes to the topic `dead_letter` with the reason. Topics that are missing are created. A feed
     that fails for good ends the others too. Where two feeds deliver a symbol, `ticks.primary_source` has to say which
     of them makes its bars. `--kind bars` is for plans of Massive that have no trades: its minute bars go to
-    `aggregated_data`, whatever `ticks.primary_source` says.
+    `aggregated_data`, whatever `ticks.primary_source` says. `feeds.binance.quotes` and `feeds.massive.quotes` bring
+    quotes too, into `quote_data`.
 
     For example:
 
@@ -157,6 +164,8 @@ def ingest(  # one parameter an option
         mdstream ingest --feed synthetic --symbols 100 --rate 5000
 
         mdstream ingest --feed replay --file ticks.parquet --speed 10x
+
+        mdstream ingest --feed replay --kind quotes --file quotes.jsonl --symbol SPY --speed max
     """
     settings = load_settings(config)
     options = FeedOptions(
@@ -166,12 +175,13 @@ def ingest(  # one parameter an option
         rate=rate,
         ticks=ticks,
         history_minutes=history_minutes,
+        since=since,
         seed=seed,
         late_share=late_share,
         duplicate_share=duplicate_share,
         overflow=overflow,
         kind=kind,
-        form=file_form(format_name, unit, symbol, columns),
+        form=file_form(format_name, unit, symbol, columns, settings.ticks),
     )
     feeds = open_feeds(symbols_of_feeds(symbols, feed), options, settings)
     _run(feeds, settings, metrics_port, kind, ends=all(feed_extension(name).ends for name in feed))
@@ -187,11 +197,12 @@ def _run(
 ) -> None:
     if kind is Kind.TRADES:
         check_sources({feed.name: symbols for feed, symbols in feeds}, settings.ticks.primary_sources)
+    topic = settings.ticks.written_topic
     created = create_topics(settings.kafka, plan_topics(settings))
     if created:
         errors.print(f"created the topics {', '.join(created)}", soft_wrap=True)
     client = open_client(settings.kafka)
-    producers = [TickProducer(settings.kafka, feed.name, client=client) for feed, _ in feeds]
+    producers = [TickProducer(settings.kafka, feed.name, tick_topic=topic, client=client) for feed, _ in feeds]
     metrics = FeedMetrics([(feed, producer) for (feed, _), producer in zip(feeds, producers, strict=True)])
     port = metrics_port or settings.monitoring.ingest_port
     started = time.monotonic()
@@ -215,10 +226,12 @@ def _run(
                 seconds = time.monotonic() - started
                 _print_counts(each.producer.counts, seconds, each.feed.name if feeds[1:] else "", _UNITS[kind])
     counts = [producer.counts for producer in producers]
-    if not any(each.sent or each.bars_sent for each in counts) and any(each.dead_letters for each in counts):
+    if not any(each.records_sent for each in counts) and any(each.dead_letters for each in counts):
         raise InvalidInputError("nothing of the input was usable; the reasons are above and in dead_letter")
-    if ends and not any(each.sent for each in counts):
-        raise InvalidInputError("nothing was sent: the input has no trades, or none of the symbols that were named")
+    if ends and not any(each.records_sent for each in counts):
+        raise InvalidInputError(
+            f"nothing was sent: the input has no {_UNITS[kind]}, or none of the symbols that were named"
+        )
 
 
 def _progress() -> Progress:
@@ -238,7 +251,7 @@ def _observer(progress: Progress, name: str, unit: str, metrics: FeedMetrics | N
 
     def observe(batch: FeedBatch, counts: Counts) -> None:
         total = None if batch.fraction is None else 1.0
-        sent = f"{counts.sent + counts.bars_sent:,} {unit}"
+        sent = f"{counts.records_sent:,} {_units(counts, unit)}"
         progress.update(task, total=total, completed=batch.fraction, sent=sent)
         if metrics is not None:
             metrics.observe(name, batch)
@@ -246,8 +259,14 @@ def _observer(progress: Progress, name: str, unit: str, metrics: FeedMetrics | N
     return observe
 
 
+def _units(counts: Counts, unit: str) -> str:
+    """Return what is counted: of a vendor that brings quotes beside its trades or bars, both."""
+    has_both = counts.quotes_sent and unit != _UNITS[Kind.QUOTES]
+    return f"{unit} and quotes" if has_both else unit
+
+
 def _print_counts(counts: Counts, seconds: float, name: str, unit: str) -> None:
-    sent, acknowledged = counts.sent + counts.bars_sent, counts.acknowledged + counts.bars_acknowledged
+    sent, acknowledged, unit = counts.records_sent, counts.records_acknowledged, _units(counts, unit)
     rate = sent / seconds if seconds else 0.0
     output.print(
         f"{name}{': ' if name else ''}{sent:,} {unit} sent, {acknowledged:,} acknowledged by Kafka, "

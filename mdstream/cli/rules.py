@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from mdstream.cli.columns import BarColumns, column_pairs
 from mdstream.cli.configuration import ConfigFile
 from mdstream.cli.console import errors, output, table_of
 from mdstream.cli.spark import batch_session
@@ -62,6 +63,7 @@ def try_rules(
         Path | None, typer.Option("--output", help="Write the anomalies: .parquet or .csv.", show_default=False)
     ] = None,
     rules: RulesFile = None,
+    columns: BarColumns = None,
     examples: Annotated[int, typer.Option(min=0, help="How many anomalies of each rule are shown.")] = 3,
     config: ConfigFile = None,
 ) -> None:
@@ -80,7 +82,7 @@ def try_rules(
 
     if target is not None:
         check_target(target)
-    bars = read_bars(source, BAR.schema)
+    bars = read_bars(source, BAR.schema, column_pairs(columns))
     with batch_session(settings, "mdstream rules", f"looking through {source.name}") as (spark, _):
         report = anomalies_of_bars(spark, bars, listed, settings, target)
     output.print(_counts(report.anomalies, listed))

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 
 def run(
-    jobs: Annotated[list[str], typer.Argument(metavar="JOB...", help="live_bars, store_ticks, analytics, archive")],
+    jobs: Annotated[
+        list[str], typer.Argument(metavar="JOB...", help="live_bars, store_ticks, store_quotes, analytics, archive")
+    ],
     metrics_port: MetricsPort = None,
     config: ConfigFile = None,
 ) -> None:
@@ -31,6 +33,7 @@ def run(
 
     - `live_bars`: ticks to bars within milliseconds
     - `store_ticks`: ticks to the stores that are switched on
+    - `store_quotes`: quotes to the stores that are switched on, for feeds that are asked for quotes
     - `analytics`: bars, indicators and anomalies to the stores that are switched on
     - `archive`: ticks and bars to the lake; needs `mdstream-spark[lake]`, an environment with Spark 4.2
 

@@ -29,7 +29,9 @@ _METRICS_PORT = "MDSTREAM_MONITORING__JOBS_PORT"
 def submit(
     jobs: Annotated[
         list[str],
-        typer.Argument(metavar="JOB...", help="live_bars, store_ticks, analytics, archive; or a Python file of yours"),
+        typer.Argument(
+            metavar="JOB...", help="live_bars, store_ticks, store_quotes, analytics, archive; or a Python file of yours"
+        ),
     ],
     package: Annotated[
         bool,

@@ -8,12 +8,15 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from mdstream.cli.columns import column_pairs
 from mdstream.cli.console import errors
-from mdstream.errors import InvalidInputError
+from mdstream.config import TickSettings
 from mdstream.feeds.form import FileForm
 from mdstream.feeds.layouts import LAYOUTS
 from mdstream.feeds.remedies import remedy_of
-from mdstream.schemas.times import Unit
+from mdstream.schemas.units import Unit
+
+_NOTHING_CONFIGURED = TickSettings()
 
 FormatName = StrEnum("FormatName", {name.upper(): name for name in LAYOUTS})  # type: ignore[misc]
 
@@ -34,7 +37,9 @@ SymbolOfFile: TypeAlias = Annotated[
 Columns: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        "--columns", help="The file's columns and ours, e.g. `ticker=symbol,ts=event_time`.", show_default=False
+        "--columns",
+        help="The file's columns and ours, e.g. `ticker=symbol,ts=event_time`; else those of `ticks.columns`.",
+        show_default=False,
     ),
 ]
 
@@ -44,8 +49,9 @@ def file_form(
     unit: Unit | None = None,
     symbol: str | None = None,
     columns: str | None = None,
+    configured: TickSettings = _NOTHING_CONFIGURED,
 ) -> FileForm:
-    """Return what the options say together.
+    """Return what the options say together; without a format and columns of their own, what is configured of these.
 
     Raises:
         InvalidInputError: The columns are no pairs of a name in the file and a field of a tick.
@@ -54,18 +60,9 @@ def file_form(
         >>> file_form(columns="ticker=symbol").columns["symbol"]
         'ticker'
     """
-    return FileForm(None if format_name is None else str(format_name), _pairs(columns), unit, symbol)
-
-
-def _pairs(columns: str | None) -> Mapping[str, str]:
-    pairs = {}
-    for pair in (columns or "").split(","):
-        theirs, equals, ours = (part.strip() for part in pair.rpartition("="))
-        if pair.strip() and not (theirs and equals and ours):
-            raise InvalidInputError(f"--columns has '{pair.strip()}'; expected pairs like ticker=symbol,ts=event_time")
-        if ours:
-            pairs[ours] = theirs
-    return pairs
+    if format_name is None and columns is None:
+        return FileForm(None, configured.columns, unit or configured.unit, symbol)
+    return FileForm(None if format_name is None else str(format_name), column_pairs(columns), unit, symbol)
 
 
 def print_rejects(counts: Mapping[str, int]) -> None:

@@ -25,3 +25,13 @@ From: TypeAlias = Annotated[
 To: TypeAlias = Annotated[
     datetime, typer.Option("--to", parser=_time, metavar="TIME", help="First instant after, written alike.")
 ]
+Since: TypeAlias = Annotated[
+    datetime | None,
+    typer.Option(
+        "--since",
+        parser=_time,
+        metavar="TIME",
+        help=f"synthetic: as --history, from this instant on: {_FORM}",
+        show_default=False,
+    ),
+]

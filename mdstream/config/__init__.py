@@ -9,9 +9,9 @@ with brought_by("commands"):
     from mdstream.config.kafka import KafkaSecuritySettings, KafkaSettings
     from mdstream.config.loading import CONFIG_VARIABLE, load_settings
     from mdstream.config.monitoring import MonitoringSettings
-    from mdstream.config.rules import load_rules
+    from mdstream.config.rules import RULES_OF_QUOTES, load_rules
     from mdstream.config.serving import ServingSettings
-    from mdstream.config.settings import Settings, SparkSettings, TickSettings, WindowConfiguration
+    from mdstream.config.settings import Settings, SparkSettings, WindowConfiguration
     from mdstream.config.stores import (
         InfluxSettings,
         KafkaResultSettings,
@@ -20,9 +20,11 @@ with brought_by("commands"):
         StoreSettings,
         TimescaleSettings,
     )
+    from mdstream.config.ticks import TickSettings
 
 __all__ = [
     "CONFIG_VARIABLE",
+    "RULES_OF_QUOTES",
     "AlertSettings",
     "FeedSettings",
     "ForecastSettings",

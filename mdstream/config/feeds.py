@@ -12,13 +12,14 @@ from mdstream.extensions import FEEDS, ExtensionPoint
 
 
 class BinanceSettings(Section):
-    """Binance's public trades."""
+    """Binance's public trades and quotes."""
 
     url: str = Field(
         "wss://stream.binance.com:9443/stream",
         pattern="^wss?://",
         description="combined stream; in the United States wss://stream.binance.us:9443/stream",
     )
+    quotes: bool = Field(False, description="bring best bid and ask, too, into `quote_data`")
 
 
 class MassiveSettings(Section):
@@ -36,6 +37,9 @@ class MassiveSettings(Section):
     )
     fill_gaps: bool = Field(
         True, description="after a reconnect, fetch what was missed over REST, if the plan includes trades there"
+    )
+    quotes: bool = Field(
+        False, description="bring best bid and ask of all exchanges, too, into `quote_data`, if the plan includes them"
     )
 
 

@@ -22,6 +22,9 @@ DEFAULT_RULES = Path("conf/rules.yaml")
 SHIPPED_RULES = Path(__file__).with_name("rules.yaml")
 """The rules that come with mdstream: the `conf/rules.yaml` of its sources."""
 
+RULES_OF_QUOTES = Path(__file__).with_name("rules_of_quotes.yaml")
+"""Examples on quotes, sides of trades and volatility, for stored bars with such columns: off unless they are named."""
+
 MOST_RULES = 500
 """Most rules: every bar is looked at by each of them."""
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field, SecretStr
 
 from mdstream.config.section import Port, Seconds, Section
+from mdstream.schemas.calendars import ROUND_THE_CLOCK
+from mdstream.schemas.sources import ANY_OTHER_SYMBOL
 
 API_KEY_NAME = r"[A-Za-z0-9._-]{1,64}"
 """What the owner of a key may be called."""
@@ -71,6 +74,11 @@ class DashboardSettings(Section):
     studies: tuple[str, ...] = Field(
         ("sma", "bollinger", "rsi", "macd"),
         description="which of technical_indicators a chart shows until others are picked",
+    )
+    calendars: Mapping[str, str] = Field(
+        {ANY_OTHER_SYMBOL: ROUND_THE_CLOCK},
+        description="by symbol, `*` for all others, whose sessions changes and volumes in the list begin with: an "
+        "exchange's such as XNYS, a time zone's days, or 24/7 for days of UTC",
     )
     refresh_ms: int = Field(50, ge=20, le=10_000, description="shortest pause between two changes of a page")
     connections: int = Field(500, ge=1, description="most open connections; for one more the idlest is closed")

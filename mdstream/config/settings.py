@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -17,10 +18,21 @@ from mdstream.config.monitoring import MonitoringSettings
 from mdstream.config.section import Interval, Seconds, Section
 from mdstream.config.serving import ServingSettings
 from mdstream.config.stores import StoreSettings
+from mdstream.config.ticks import TickSettings
 from mdstream.errors import ConfigError, InvalidInputError
-from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION, STORED_TICK, TICK, BarWindow, Record
-from mdstream.schemas.limits import MAX_FUTURE_SKEW_SECONDS, SYMBOL_PATTERN, TEXT_PATTERN
-from mdstream.schemas.sources import ANY_OTHER_SYMBOL, PrimarySources
+from mdstream.schemas import (
+    ANOMALY,
+    BAR,
+    DEAD_LETTER,
+    PREDICTION,
+    QUOTE,
+    STORED_QUOTE,
+    STORED_TICK,
+    TICK,
+    BarWindow,
+    Record,
+)
+from mdstream.schemas.limits import TEXT_PATTERN
 from mdstream.schemas.symbols import Symbol
 from mdstream.schemas.text_lists import read_symbols
 from mdstream.schemas.windows import check_lengths
@@ -93,43 +105,6 @@ def _usual_indicators() -> dict[str, Any]:
         "macd": {"fast": 12, "slow": 26, "signal": 9},
         "bollinger": {"period": 20, "stddev": 2},
     }
-
-
-def _usable_sources(configured: str | dict[str, str] | None) -> str | dict[str, str] | None:
-    sources = configured if isinstance(configured, dict) else {ANY_OTHER_SYMBOL: configured}
-    for symbol, source in sources.items():
-        if symbol != ANY_OTHER_SYMBOL and not re.fullmatch(SYMBOL_PATTERN, symbol):
-            raise ValueError(f"expected a symbol, or * for all others, found '{symbol}'")
-        if source == "":
-            raise ValueError("expected the name of a feed, or all, found nothing")
-    return configured
-
-
-class TickSettings(Section):
-    """Which ticks are taken and how long their bars stay open."""
-
-    allowed_lateness_seconds: Seconds = Field(
-        86_400, description="a tick this far behind the newest one still revises its bar"
-    )
-    max_future_skew_seconds: Seconds = Field(
-        MAX_FUTURE_SKEW_SECONDS, description="a tick further ahead of its ingest time goes to dead_letter"
-    )
-    nonpositive_prices: bool = Field(
-        False, description="take prices of zero and below, which spreads, power and oil of 2020-04-20 have"
-    )
-    conditions_table: Path | None = Field(
-        None, description="CSV code,open_close,high_low,volume; without it every trade is eligible"
-    )
-    primary_source: Annotated[str | dict[str, str] | None, AfterValidator(_usable_sources)] = Field(
-        None,
-        description="feed whose ticks make the bars of a symbol that several deliver: one for all symbols, or one for "
-        "each, * for the others; all mixes them",
-    )
-
-    @property
-    def primary_sources(self) -> PrimarySources:
-        """`primary_source` as the transforms take it."""
-        return PrimarySources.parse(self.primary_source)
 
 
 _ANYWHERE = re.compile("/|[a-z0-9]+:/", re.IGNORECASE)
@@ -324,11 +299,16 @@ class Settings(BaseSettings):
         return indicator_record(self.indicators)
 
     @property
+    def tick_record(self) -> Record:
+        """The record that the jobs read ticks as, with the topic that is configured."""
+        return replace(TICK, topic=self.ticks.topic)
+
+    @property
     def topic_records(self) -> tuple[Record, ...]:
         """The records that travel through Kafka, one topic each."""
-        return (TICK, BAR, self.indicator_record, ANOMALY, PREDICTION, DEAD_LETTER)
+        return (self.tick_record, QUOTE, BAR, self.indicator_record, ANOMALY, PREDICTION, DEAD_LETTER)
 
     @property
     def table_records(self) -> tuple[Record, ...]:
         """The records that are stored in tables."""
-        return (STORED_TICK, BAR, self.indicator_record, ANOMALY, PREDICTION)
+        return (STORED_TICK, STORED_QUOTE, BAR, self.indicator_record, ANOMALY, PREDICTION)

@@ -7,8 +7,10 @@ import json
 import shlex
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +18,7 @@ from urllib.parse import quote, urlencode
 
 from mdstream.config import Settings
 from mdstream.demo.meter import Meter, Snapshot
+from mdstream.demo.past import Past, make_past, opening_of, store_past
 from mdstream.demo.processes import DemoOptions, DemoProcesses, example_symbol, with_checkpoints
 from mdstream.embedded.server import HOST
 from mdstream.embedded.servers import LocalServers
@@ -87,6 +90,7 @@ class Demo:
         self._say = say
         self._settings = settings
         self._end = ExitStack()
+        self._opening = opening_of(datetime.now(UTC)) if options.replay is None else None
         self.symbol = example_symbol(options, settings)
 
     def __enter__(self) -> Self:
@@ -111,12 +115,14 @@ class Demo:
             self._say("looking for the live engine; the first time it is compiled")
             live_jars(self._settings.spark.packages, java)
         self._say("starting Kafka, PostgreSQL and Redis")
-        self.servers = steps.enter_context(LocalServers())
+        with ThreadPoolExecutor() as pool:
+            past = pool.submit(self._make_past)
+            self.servers = steps.enter_context(LocalServers())
         settings = with_checkpoints(self.servers.settings(self._settings), self.servers.run)
-        self._say("making topics and tables")
+        self._say("making topics, tables and the days before")
         create_topics(settings.kafka, plan_topics(settings))
         maintain_stores(settings)
-        self._meter = Meter(settings)
+        self._meter = Meter(settings, self._store_past(settings, past.result()))
         steps.callback(self._meter.close)
         self._say("starting Spark, the REST API, the WebSocket server and the dashboard")
         self._processes = DemoProcesses(self.servers, self._options, self._settings.serving)
@@ -126,8 +132,23 @@ class Demo:
             self._check()
             time.sleep(_LOOK_SECONDS)
         self._say("starting the feed")
-        self._processes.start_feed()
+        self._processes.start_feed(self._opening)
         self._began = time.monotonic()
+
+    def _make_past(self) -> Past | None:
+        """Make what there was before a made-up market opened; there is none of a file."""
+        options = self._options
+        if self._opening is None:
+            return None
+        return make_past(self._settings, options.symbols, options.rate, self._opening)
+
+    @staticmethod
+    def _store_past(settings: Settings, past: Past | None) -> int:
+        """Store it before Spark looks for the bars that indicators begin with; return how many bars."""
+        if past is None:
+            return 0
+        store_past(settings, past)
+        return len(past.bars)
 
     @property
     def rest_port(self) -> int:
@@ -238,10 +259,11 @@ class Demo:
             time.sleep(_SNAPSHOT_SECONDS)
 
     def _serve_a_bar(self) -> tuple[dict[str, Any] | None, str]:
-        """Ask the REST API for the newest bar of a symbol."""
-        page = self._get(f"{self._bars_path}&limit=1") or {}
+        """Ask the REST API for the newest bar of a symbol, one of its ticks."""
+        since = f"&{urlencode({'start': self._opening.isoformat()})}" if self._opening else ""
+        page = self._get(f"{self._bars_path}&limit=1{since}") or {}
         bars = page.get("items") or [None]
-        return bars[0], f"{self.bars_url}&limit=1"
+        return bars[0], f"{self.bars_url}&limit=1{since}"
 
     def _get(self, path: str) -> dict[str, Any] | None:
         connection = http.client.HTTPConnection(HOST, self.rest_port, timeout=_REST_SECONDS)

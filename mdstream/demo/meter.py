@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mdstream.config import Settings
-from mdstream.config.jobs import STORE_QUERY, STORE_TICKS_QUERY
+from mdstream.config.jobs import STORE_QUERY, STORE_TICKS_QUERY, of_topic
 from mdstream.kafka.checkpoints import records_behind
 from mdstream.kafka.latency import Latency, LatencySampler, open_consumer, partitions_of
-from mdstream.schemas import BAR, DEAD_LETTER, STORED_TICK, TICK, Record
+from mdstream.schemas import BAR, DEAD_LETTER, STORED_TICK, Record
 from mdstream.stores.timescaledb.state import RowCounts
 
 _ANSWER_SECONDS = 10.0
@@ -49,34 +49,38 @@ class Meter:
 
     Args:
         settings: Where they are, and the checkpoints of the queries.
+        past_bars: Bars that the database had before the first tick; they do not count.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, past_bars: int = 0) -> None:
+        self._ticks = settings.tick_record
+        self._past = {BAR: past_bars}
         self._checkpoints = Path(settings.spark.checkpoint_location)
         self._consumer = open_consumer(settings.kafka)
-        self._partitions = {record: partitions_of(self._consumer, record) for record in (TICK, BAR, DEAD_LETTER)}
+        self._partitions = {record: partitions_of(self._consumer, record) for record in (self._ticks, BAR, DEAD_LETTER)}
         self._rows = RowCounts(settings.stores.timescaledb)
         self.latency = LatencySampler(settings.kafka)
 
     def snapshot(self) -> Snapshot:
         """Return what there is now."""
         now = time.monotonic()
-        ticks, bars, dead_letters = (self._ends(record) for record in (TICK, BAR, DEAD_LETTER))
+        checkpoint = self._checkpoints / of_topic(STORE_TICKS_QUERY, self._ticks.topic_name)
+        ticks, bars, dead_letters = (self._ends(record) for record in (self._ticks, BAR, DEAD_LETTER))
         return Snapshot(
             time=now,
             ticks=sum(ticks.values()),
             bars=sum(bars.values()),
             dead_letters=sum(dead_letters.values()),
             stored_ticks=self._rows.about(STORED_TICK),
-            stored_bars=self._rows.about(BAR),
-            ticks_behind=records_behind(self._checkpoints / STORE_TICKS_QUERY, TICK.topic_name, ticks),
+            stored_bars=max(self._rows.about(BAR) - self._past[BAR], 0),
+            ticks_behind=records_behind(checkpoint, self._ticks.topic_name, ticks),
             bars_behind=records_behind(self._checkpoints / STORE_QUERY, BAR.topic_name, bars),
             latency=self.latency.of_bars_since(now - _RECENT_SECONDS),
         )
 
     def count_rows(self, record: Record) -> int:
         """Count the rows of a table, exactly."""
-        return self._rows.exactly(record)
+        return self._rows.exactly(record) - self._past.get(record, 0)
 
     def close(self) -> None:
         """Disconnect."""

@@ -10,6 +10,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
@@ -29,7 +30,6 @@ from mdstream.schemas.text_lists import read_symbols
 _STOP_SECONDS = 45
 _HURRIED_STOP_SECONDS = 8
 _LOOK_SECONDS = 0.1
-_HISTORY_MINUTES = 240  # enough for an average of 200 minutes
 _JOBS = (LIVE_JOB, STORE_JOB, ANALYTICS_JOB)
 
 
@@ -105,9 +105,9 @@ class DemoProcesses:
         """Say whether Spark's query for live bars waits for ticks: then its task has opened its state."""
         return any(_checkpoints(self._run).glob(f"{_JOBS[0]}*/state/*/*"))
 
-    def start_feed(self) -> None:
-        """Let ticks come."""
-        self._feed = self._start("feed", *feed_arguments(self._options))
+    def start_feed(self, since: datetime | None) -> None:
+        """Let ticks come; those of a made-up market begin at `since`."""
+        self._feed = self._start("feed", *feed_arguments(self._options, since))
 
     def check(self) -> None:
         """See that all still run; a feed may come to its end, or be stopped.
@@ -233,11 +233,16 @@ def demo_environment(servers: LocalServers, options: DemoOptions) -> dict[str, s
     return environment
 
 
-def feed_arguments(options: DemoOptions) -> list[str]:
-    """Return the arguments of `mdstream` that make it the feed."""
+def feed_arguments(options: DemoOptions, since: datetime | None = None) -> list[str]:
+    """Return the arguments of `mdstream` that make it the feed.
+
+    Args:
+        options: What the demo shows.
+        since: When a made-up market opened.
+    """
     symbols = ["--symbols", options.symbols] if options.symbols else []
     if options.replay is None:
-        market = ["--rate", str(options.rate), "--history", str(_HISTORY_MINUTES)]
-        return ["ingest", "--feed", "synthetic", *market, *symbols]
+        opened = ["--since", since.isoformat()] if since else []
+        return ["ingest", "--feed", "synthetic", "--rate", str(options.rate), *opened, *symbols]
     shift = ["--shift", "now"] if options.shift_to_now else []
     return ["replay", str(options.replay.absolute()), "--speed", options.speed, *shift, *symbols]

@@ -19,6 +19,10 @@ WireBar: TypeAlias = dict[str, Any]
 """One usable revision of a bar: the fields of BAR as JSON holds them, times in epoch microseconds."""
 
 
+WireQuote: TypeAlias = dict[str, Any]
+"""One usable quote: the fields of QUOTE as JSON holds them, times in epoch microseconds; a field may be None."""
+
+
 @dataclass(frozen=True, slots=True)
 class FeedBatch:
     """What a feed delivers at once.
@@ -28,12 +32,14 @@ class FeedBatch:
         rejects: Input that cannot be used.
         fraction: Share of the input read so far, 0 to 1, if the feed has an end.
         bars: Usable revisions of bars, in the order of arrival, from a feed that was asked for bars.
+        quotes: Usable quotes, in the order of arrival, from a feed that was asked for quotes.
     """
 
     ticks: Sequence[WireTick]
     rejects: Sequence[Reject] = ()
     fraction: float | None = None
     bars: Sequence[WireBar] = ()
+    quotes: Sequence[WireQuote] = ()
 
 
 class Feed(Protocol):

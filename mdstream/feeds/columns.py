@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 from mdstream.schemas.limits import Reason
 from mdstream.schemas.records import TIME
 from mdstream.schemas.text_lists import FRACTION_PATTERN, codes_of, read_codes
-from mdstream.schemas.times import Unit, read_time
+from mdstream.schemas.times import read_time
+from mdstream.schemas.units import Unit
 
 _CONDITIONS = pa.list_(pa.string())
 _NAIVE = pa.timestamp("us")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar
@@ -26,6 +26,7 @@ class Kind(StrEnum):
 
     TRADES = "trades"
     BARS = "bars"
+    QUOTES = "quotes"
 
 
 class Shift(StrEnum):
@@ -44,6 +45,7 @@ class FeedOptions:
     rate: float = 1000.0
     ticks: int | None = None
     history_minutes: int = 0
+    since: datetime | None = None
     seed: int = 0
     late_share: float = 0.0
     duplicate_share: float = 0.0
@@ -99,6 +101,7 @@ class FeedExtension(Extension, Generic[Own]):
         open: Makes the feed, without connecting it. It raises InvalidInputError where something that the feed needs
             is missing, such as a key.
         has_bars: Whether it can be asked for bars instead of trades (`--kind bars`).
+        has_quotes: Whether it can be asked for quotes instead of trades (`--kind quotes`).
         ends: Whether it comes to an end by itself, as a file does: if it delivers nothing, that is an error.
 
     Example:
@@ -111,6 +114,7 @@ class FeedExtension(Extension, Generic[Own]):
 
     open: Callable[[FeedRequest[Own]], OpenedFeed]
     has_bars: bool = False
+    has_quotes: bool = False
     ends: bool = False
 
 
@@ -136,7 +140,7 @@ def open_feeds(symbols_of: Mapping[str, Sequence[str]], options: FeedOptions, se
         settings: All settings.
 
     Raises:
-        InvalidInputError: A feed is not installed, something that it needs is missing, or it has no bars.
+        InvalidInputError: A feed is not installed, something that it needs is missing, or it has no bars or quotes.
         ConfigError: Bars are asked for, and no window is of their length.
         ExtensionError: A feed cannot be used.
 
@@ -148,6 +152,11 @@ def open_feeds(symbols_of: Mapping[str, Sequence[str]], options: FeedOptions, se
     extensions = {name: feed_extension(name) for name in symbols_of}
     if options.kind is Kind.BARS and (without := [name for name, found in extensions.items() if not found.has_bars]):
         raise InvalidInputError(f"--kind bars: the feed {without[0]} has trades alone; expected one with bars, massive")
+    if options.kind is Kind.QUOTES and (without := [name for name, of in extensions.items() if not of.has_quotes]):
+        raise InvalidInputError(
+            f"--kind quotes: expected replay, which reads files of quotes, found {without[0]}; vendors bring them with "
+            "their trades: feeds.massive.quotes, feeds.binance.quotes"
+        )
     return [
         extension.open(FeedRequest(name, tuple(symbols_of[name]), options, settings.feeds.section_of(name), settings))
         for name, extension in extensions.items()

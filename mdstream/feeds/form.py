@@ -7,10 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
 
-from mdstream.errors import InvalidInputError, did_you_mean
 from mdstream.feeds.layouts import Layout, is_file_of, layouts_of
-from mdstream.schemas import TICK
-from mdstream.schemas.times import Unit
+from mdstream.schemas.tick_fields import check_tick_fields
+from mdstream.schemas.units import Unit
 
 _MINUTE_MICROS = 60_000_000
 
@@ -41,9 +40,7 @@ class FileForm:
     def __post_init__(self) -> None:
         if self.format is not None:
             layouts_of(self.format)
-        for name in self.columns:
-            if name not in TICK.schema.names:
-                raise InvalidInputError(f"a tick has no field {name}; {did_you_mean(name, TICK.schema.names)}")
+        check_tick_fields(self.columns)
 
     def layout_of(self, file_name: str, first_cells: list[str]) -> Layout:
         """Return how a file is written.

@@ -14,7 +14,7 @@ from mdstream.errors import InvalidInputError
 from mdstream.feeds.columns import TimeForm
 from mdstream.schemas import TICK
 from mdstream.schemas.conditions import WHOLE_BAR
-from mdstream.schemas.times import Unit
+from mdstream.schemas.units import Unit
 
 NEW_YORK = "America/New_York"
 _ANY_NAME = ".*"

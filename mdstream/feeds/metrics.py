@@ -37,15 +37,21 @@ class FeedMetrics(Collector):
         self._runs = tuple(runs)
         self._ticks: Counter[tuple[str, str]] = Counter()
         self._bars: Counter[tuple[str, str]] = Counter()
+        self._quotes: Counter[tuple[str, str]] = Counter()
 
     def observe(self, feed: str, batch: FeedBatch) -> None:
-        """Count the ticks of a batch by their own source, and its bars, which have none, by the feed."""
+        """Count the ticks and quotes of a batch by their own source, and its bars, which have none, by the feed."""
         self._ticks.update((tick["symbol"], tick["source"]) for tick in batch.ticks)
+        self._quotes.update((quote["symbol"], quote["source"]) for quote in batch.quotes)
         self._bars.update((bar["symbol"], feed) for bar in batch.bars)
 
     def collect(self) -> Iterator[Metric]:
         """Return all numbers as they are now; called from the server's threads."""
-        for metric, received in ((metrics.TICKS_RECEIVED, self._ticks), (metrics.BARS_RECEIVED, self._bars)):
+        for metric, received in (
+            (metrics.TICKS_RECEIVED, self._ticks),
+            (metrics.BARS_RECEIVED, self._bars),
+            (metrics.QUOTES_RECEIVED, self._quotes),
+        ):
             family = metric.family()
             for labels, count in dict(received).items():
                 family.add_metric(labels, count)
@@ -55,16 +61,17 @@ class FeedMetrics(Collector):
 
     def _of_producers(self) -> Iterator[Metric]:
         sent, acknowledged = metrics.TICKS_SENT.family(), metrics.TICKS_ACKNOWLEDGED.family()
-        bars = metrics.BARS_ACKNOWLEDGED.family()
+        bars, quotes = metrics.BARS_ACKNOWLEDGED.family(), metrics.QUOTES_ACKNOWLEDGED.family()
         waiting, rejected = metrics.INGEST_WAITING.family(), metrics.INGEST_DEAD_LETTERS.family()
         for feed, producer in self._runs:
             sent.add_metric((feed.name,), producer.counts.sent)
             acknowledged.add_metric((feed.name,), producer.counts.acknowledged)
             bars.add_metric((feed.name,), producer.counts.bars_acknowledged)
+            quotes.add_metric((feed.name,), producer.counts.quotes_acknowledged)
             waiting.add_metric((feed.name,), producer.counts.waiting)
             for reason, count in dict(producer.counts.dead_letters).items():
                 rejected.add_metric((feed.name, reason), count)
-        yield from (sent, acknowledged, bars, waiting, rejected)
+        yield from (sent, acknowledged, bars, quotes, waiting, rejected)
 
     def _of_live_feeds(self) -> Iterator[Metric]:
         live = [feed for feed, _ in self._runs if isinstance(feed, LiveFeed)]

@@ -1,4 +1,4 @@
-"""Ticks, bars and dead letters into Kafka: idempotent, acknowledged by all replicas, every failure raised."""
+"""Ticks, bars, quotes and dead letters into Kafka: idempotent, acknowledged by all replicas, every failure raised."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mdstream.config import KafkaSettings
 from mdstream.feeds.base import FeedBatch
 from mdstream.feeds.rejects import encode_dead_letter
 from mdstream.kafka.producing import Client, Headers, Outbox
-from mdstream.schemas import BAR, DEAD_LETTER, TICK
+from mdstream.schemas import BAR, DEAD_LETTER, QUOTE, TICK
 from mdstream.schemas.limits import kind_of
 from mdstream.schemas.wire import VENDOR_HEADER, encode
 
@@ -28,6 +28,8 @@ class Counts:
         acknowledged: Ticks that all replicas have.
         bars_sent: Revisions of bars handed to the producer.
         bars_acknowledged: Revisions of bars that all replicas have.
+        quotes_sent: Quotes handed to the producer.
+        quotes_acknowledged: Quotes that all replicas have.
         dead_letters: Dead letters handed to the producer, by the stable part of their reason.
         dead_letters_acknowledged: Dead letters that all replicas have.
     """
@@ -36,21 +38,34 @@ class Counts:
     acknowledged: int = 0
     bars_sent: int = 0
     bars_acknowledged: int = 0
+    quotes_sent: int = 0
+    quotes_acknowledged: int = 0
     dead_letters: Counter[str] = field(default_factory=Counter)
     dead_letters_acknowledged: int = 0
 
     @property
     def waiting(self) -> int:
         """Messages that are sent and not acknowledged."""
-        sent = self.sent + self.bars_sent + self.dead_letters.total()
-        return sent - self.acknowledged - self.bars_acknowledged - self.dead_letters_acknowledged
+        return (
+            self.records_sent + self.dead_letters.total() - self.records_acknowledged - self.dead_letters_acknowledged
+        )
+
+    @property
+    def records_sent(self) -> int:
+        """Ticks, bars and quotes handed to the producer."""
+        return self.sent + self.bars_sent + self.quotes_sent
+
+    @property
+    def records_acknowledged(self) -> int:
+        """Those of them that all replicas have."""
+        return self.acknowledged + self.bars_acknowledged + self.quotes_acknowledged
 
 
 class TickProducer:
     """Sends what a feed delivers.
 
     The queue is bounded: when Kafka is slower than the feed, `send` waits. Ticks of a symbol keep their order,
-    and so do its bars.
+    and so do its bars and its quotes.
     Not for several tasks at once.
 
     Args:
@@ -58,6 +73,7 @@ class TickProducer:
         source: The feed, as dead letters name it.
         tick_topic: Where ticks go.
         bar_topic: Where bars go.
+        quote_topic: Where quotes go.
         dead_letter_topic: Where input goes that cannot be used.
         client: Kafka's producer, where several feeds share one; see `open_client`.
     """
@@ -69,6 +85,7 @@ class TickProducer:
         *,
         tick_topic: str = TICK.topic_name,
         bar_topic: str = BAR.topic_name,
+        quote_topic: str = QUOTE.topic_name,
         dead_letter_topic: str = DEAD_LETTER.topic_name,
         client: Client | None = None,
     ) -> None:
@@ -76,17 +93,19 @@ class TickProducer:
         self._source = source
         self._tick_topic = tick_topic
         self._bar_topic = bar_topic
+        self._quote_topic = quote_topic
         self._dead_letter_topic = dead_letter_topic
         self._outbox = self._open(settings, client)
         self._note_tick = self._outbox.noting(self._on_tick)
         self._note_bar = self._outbox.noting(self._on_bar)
+        self._note_quote = self._outbox.noting(self._on_quote)
         self._note_dead_letter = self._outbox.noting(self._on_dead_letter)
 
     def _open(self, settings: KafkaSettings, client: Client | None) -> Outbox:
         return Outbox(settings, client)
 
     async def send(self, batch: FeedBatch) -> None:
-        """Hand over the ticks, bars and rejects of a batch, waiting while the queue is full.
+        """Hand over the ticks, bars, quotes and rejects of a batch, waiting while the queue is full.
 
         Raises:
             DeliveryError: Kafka did not take a message, this one or an earlier one.
@@ -102,6 +121,11 @@ class TickProducer:
             while not self._outbox.put(self._bar_topic, value, key, self._note_bar, headers):
                 await self._wait_for_room()
             self.counts.bars_sent += 1
+        for quote in batch.quotes:
+            value, key = encode(quote), quote["symbol"]
+            while not self._outbox.put(self._quote_topic, value, key, self._note_quote):
+                await self._wait_for_room()
+            self.counts.quotes_sent += 1
         for reject in batch.rejects:
             value = encode_dead_letter(reject, self._source, time.time_ns() // 1000)
             while not self._outbox.put(self._dead_letter_topic, value, None, self._note_dead_letter):
@@ -139,6 +163,9 @@ class TickProducer:
 
     def _on_bar(self) -> None:
         self.counts.bars_acknowledged += 1
+
+    def _on_quote(self) -> None:
+        self.counts.quotes_acknowledged += 1
 
     def _on_dead_letter(self) -> None:
         self.counts.dead_letters_acknowledged += 1

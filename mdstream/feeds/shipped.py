@@ -17,11 +17,13 @@ from mdstream.config.section import Section
 from mdstream.errors import InvalidInputError
 from mdstream.feeds.alphavantage import AlphaVantageAccount, AlphaVantageFeed
 from mdstream.feeds.extension import FeedExtension, FeedOptions, FeedRequest, Kind, OpenedFeed, Own, Shift
+from mdstream.feeds.form import FileForm
 from mdstream.feeds.massive import MassiveHistory, MassiveRest
 from mdstream.feeds.pacing import parse_speed
+from mdstream.feeds.quote_files import QuoteReplayFeed
 from mdstream.feeds.replay import ReplayFeed
 from mdstream.feeds.supervision import Supervision
-from mdstream.feeds.synthetic import SyntheticFeed, symbol_names
+from mdstream.feeds.synthetic import SyntheticFeed, symbols_traded
 from mdstream.feeds.websocket import BinanceVendor, FinageVendor, FmpVendor, MassiveVendor, Vendor, WebSocketFeed
 from mdstream.feeds.websocket.massive_bars import MinuteAggregates
 from mdstream.testing import MarketOptions
@@ -48,15 +50,32 @@ def replay_feed(options: FeedOptions, ticks: TickSettings) -> ReplayFeed:
     )
 
 
+def _quotes_feed(options: FeedOptions, ticks: TickSettings) -> QuoteReplayFeed:
+    if options.file is None:
+        raise InvalidInputError("the feed replay needs a file: --file quotes.jsonl")
+    form = options.form
+    if options.shift is not None or form != FileForm(symbol=form.symbol):
+        raise InvalidInputError(
+            "--kind quotes: a file of quotes takes --speed and --symbol, and no other option of files"
+        )
+    return QuoteReplayFeed(
+        options.file,
+        speed=parse_speed(options.speed),
+        symbol=form.symbol,
+        max_future_skew=timedelta(seconds=ticks.max_future_skew_seconds),
+        nonpositive_prices=ticks.nonpositive_prices,
+    )
+
+
 def _replay(request: FeedRequest[Section]) -> OpenedFeed:
+    if request.options.kind is Kind.QUOTES:
+        return _quotes_feed(request.options, request.settings.ticks), request.symbols
     return replay_feed(request.options, request.settings.ticks), request.symbols
 
 
 def _synthetic(request: FeedRequest[Section]) -> OpenedFeed:
-    symbols, options = request.symbols, request.options
-    by_number = len(symbols) == 1 and symbols[0].isdecimal()
-    configured = tuple(request.settings.symbols)
-    names = symbol_names(int(symbols[0]), configured) if by_number else request.symbols_or_configured
+    options = request.options
+    names = symbols_traded(request.symbols, request.settings.symbols)
     market = MarketOptions(
         symbols=names,
         rate=options.rate,
@@ -65,7 +84,7 @@ def _synthetic(request: FeedRequest[Section]) -> OpenedFeed:
         duplicate_share=options.duplicate_share,
         history_minutes=options.history_minutes,
     )
-    return SyntheticFeed(market, limit=options.ticks), names
+    return SyntheticFeed(market, limit=options.ticks, since=options.since), names
 
 
 def _alphavantage(request: FeedRequest[AlphaVantageSettings]) -> OpenedFeed:
@@ -86,10 +105,10 @@ def _alphavantage(request: FeedRequest[AlphaVantageSettings]) -> OpenedFeed:
 def _massive(request: FeedRequest[MassiveSettings]) -> OpenedFeed:
     own, overflow, skew = request.own, request.options.overflow, request.max_future_skew
     if request.options.kind is Kind.BARS:
-        vendor = MassiveVendor(own.api_key, own.url, MinuteAggregates(request.settings.minute_window))
+        vendor = MassiveVendor(own.api_key, own.url, MinuteAggregates(request.settings.minute_window), own.quotes)
         supervision = Supervision(stale_after=_STALE_AFTER_OF_BARS, overflow=overflow)
         return WebSocketFeed(vendor, supervision, skew), request.symbols_or_configured
-    vendor = MassiveVendor(own.api_key, own.url)
+    vendor = MassiveVendor(own.api_key, own.url, quotes=own.quotes)
     # Plans with a WebSocket have no limit of calls.
     history = MassiveHistory(MassiveRest(own.api_key, own.rest_url)) if own.fill_gaps else None
     supervision, nonpositive = Supervision(overflow=overflow), request.nonpositive_prices
@@ -109,7 +128,7 @@ def _of_trades(vendor: Callable[[Own], Vendor], *, has_stocks: bool = True) -> C
 
 
 def _binance(own: BinanceSettings) -> Vendor:
-    return BinanceVendor(own.url)
+    return BinanceVendor(own.url, own.quotes)
 
 
 def _finage(own: FinageSettings) -> Vendor:
@@ -125,5 +144,5 @@ BINANCE = FeedExtension(settings=BinanceSettings, open=_of_trades(_binance, has_
 FINAGE = FeedExtension(settings=FinageSettings, open=_of_trades(_finage))
 FMP = FeedExtension(settings=FmpSettings, open=_of_trades(_fmp))
 MASSIVE = FeedExtension(settings=MassiveSettings, open=_massive, has_bars=True)
-REPLAY = FeedExtension(open=_replay, ends=True)
+REPLAY = FeedExtension(open=_replay, has_quotes=True, ends=True)
 SYNTHETIC = FeedExtension(open=_synthetic)

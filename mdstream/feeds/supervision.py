@@ -11,7 +11,7 @@ from mdstream.feeds.base import Feed
 
 
 class Overflow(StrEnum):
-    """What happens to ticks and bars that come faster than Kafka takes them."""
+    """What happens to ticks, bars and quotes that come faster than Kafka takes them."""
 
     WAIT = "wait"
     """The socket is read no further until there is room: the vendor buffers, and may disconnect us."""
@@ -32,7 +32,7 @@ class Supervision:
         stale_after: A connection without any frame for this long is given up.
         ping_every: Interval of pings; the peer has as long again to answer.
         open_within: Longest time for connecting and authenticating.
-        queued_ticks: Ticks or bars held between socket and Kafka.
+        queued_ticks: Ticks, bars or quotes held between socket and Kafka.
         overflow: What happens to those beyond.
         settle: How long a vendor may need until a live trade is in its history too.
     """
@@ -89,11 +89,11 @@ class FeedCounts:
 
     Attributes:
         frames: Frames or answers read.
-        ticks: Ticks or bars in them, whatever became of them.
+        ticks: Ticks, bars or quotes in them, whatever became of them.
         connects: Connections that were opened and let in.
         evictions: Times that another connection took our place.
         stale: Connections given up because nothing came through them.
-        dropped: Ticks or bars dropped because Kafka was slower than the feed.
+        dropped: Ticks, bars or quotes dropped because Kafka was slower than the feed.
         gaps_filled: Gaps of a symbol, left by a lost connection, that were fetched afterwards.
         gaps_left: Gaps that could not be fetched.
         gap_ticks: Ticks in those that were.
@@ -118,5 +118,5 @@ class LiveFeed(Feed, Protocol):
 
     @property
     def queued(self) -> int:
-        """Ticks or bars that have arrived and were not taken yet."""
+        """Ticks, bars or quotes that have arrived and were not taken yet."""
         ...

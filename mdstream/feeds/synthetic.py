@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +13,14 @@ import numpy.typing as npt
 from mdstream.errors import InvalidInputError
 from mdstream.feeds.base import FeedBatch, WireTick
 from mdstream.feeds.pacing import Clock, Pacer, SystemClock
+from mdstream.schemas.wire import to_micros
 from mdstream.testing.instruments import KNOWN_SYMBOLS
 from mdstream.testing.market import CONDITIONS, EXCHANGES, Market, MarketOptions, Trades
 
 NAME = "synthetic"
 
 _BLOCK = 1024
+_MINUTE_MICROS = 60_000_000
 _EXCHANGES = np.array(EXCHANGES, dtype=object)
 _CONDITIONS = np.empty(len(CONDITIONS), dtype=object)
 _CONDITIONS[:] = CONDITIONS
@@ -31,6 +35,22 @@ def symbol_names(count: int, known: Sequence[str]) -> tuple[str, ...]:
     """
     names = [*known, *(symbol for symbol in KNOWN_SYMBOLS if symbol not in known)]
     return (*names[:count], *(f"SYN{number:03d}" for number in range(len(names) + 1, count + 1)))
+
+
+def symbols_traded(asked: Sequence[str], configured: Sequence[str]) -> tuple[str, ...]:
+    """Return what is traded on a made-up market: what is asked for, or as many as a lone number says.
+
+    Args:
+        asked: Symbols, or a number alone; empty for the configured ones.
+        configured: The configured symbols.
+
+    Example:
+        >>> symbols_traded(["2"], ["SPY"]), symbols_traded([], ["SPY"])
+        (('SPY', 'AAPL'), ('SPY',))
+    """
+    if len(asked) == 1 and asked[0].isdecimal():
+        return symbol_names(int(asked[0]), configured)
+    return tuple(asked or configured)
 
 
 def wire_ticks(trades: Trades, symbols: npt.NDArray[np.object_]) -> list[WireTick]:
@@ -74,10 +94,19 @@ class SyntheticFeed:
         options: What the market is like.
         limit: End after this many ticks besides the history; None to go on.
         clock: Time; tests bring their own.
+        since: When its history begins; without it, as long ago as the options say.
     """
 
-    def __init__(self, options: MarketOptions, *, limit: int | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        options: MarketOptions,
+        *,
+        limit: int | None = None,
+        clock: Clock | None = None,
+        since: datetime | None = None,
+    ) -> None:
         self._options = options
+        self._since = since
         self._limit = limit
         self._clock = clock or SystemClock()
         self._closed = asyncio.Event()
@@ -106,7 +135,11 @@ class SyntheticFeed:
 
     async def __aiter__(self) -> AsyncIterator[FeedBatch]:
         """Deliver the ticks as they become due."""
-        market = Market(self._options, self._clock.micros())
+        now = self._clock.micros()
+        options = self._options
+        if self._since is not None:
+            options = replace(options, history_minutes=(now - to_micros(self._since)) / _MINUTE_MICROS)
+        market = Market(options, now)
         symbols = np.array(self._options.symbols, dtype=object)
         pacer = Pacer(1.0, self._clock, self._closed)
         made = 0

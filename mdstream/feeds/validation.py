@@ -1,4 +1,4 @@
-"""Which ticks are usable: one set of rules, over Arrow batches and over single ticks.
+"""Which ticks and quotes are usable: one set of rules, over Arrow batches and over single ticks.
 
 The limits and reasons are those of `mdstream.schemas.limits`, which the Spark side applies as well.
 """
@@ -30,6 +30,7 @@ from mdstream.schemas.limits import (
     TEXT_PATTERN,
     Reason,
 )
+from mdstream.schemas.quotes import why_sides_refused
 from mdstream.schemas.wire import from_micros, to_micros
 
 REQUIRED = tuple(field.name for field in TICK.schema if not field.nullable)
@@ -187,6 +188,28 @@ def bar_refusal(bar: Mapping[str, object], *, max_future_skew: timedelta = MAX_F
     """
     times = {"event_time": bar.get("last_event_time"), "ingest_time": bar.get("last_ingest_time")}
     return symbol_refusal(bar.get("symbol")) or _times_refusal(times, max_future_skew // _MICROSECOND)
+
+
+def quote_refusal(
+    quote: Mapping[str, object], *, max_future_skew: timedelta = MAX_FUTURE_SKEW, nonpositive_prices: bool = False
+) -> str | None:
+    """Return why a single quote is not usable; None if it is.
+
+    Args:
+        quote: Fields of a quote as JSON holds them, of any type; `ingest_time` is our own.
+        max_future_skew: How far event time may be ahead of ingest time.
+        nonpositive_prices: Whether its prices may be below zero.
+
+    Example:
+        >>> quote_refusal({"symbol": "AAPL", "bid": -1.0, "event_time": 10**15, "ingest_time": 10**15})
+        'bid negative: -1.0'
+    """
+    return (
+        symbol_refusal(quote.get("symbol"))
+        or why_sides_refused(quote, nonpositive_prices=nonpositive_prices)
+        or _times_refusal(quote, max_future_skew // _MICROSECOND)
+        or _texts_refusal(quote)
+    )
 
 
 def symbol_refusal(symbol: object) -> str | None:

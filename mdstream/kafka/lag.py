@@ -18,7 +18,7 @@ from mdstream.config.jobs import LIVE_JOB
 from mdstream.kafka.checkpoints import reached_offsets
 from mdstream.kafka.latency import ingest_micros, open_consumer
 from mdstream.kafka.topics import TopicState, admin_client, describe_topics
-from mdstream.schemas import ANOMALY, BAR, TICK
+from mdstream.schemas import ANOMALY, BAR
 
 LIVE_BARS = LIVE_JOB
 """What the lag of live bars is measured for, whatever names their queries have."""
@@ -51,9 +51,10 @@ def measure_lags(settings: Settings, topics: Mapping[str, TopicState]) -> list[R
     """Return how far the readers of topics are behind, now.
 
     - Queries that store are as far as their checkpoints say, if these are in a folder that can be read from here.
-    - `live_bars` is as far as the newest bar: what came into `tick_data` after that bar's last tick is the lag. It is
-      an estimate, because in real-time mode Spark says no more than once in `spark.real_time_trigger` how far it is:
-      ticks that came within the same millisecond, or that are in no bar (too late, of another source), may count.
+    - `live_bars` is as far as the newest bar: what came into the topic of ticks after that bar's last tick is the
+      lag. It is an estimate, because in real-time mode Spark says no more than once in `spark.real_time_trigger` how
+      far it is: ticks that came within the same millisecond, or that are in no bar (too late, of another source),
+      may count.
     - `alerts` is as far as it has committed.
 
     Args:
@@ -65,7 +66,7 @@ def measure_lags(settings: Settings, topics: Mapping[str, TopicState]) -> list[R
     """
     lags = list(_of_checkpoints(settings.spark.checkpoint_location, topics))
     with admin_client(settings.kafka) as admin:
-        lags += _of_live_bars(settings.kafka, admin, topics)
+        lags += _of_live_bars(settings, admin, topics)
         lags += _of_alerts(admin, settings.alerts.consumer_group, topics)
     return lags
 
@@ -118,16 +119,14 @@ def _lag(query: str, topic: TopicState, reached: Mapping[int, int]) -> ReaderLag
     return ReaderLag(query, topic.name, lag, sum(ends.values()) - lag)
 
 
-def _of_live_bars(
-    settings: KafkaSettings, admin: KafkaAdminClient, topics: Mapping[str, TopicState]
-) -> Iterator[ReaderLag]:
-    ticks, bars = topics.get(TICK.topic_name), topics.get(BAR.topic_name)
+def _of_live_bars(settings: Settings, admin: KafkaAdminClient, topics: Mapping[str, TopicState]) -> Iterator[ReaderLag]:
+    ticks, bars = topics.get(settings.ticks.topic), topics.get(BAR.topic_name)
     if ticks is None or bars is None:
         return
     if not any(end for _, end in bars.offsets.values()):
         yield _lag(LIVE_BARS, ticks, {})
         return
-    newest = _newest_ingest_micros(settings, bars)
+    newest = _newest_ingest_micros(settings.kafka, bars)
     if newest is None:
         return
     # Kafka's times are those of sending, in whole milliseconds: at the arrival of a tick or just after it.

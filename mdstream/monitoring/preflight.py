@@ -6,18 +6,19 @@ import tempfile
 from collections.abc import Iterable
 
 from mdstream.config import Settings
-from mdstream.config.jobs import ANALYTICS_JOB, LAKE_JOB, LIVE_JOB, STORE_JOB, STORING_JOBS
+from mdstream.config.jobs import ANALYTICS_JOB, LAKE_JOB, LIVE_JOB, QUOTES_JOB, STORE_JOB, STORING_JOBS
 from mdstream.errors import ConfigError
 from mdstream.indicators import indicator_record
 from mdstream.monitoring.doctor import Check, check_kafka, check_lake, checks_of_stores, findings_of
 from mdstream.monitoring.findings import Finding
-from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION, TICK
+from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION, QUOTE, TICK
 from mdstream.streaming.leftovers import written_folders
 
 _ANALYSED = (BAR, indicator_record(()), ANOMALY)
 _TOPICS = {
     LIVE_JOB: (TICK, *_ANALYSED),
     STORE_JOB: (TICK, DEAD_LETTER),
+    QUOTES_JOB: (QUOTE, DEAD_LETTER),
     ANALYTICS_JOB: (*_ANALYSED, DEAD_LETTER),
     LAKE_JOB: (TICK, BAR),
 }
@@ -61,7 +62,7 @@ def _topics_of(settings: Settings, jobs: set[str]) -> list[str]:
     records = [record for job in sorted(jobs) for record in _TOPICS.get(job, ())]
     if settings.stores.kafka.enabled and ANALYTICS_JOB in jobs:
         records.append(PREDICTION)
-    return list(dict.fromkeys(record.topic_name for record in records))
+    return list(dict.fromkeys((settings.tick_record if record is TICK else record).topic_name for record in records))
 
 
 def _check_folders(settings: Settings) -> Finding:

@@ -1,4 +1,4 @@
-"""What makes a tick usable: limits and the reasons for refusing, declared once for ingest and Spark.
+"""What makes a tick or a quote usable: limits and the reasons for refusing, declared once for ingest and Spark.
 
 The patterns use only what Python, RE2 (Arrow) and Java (Spark) read alike; each has to match the whole value.
 """
@@ -39,6 +39,9 @@ MAX_CONDITIONS = 64
 TEXT_FIELDS = ("source", "exchange", "trade_id")
 """Fields of a tick that `TEXT_PATTERN` holds for, besides each of its conditions."""
 
+PRICES_OF_QUOTES, SIZES_OF_QUOTES = ("bid", "ask"), ("bid_size", "ask_size")
+"""Fields of both sides of a quote."""
+
 MAX_PRICE = 1e12
 """Highest price, and lowest below zero: beyond, a double has no fourth decimal."""
 
@@ -68,7 +71,7 @@ MAX_DEAD_LETTER_BYTES = 8 * 1024 * 1024
 
 
 class Reason(StrEnum):
-    """Why a tick is refused: a stable sentence, behind which the value found may follow after a colon.
+    """Why a tick or a quote is refused: a stable sentence, behind which the value found may follow after a colon.
 
     Example:
         >>> Reason.MISSING.of("price")
@@ -82,6 +85,10 @@ class Reason(StrEnum):
     NOT_AN_OBJECT = "not a JSON object"
     NOT_A_RECORD = "not a {field}"
     NOT_CSV = "not CSV"
+    NOT_OF_SCHEMA = "not of the schema"
+    NO_SCHEMA_ID = "no schema id in front"
+    OTHER_SCHEMA = "schema id not expected"
+    OTHER_MESSAGE = "not the first message of its schema"
     WRONG_COLUMN_COUNT = "wrong number of columns"
     PAYLOAD_TOO_LONG = f"payload longer than {MAX_PAYLOAD_BYTES} bytes"
     MISSING = "{field} missing"
@@ -92,6 +99,8 @@ class Reason(StrEnum):
     MALFORMED = "{field} malformed"
     NOT_FINITE = "{field} not finite"
     NOT_POSITIVE = "{field} not positive"
+    NEGATIVE = "{field} negative"
+    NEITHER_SIDE = "neither bid nor ask"
     PRICE_TOO_HIGH = f"price above {MAX_PRICE:.0e}"
     PRICE_TOO_LOW = f"price below -{MAX_PRICE:.0e}"
     SIZE_TOO_LOW = f"size below {MIN_SIZE:.0e}"
@@ -106,7 +115,7 @@ class Reason(StrEnum):
         """Return the sentence for `field`, with the value that was found.
 
         Args:
-            field: The tick's field, where the reason names one.
+            field: The field, where the reason names one.
             found: The value to show; None leaves it out.
         """
         sentence = self.value.replace("{field}", field)

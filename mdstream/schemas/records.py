@@ -84,20 +84,26 @@ _TICK_FIELDS = (
     ),
 )
 
-_KAFKA_COORDINATE = (
-    _field("kafka_partition", pa.int32(), "partition of tick_data the tick was read from"),
-    _field("kafka_offset", pa.int64(), "offset within that partition; with it, the tick's identity"),
-)
+
+def _kafka_coordinate(name: str, topic: str) -> tuple[pa.Field, pa.Field]:
+    return (
+        _field("kafka_partition", pa.int32(), f"partition of {topic} the {name} was read from"),
+        _field("kafka_offset", pa.int64(), f"offset within that partition; with it, the {name}'s identity"),
+    )
+
+
+_BY_COORDINATE = ("symbol", "event_time", "kafka_partition", "kafka_offset")
+
 
 TICK = Record(name="tick", schema=pa.schema(_TICK_FIELDS), topic="tick_data", time_column="event_time")
 """One trade print, as it enters Kafka."""
 
 STORED_TICK = Record(
     name="stored tick",
-    schema=pa.schema((*_TICK_FIELDS, *_KAFKA_COORDINATE)),
+    schema=pa.schema((*_TICK_FIELDS, *_kafka_coordinate("tick", "tick_data"))),
     table="tick_data",
     measurement="tick_metrics",
-    key=("symbol", "event_time", "kafka_partition", "kafka_offset"),
+    key=_BY_COORDINATE,
     time_column="event_time",
 )
 """A tick with its Kafka coordinate. Equal prints are common and all count: only the coordinate tells them apart."""
@@ -118,10 +124,19 @@ QUOTE = Record(
             _field("source", pa.string(), "the feed that delivered it", null=True),
         )
     ),
-    key=("symbol", "exchange", "event_time", "sequence"),
+    topic="quote_data",
     time_column="event_time",
 )
-"""Bid and ask as of a time, until the next quote of the symbol and exchange. No topic or table carries it."""
+"""Bid and ask as of a time, until the next quote of the symbol and exchange. A price of 0 says that nobody quotes."""
+
+STORED_QUOTE = Record(
+    name="stored quote",
+    schema=pa.schema((*QUOTE.schema, *_kafka_coordinate("quote", "quote_data"))),
+    table="quote_data",
+    key=_BY_COORDINATE,
+    time_column="event_time",
+)
+"""A quote with its Kafka coordinate: sources repeat quotes, and not all number them."""
 
 BAR = Record(
     name="bar",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
-from enum import StrEnum
 
 from mdstream.schemas.limits import MIN_EVENT_TIME
+from mdstream.schemas.units import Unit
 from mdstream.schemas.wire import from_micros, to_micros
 
 EXPECTED_TIME = "ISO 8601 with a date and a time of day, e.g. 2026-01-05T14:30:00.123456Z, or epoch microseconds"
@@ -18,20 +18,6 @@ _ZONE = r"\s*([Zz]|UTC|GMT|([+-])(\d{2})(?::?(\d{2})(?::?(\d{2}))?)?)?"
 _FORM = re.compile(rf"{_DATE}(?:(?:[Tt D]|\s+){_TIME_OF_DAY}{_ZONE})?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _MOST_AHEAD = timedelta(days=1)
-
-
-class Unit(StrEnum):
-    """What a number that is a time counts, from 1970-01-01 UTC on."""
-
-    SECONDS = "s"
-    MILLISECONDS = "ms"
-    MICROSECONDS = "us"
-    NANOSECONDS = "ns"
-
-    @property
-    def a_second(self) -> int:
-        """How many there are in a second."""
-        return {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}[self]
 
 
 def read_time(text: str) -> datetime:

@@ -49,8 +49,13 @@ def why_refused(tick: Mapping[str, Any], received_micros: int, max_future_skew_s
             return too_high.of()
     if price * size > MAX_NOTIONAL:
         return Reason.NOTIONAL_TOO_HIGH.of()
+    return why_times_refused(tick, received_micros, max_future_skew_seconds)
+
+
+def why_times_refused(record: Mapping[str, Any], received_micros: int, max_future_skew_seconds: float) -> str | None:
+    """Return why the times of a tick or a quote are refused, as `why_refused` does; None if they are not."""
     skew = max_future_skew_seconds * _MICROSECONDS
-    event_time, ingest_time = tick["event_time"], tick.get("ingest_time")
+    event_time, ingest_time = record["event_time"], record.get("ingest_time")
     arrived = received_micros if ingest_time is None else ingest_time
     if event_time < _EARLIEST:
         return Reason.EVENT_TIME_TOO_EARLY.of()

@@ -15,8 +15,8 @@ def configured_sinks(settings: Settings, record: Record) -> tuple[Sink, ...]:
 
     Args:
         settings: All settings; `stores` has the switches, one `enabled` a store.
-        record: What is to be stored: `STORED_TICK`, `BAR`, `settings.indicator_record`, `ANOMALY`,
-            `PREDICTION`.
+        record: What is to be stored: `STORED_TICK`, `STORED_QUOTE`, `BAR`, `settings.indicator_record`,
+            `ANOMALY`, `PREDICTION`.
 
     Example:
         >>> from mdstream.schemas import STORED_TICK

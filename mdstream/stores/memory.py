@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from mdstream.errors import SinkError
-from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION, STORED_TICK, TICK, Record
+from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION, QUOTE, STORED_QUOTE, STORED_TICK, TICK, Record
 from mdstream.schemas.batches import conform
 
 _LOCK = threading.Lock()
@@ -38,7 +38,7 @@ class MemorySink:
     """
 
     name: str
-    records: tuple[Record, ...] = (STORED_TICK, BAR, ANOMALY, PREDICTION, TICK, DEAD_LETTER)
+    records: tuple[Record, ...] = (STORED_TICK, STORED_QUOTE, BAR, ANOMALY, PREDICTION, TICK, QUOTE, DEAD_LETTER)
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Keep the rows; see `mdstream.stores.Sink`.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from mdstream.config import InfluxSettings, KafkaResultSettings, RedisSettings, Settings, TimescaleSettings
 from mdstream.kafka.sink import KafkaSink
-from mdstream.schemas import BAR, STORED_TICK, Record
+from mdstream.schemas import BAR, STORED_QUOTE, STORED_TICK, Record
 from mdstream.stores.extension import StoreExtension
 from mdstream.stores.influxdb.sink import InfluxSink
 from mdstream.stores.redis.sink import RedisSink
 from mdstream.stores.redis.sink import holds as redis_holds
 from mdstream.stores.timescaledb.sink import TimescaleSink
 
-_READ_FROM_KAFKA = (STORED_TICK, BAR)
+_READ_FROM_KAFKA = (STORED_TICK, STORED_QUOTE, BAR)
 """Records that are in their topic already when they are stored: only results are sent there."""
 
 

@@ -17,11 +17,11 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from mdstream.config import Settings
-from mdstream.config.jobs import live_query
+from mdstream.config.jobs import live_query, of_topic
 from mdstream.errors import MissingDependencyError
 from mdstream.indicators import indicator_record, runs_in_engine
 from mdstream.kafka.latest import latest_ingest_time
-from mdstream.schemas import ANOMALY, BAR, TICK, BarWindow
+from mdstream.schemas import ANOMALY, BAR, BarWindow
 from mdstream.schemas.limits import (
     MAX_CONDITIONS,
     MAX_NOTIONAL,
@@ -93,11 +93,11 @@ class BarRecords:
 def start_live_bars(
     spark: SparkSession, settings: Settings, conditions: ConditionTable, rules: Sequence[Rule], trigger: Trigger
 ) -> RunningQuery:
-    """Start the query from `tick_data` to `aggregated_data`, `technical_indicators` and `anomalies`.
+    """Start the query from the topic of ticks to `aggregated_data`, `technical_indicators` and `anomalies`.
 
-    Its checkpoint is named after the windows' lengths: with others it begins again at the topic's first tick, because
-    bars of a new window must have all its ticks. Where an indicator is not TA-Lib's it builds bars alone, and the job
-    `analytics` does the rest.
+    Its checkpoint is named after the windows' lengths, and after a topic that is not ours: with others it begins again
+    at the topic's first tick, because bars of a new window must have all its ticks. Where an indicator is not TA-Lib's
+    it builds bars alone, and the job `analytics` does the rest.
 
     Args:
         spark: A session that has the engine's jar (see `mdstream.runtime.engine`).
@@ -114,7 +114,7 @@ def start_live_bars(
     ticks = read_ticks(spark, settings, trigger)
     is_usable = F.col(IS_USABLE) & is_from_primary_source(taken.primary_sources)
     windows = sorted(settings.windows, key=lambda window: window.seconds)
-    name = live_query(_STATE, [window.seconds for window in windows])
+    name = of_topic(live_query(_STATE, [window.seconds for window in windows]), taken.topic)
     analysis, before = None, None
     if runs_in_engine(settings.indicators):
         analysis = Analysis.of(settings, rules, latest_ingest_time(settings, BAR.topic_name))
@@ -131,25 +131,25 @@ def start_live_bars(
 
 
 def read_ticks(spark: SparkSession, settings: Settings, trigger: Trigger) -> DataFrame:
-    """Stream the records of `tick_data` as ticks, with a column that says whether they are usable.
+    """Stream the records of the topic of ticks as such, with a column that says whether they are usable.
 
     In real-time mode as few tasks read as there are to build bars, each some partitions of the topic, by a source of
     ours: Spark's own has a task a partition, and each takes a slot and polls the broker. With one task there is no
     shuffle either.
     """
-    skew, nonpositive = settings.ticks.max_future_skew_seconds, settings.ticks.nonpositive_prices
-    require_topic(settings, TICK.topic_name)
+    record, rules = settings.tick_record, settings.ticks.reading
+    require_topic(settings, record.topic_name)
     if not trigger.real_time:
-        return read_topic(spark, settings, TICK).transform(with_usability, skew, nonpositive_prices=nonpositive)
+        return read_topic(spark, settings, record).transform(with_usability, **rules)
     engine_of(spark)
     tasks, live = settings.spark.live_partitions, settings.spark
     fetches = {"kafka.fetch.min.bytes": live.live_fetch_bytes, "kafka.fetch.max.wait.ms": (live.live_wait_ms + 1) // 2}
     options = {"readers": tasks, "ticks": TICK_JSON.json(), **TICK_LIMITS, **fetches}
-    records = load_topics(spark, settings, [TICK], _SOURCE, options).select(*RECORD_COLUMNS, "tick")
+    records = load_topics(spark, settings, [record], _SOURCE, options).select(*RECORD_COLUMNS, "tick")
     if tasks == 1:
         # Spark then knows that all ticks of a symbol are in one task.
         records = records.coalesce(1)
-    return records.transform(with_usability, skew, F.col("tick"), nonpositive_prices=nonpositive)
+    return records.transform(with_usability, plain_tick=F.col("tick"), **rules)
 
 
 def to_bar_records(

@@ -43,6 +43,7 @@ TICKS_RECEIVED = CounterMetric("tick_messages_received_total", "Usable ticks", (
 BARS_RECEIVED = CounterMetric(
     "bar_messages_received_total", "Usable revisions of a vendor's bars", ("symbol", "source"), "bars"
 )
+QUOTES_RECEIVED = CounterMetric("quote_messages_received_total", "Usable quotes", ("symbol", "source"), "quotes")
 TICKS_SENT = CounterMetric("ingest_ticks_sent_total", "Ticks handed to Kafka's producer", _SOURCE, "ticks")
 TICKS_ACKNOWLEDGED = CounterMetric(
     "ingest_ticks_acknowledged_total", "Ticks that all replicas of Kafka have", _SOURCE, "ticks"
@@ -50,13 +51,21 @@ TICKS_ACKNOWLEDGED = CounterMetric(
 BARS_ACKNOWLEDGED = CounterMetric(
     "ingest_bars_acknowledged_total", "Revisions of bars that all replicas of Kafka have", _SOURCE, "bars"
 )
+QUOTES_ACKNOWLEDGED = CounterMetric(
+    "ingest_quotes_acknowledged_total", "Quotes that all replicas of Kafka have", _SOURCE, "quotes"
+)
 INGEST_WAITING = GaugeMetric(
-    "ingest_messages_waiting", "Ticks, bars and dead letters that are sent and not acknowledged", _SOURCE, "records"
+    "ingest_messages_waiting",
+    "Ticks, bars, quotes and dead letters that are sent and not acknowledged",
+    _SOURCE,
+    "records",
 )
 INGEST_DEAD_LETTERS = CounterMetric(
     "ingest_dead_letters_total", "Input that cannot be used, by reason", ("source", "reason"), "records"
 )
-FEED_QUEUED = GaugeMetric("feed_queued_ticks", "Ticks or bars between socket and Kafka's producer", _SOURCE, "records")
+FEED_QUEUED = GaugeMetric(
+    "feed_queued_ticks", "Ticks, bars or quotes between socket and Kafka's producer", _SOURCE, "records"
+)
 FEED_FRAMES = CounterMetric("feed_frames_total", "Frames or answers read", _SOURCE, "frames")
 FEED_CONNECTS = CounterMetric(
     "feed_connects_total", "Connections opened and let in: one more than there were reconnects", _SOURCE, "connections"
@@ -68,7 +77,7 @@ FEED_STALE = CounterMetric(
     "feed_stale_total", "Connections given up because nothing came through them", _SOURCE, "connections"
 )
 FEED_DROPPED = CounterMetric(
-    "feed_dropped_total", "Ticks or bars dropped because Kafka was slower than the feed", _SOURCE, "records"
+    "feed_dropped_total", "Ticks, bars or quotes dropped because Kafka was slower than the feed", _SOURCE, "records"
 )
 FEED_GAPS_FILLED = CounterMetric(
     "feed_gaps_filled_total",

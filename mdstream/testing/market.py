@@ -32,11 +32,18 @@ _BLOCK = 1024
 _HISTORY_TICKS = 10  # a minute and symbol, on average
 _SESSION_BLOCK_SECONDS = 600.0
 _CELLS = 1_000_000
-_BLOCK_TRADES = 5e-4
+_BLOCK_TRADES, _BLOCK_SIZE = 5e-4, 50
+# Of a logarithmic normal distribution with a standard deviation of 1, and blocks among it.
+_MEAN_OF_SIZES = np.exp(0.5) * (1 + _BLOCK_TRADES * (_BLOCK_SIZE - 1))
 _SWEEPS = 0.3
 _ROUND_LOT = 100
-_HALF_SPREAD = 3e-5
-_MORE_TRADES, _LARGER_TRADES = 4.0, 1.0  # right behind news, as multiples of the usual
+HALF_SPREAD = 3e-5
+"""What buyers pay more, and sellers get less, as a share of the price."""
+
+LATENCY_MICROS = 5_000
+"""How long a trade takes to us."""
+
+MORE_TRADES, _LARGER_TRADES = 4.0, 1.0  # right behind news, as multiples of the usual
 _MEAN_DELAY_SECONDS = 20.0
 _LONGEST_DELAY_SECONDS = 600.0
 
@@ -70,7 +77,7 @@ class MarketOptions:
     late_share: float = 0.0
     duplicate_share: float = 0.0
     cancelled_share: float = 0.0
-    history_minutes: int = 0
+    history_minutes: float = 0
 
     def __post_init__(self) -> None:
         if not self.symbols or len(set(self.symbols)) < len(self.symbols):
@@ -152,7 +159,7 @@ class Market:
         self._usual_size = np.array([each.usual_size for each in instruments])
         self._steps_of_size = 10.0 ** np.array([each.decimals_of_size for each in instruments])
         self._is_coin = np.array([each.is_coin for each in instruments])
-        self._weights = np.arange(1, len(instruments) + 1) ** -0.7
+        self._weights = shares_of_trades(len(instruments))
         self._sequence = np.zeros(len(instruments), dtype=np.int64)
         self._prices = Prices(instruments, self._random, -60.0 * options.history_minutes)
 
@@ -227,21 +234,21 @@ class Market:
     def _symbols(self, seconds: Floats) -> npt.NDArray[np.intp]:
         """Choose what is traded at these seconds: a symbol more often behind news of it."""
         excited, row = self._prices.excitement(seconds)
-        busier = _MORE_TRADES * (excited @ self._weights)[row]
+        busier = MORE_TRADES * (excited @ self._weights)[row]
         usual = np.cumsum(self._weights)
         place = self._random.random(len(seconds)) * (usual[-1] + busier)
         symbol: npt.NDArray[np.intp] = np.minimum(np.searchsorted(usual, place), len(usual) - 1)
         behind_news = np.flatnonzero(place >= usual[-1])
         for step in np.unique(row[behind_news]):
             ticks = behind_news[row[behind_news] == step]
-            more = np.cumsum(_MORE_TRADES * self._weights * excited[step])
+            more = np.cumsum(MORE_TRADES * self._weights * excited[step])
             symbol[ticks] = np.minimum(np.searchsorted(more, place[ticks] - usual[-1]), len(more) - 1)
         return symbol
 
     def _bounced(self, price: Floats) -> Floats:
         """Return prices of buyers and sellers, half a spread above and below."""
         cents = 100 * price
-        spread = np.maximum(np.round(_HALF_SPREAD * cents), 1)
+        spread = np.maximum(np.round(HALF_SPREAD * cents), 1)
         side = self._random.integers(-1, 2, len(price))
         return np.maximum(np.round(cents) + side * spread, 1) / 100
 
@@ -259,10 +266,34 @@ class Market:
         random, count = self._random, len(seconds)
         shape = np.where(self._is_coin[symbol], 1.0, session_shape(seconds))
         sizes = random.lognormal(0.0, 1.0, count) * self._usual_size[symbol] * shape * factor
-        sizes *= np.where(random.random(count) < _BLOCK_TRADES, 50, 1)
+        sizes *= np.where(random.random(count) < _BLOCK_TRADES, _BLOCK_SIZE, 1)
         steps = self._steps_of_size[symbol]
         whole: Floats = np.ceil(sizes * steps) / steps
         return whole
+
+
+def shares_of_trades(symbols: int) -> Floats:
+    """Return which share of the trades each of so many symbols has.
+
+    Example:
+        >>> shares_of_trades(2).round(2).tolist()
+        [0.62, 0.38]
+    """
+    weights = np.arange(1, symbols + 1) ** -0.7
+    shares: Floats = weights / weights.sum()
+    return shares
+
+
+def mean_size(usual: Floats, lively: Floats, excited: Floats) -> Floats:
+    """Return how large trades are on average; see `Market`.
+
+    Args:
+        usual: Their median in a usual hour.
+        lively: How lively their symbol is.
+        excited: How much news of it there is.
+    """
+    sizes: Floats = usual * lively * (1 + _LARGER_TRADES * excited) * _MEAN_OF_SIZES
+    return sizes
 
 
 def _together(*marks: npt.NDArray[np.bool_]) -> Integers:

@@ -14,7 +14,9 @@ Floats = npt.NDArray[np.float64]
 SESSION_SECONDS = 6.5 * 3600
 """Length of a day of shares."""
 
-_STEP = 2.0
+STEP_SECONDS = 2.0
+"""How far apart prices are made."""
+
 _DAY_OF_COINS = 86_400.0
 _PARTS = ((3 * SESSION_SECONDS, 0.75), (1800.0, 0.26), (150.0, 0.15))
 """A price strays from where it started in three ways, each pulled back within its own time (in seconds), with a
@@ -62,7 +64,7 @@ class Prices:
         self._strayed = np.zeros((len(_PARTS), count))
         self._mood = np.zeros(count)
         self._calm = np.zeros(count)
-        self._news = min(_NEWS_AN_HOUR, _MOST_NEWS_OF_ONE * count) / 3600 * _STEP
+        self._news = min(_NEWS_AN_HOUR, _MOST_NEWS_OF_ONE * count) / 3600 * STEP_SECONDS
         self._begin = start
         self._levels = self._opening[np.newaxis]
         self._lively = np.ones((1, count))
@@ -70,23 +72,23 @@ class Prices:
 
     def reach(self, first: float, last: float) -> None:
         """Make prices up to a second, and forget those before `first`."""
-        missing = int((last - self._begin) / _STEP) + 2 - len(self._levels)
+        missing = int((last - self._begin) / STEP_SECONDS) + 2 - len(self._levels)
         if missing <= 0:
             return
-        old = min(int((first - self._begin) / _STEP), len(self._levels) - 1)
-        self._begin += old * _STEP
+        old = min(int((first - self._begin) / STEP_SECONDS), len(self._levels) - 1)
+        self._begin += old * STEP_SECONDS
         parts = [[rows[old:]] for rows in (self._levels, self._lively, self._excited)]
         rows = max(min(_ROWS, _MOST_CELLS // len(self._opening)), 1)
         made = len(self._levels) - old
         for _ in range(0, missing, rows):
-            for part, more in zip(parts, self._made(rows, self._begin + made * _STEP), strict=True):
+            for part, more in zip(parts, self._made(rows, self._begin + made * STEP_SECONDS), strict=True):
                 part.append(more)
             made += rows
         self._levels, self._lively, self._excited = (np.concatenate(part) for part in parts)
 
     def at(self, seconds: Floats, symbols: npt.NDArray[np.intp]) -> tuple[Floats, Floats, Floats]:
         """Return logarithm of the price, liveliness and excitement of symbols at seconds that were reached."""
-        place = (seconds - self._begin) / _STEP
+        place = (seconds - self._begin) / STEP_SECONDS
         row = place.astype(np.intp)
         part = place - row
         level = self._levels[row, symbols] * (1 - part) + self._levels[row + 1, symbols] * part
@@ -98,7 +100,7 @@ class Prices:
         Returns:
             A row for each step of time with a column for each symbol, and the row of each second.
         """
-        row = ((seconds - self._begin) / _STEP).astype(np.intp)
+        row = ((seconds - self._begin) / STEP_SECONDS).astype(np.intp)
         return self._excited[row[0] : row[-1] + 1], row - row[0]
 
     def open_again(self, start: float) -> None:
@@ -114,7 +116,7 @@ class Prices:
         moods = random.standard_normal((rows, count)) * _innovation(_MOODS[0]) * _MOODS[1]
         self._mood, mood = _pulled_back(self._mood, moods, _MOODS[0])
         lively = np.exp(mood - _MOODS[1] ** 2 / 2)
-        shape = session_shape(start + _STEP * np.arange(rows, dtype=np.float64))[:, np.newaxis]
+        shape = session_shape(start + STEP_SECONDS * np.arange(rows, dtype=np.float64))[:, np.newaxis]
         scale = self._scale * lively * np.where(self._is_coin, 1.0, np.sqrt(shape))
         news, surprises = self._news_within(rows)
         self._calm, excited = _pulled_back(self._calm, news, _EXCITEMENT_SECONDS)
@@ -148,11 +150,11 @@ class Prices:
 
 def _innovation(seconds: float) -> float:
     """Return the step of a process with standard deviation 1 that is pulled back within so many seconds."""
-    return float(np.sqrt(1 - np.exp(-2 * _STEP / seconds)))
+    return float(np.sqrt(1 - np.exp(-2 * STEP_SECONDS / seconds)))
 
 
 def _pulled_back(before: Floats, steps: Floats, seconds: float) -> tuple[Floats, Floats]:
     """Return where a process is last, and where at each row: y[k] = a y[k - 1] + step[k]."""
-    decay = np.exp(-_STEP / seconds * np.arange(1, len(steps) + 1))[:, np.newaxis]
+    decay = np.exp(-STEP_SECONDS / seconds * np.arange(1, len(steps) + 1))[:, np.newaxis]
     path = decay * (before + np.cumsum(steps / decay, axis=0))
     return path[-1], path

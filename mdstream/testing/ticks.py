@@ -15,7 +15,7 @@ from mdstream.errors import InvalidInputError
 from mdstream.schemas import TICK
 from mdstream.schemas.records import TIME
 from mdstream.testing.instruments import KNOWN_SYMBOLS, instrument
-from mdstream.testing.market import CONDITIONS, EXCHANGES, Integers, Market, MarketOptions, Trades
+from mdstream.testing.market import CONDITIONS, EXCHANGES, LATENCY_MICROS, Integers, Market, MarketOptions, Trades
 
 SOURCE = "made up"
 """What `source` says in made-up ticks."""
@@ -23,7 +23,6 @@ SOURCE = "made up"
 _EXCHANGE_ZONE = ZoneInfo("America/New_York")
 _OPEN, _CLOSE = time(9, 30), time(16)
 _SATURDAY = 5
-_LATENCY_MICROS = 5_000
 _DAY_MICROS = 86_400_000_000
 _HALT_MICROS = 300_000_000
 
@@ -164,7 +163,7 @@ def _table_of(trades: Trades, symbols: Sequence[str]) -> pa.Table:
         "price": trades.price,
         "size": trades.size,
         "event_time": trades.event,
-        "ingest_time": trades.arrival + _LATENCY_MICROS,
+        "ingest_time": trades.arrival + LATENCY_MICROS,
         "source": pa.array([SOURCE] * len(trades)),
         "exchange": _chosen(EXCHANGES, pa.string(), trades.exchange),
         "trade_id": pa.nulls(len(trades), pa.string()),

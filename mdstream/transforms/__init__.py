@@ -16,18 +16,21 @@ with brought_by("spark"):
     from mdstream.transforms.complete_bars import Fill, is_first_partial, to_complete_bars
     from mdstream.transforms.cross_section import to_breadth, to_movers, to_snapshot, with_ranks, with_z_scores
     from mdstream.transforms.dead_letters import DEAD_LETTER_COLUMN, with_dead_letter
+    from mdstream.transforms.decoded import Encoding, with_decoded
     from mdstream.transforms.eligibility import ConditionTable, Eligibility
     from mdstream.transforms.indicators import with_indicators
     from mdstream.transforms.larger_bars import to_larger_bars
     from mdstream.transforms.nbbo import to_nbbo
     from mdstream.transforms.order_flow import to_order_flow
     from mdstream.transforms.quote_bars import to_quote_bars
+    from mdstream.transforms.quote_records import with_quote_fields
     from mdstream.transforms.quotes import with_quote_measures
     from mdstream.transforms.revisions import to_bar_revisions, to_newest_revisions, with_bar_fields, with_records
     from mdstream.transforms.series import (
         Estimator,
         to_realised_variance,
         with_anchored_vwap,
+        with_averages,
         with_beta,
         with_drawdown,
         with_ewma_volatility,
@@ -50,6 +53,7 @@ __all__ = [
     "Crossing",
     "Direction",
     "Eligibility",
+    "Encoding",
     "Estimator",
     "Fill",
     "Measure",
@@ -83,14 +87,17 @@ __all__ = [
     "with_adjusted_prices",
     "with_anchored_vwap",
     "with_asof",
+    "with_averages",
     "with_bar_fields",
     "with_beta",
     "with_dead_letter",
+    "with_decoded",
     "with_drawdown",
     "with_ewma_volatility",
     "with_findings",
     "with_indicators",
     "with_paid_spreads",
+    "with_quote_fields",
     "with_quote_measures",
     "with_ranks",
     "with_records",

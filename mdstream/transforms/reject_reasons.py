@@ -1,4 +1,4 @@
-"""Why a trade cannot be used, in Columns: the same of Kafka's records and of any other frame."""
+"""Why a trade or a quote cannot be used, in Columns: the same of Kafka's records and of any other frame."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ def reasons_of_amounts(price: Column, size: Column, *, nonpositive_prices: bool 
     not_positive = (price <= 0, found(Reason.NOT_POSITIVE.of("price"), price))
     return [
         (price.isNull(), Reason.MISSING.of("price")),
-        (_is_not_finite(price), found(Reason.NOT_FINITE.of("price"), price)),
+        (is_not_finite(price), found(Reason.NOT_FINITE.of("price"), price)),
         *([] if nonpositive_prices else [not_positive]),
         (price < -MAX_PRICE, found(Reason.PRICE_TOO_LOW.of(), price)),
         (price > MAX_PRICE, found(Reason.PRICE_TOO_HIGH.of(), price)),
         (size.isNull(), Reason.MISSING.of("size")),
-        (_is_not_finite(size), found(Reason.NOT_FINITE.of("size"), size)),
+        (is_not_finite(size), found(Reason.NOT_FINITE.of("size"), size)),
         (size <= 0, found(Reason.NOT_POSITIVE.of("size"), size)),
         (size < MIN_SIZE, found(Reason.SIZE_TOO_LOW.of(), size)),
         (size > MAX_SIZE, found(Reason.SIZE_TOO_HIGH.of(), size)),
@@ -113,5 +113,6 @@ def matches(value: Column, pattern: str) -> Column:
     return value.rlike(f"^(?:{pattern})\\z")
 
 
-def _is_not_finite(value: Column) -> Column:
+def is_not_finite(value: Column) -> Column:
+    """Return whether a double is infinite or no number."""
     return F.isnan(value) | (F.abs(value) == float("inf"))

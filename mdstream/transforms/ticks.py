@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
@@ -9,15 +11,16 @@ from pyspark.sql.types import StringType, StructField, StructType
 from mdstream.schemas import STORED_TICK, TICK
 from mdstream.schemas.limits import MAX_PAYLOAD_BYTES, TEXT_FIELDS, Reason
 from mdstream.schemas.spark import wire_schema
-from mdstream.schemas.text_lists import FRACTION_PATTERN, ITEM_PATTERN, LIST_PATTERN, NO_CODES, RUN_TOGETHER_PATTERN
+from mdstream.transforms.code_lists import codes_of_text
 from mdstream.transforms.dead_letters import KAFKA_ENVELOPE, REJECT_REASON, envelope
+from mdstream.transforms.json_objects import goes_on_behind_the_object, why_no_object
+from mdstream.transforms.own_ticks import MISREAD, with_own_fields
 from mdstream.transforms.reject_reasons import (
     SHOWN_CHARACTERS,
     Reasons,
     first_of,
     is_any,
     is_suspect_text,
-    matches,
     reason_ahead,
     reason_too_early,
     reasons_of_amounts,
@@ -32,15 +35,19 @@ TICK_JSON = wire_schema(TICK).add(_UNREADABLE, StringType())
 _WITH_CODES_AS_TEXT = StructType(
     [StructField(field.name, StringType() if field.name == "conditions" else field.dataType) for field in TICK_JSON]
 )
-_LONGEST_CODES = 1_024
-"""Characters of a list of codes in text: Java's patterns take a step into the stack for each item."""
-
 _JSON_OPTIONS = {"columnNameOfCorruptRecord": _UNREADABLE, "allowSingleQuotes": "false"}
 IS_USABLE = "is_usable"
 """Column that says whether a Kafka record is a usable tick; never null."""
 
 
-def to_ticks(records: DataFrame, max_future_skew_seconds: int, *, nonpositive_prices: bool = False) -> DataFrame:
+def to_ticks(
+    records: DataFrame,
+    max_future_skew_seconds: int,
+    *,
+    nonpositive_prices: bool = False,
+    columns: Mapping[str, str] | None = None,
+    unit: str = "us",
+) -> DataFrame:
     """Keep the Kafka records that are usable ticks.
 
     Args:
@@ -48,6 +55,9 @@ def to_ticks(records: DataFrame, max_future_skew_seconds: int, *, nonpositive_pr
         max_future_skew_seconds: A tick further ahead of its ingest time is refused, because one bad clock would move
             the watermark and close every window.
         nonpositive_prices: Whether prices may be zero or less.
+        columns: What their JSON calls the fields of a tick, by those: `{"symbol": "ticker", "price": "data.p"}`; a dot
+            goes into an object. Numbers may then be text, and times ISO 8601. None: it is ours.
+        unit: Of times that are numbers, where `columns` are named: s, ms, us or ns since 1970.
 
     Returns:
         Columns of STORED_TICK. A record without ingest_time takes the broker's time of it.
@@ -59,7 +69,9 @@ def to_ticks(records: DataFrame, max_future_skew_seconds: int, *, nonpositive_pr
         >>> ticks.select("symbol", "price", "size", "kafka_offset").collect()
         [Row(symbol='AAPL', price=230.1, size=5.0, kafka_offset=0)]
     """
-    parsed = with_reject_reason(records, max_future_skew_seconds, nonpositive_prices=nonpositive_prices)
+    parsed = with_reject_reason(
+        records, max_future_skew_seconds, nonpositive_prices=nonpositive_prices, columns=columns, unit=unit
+    )
     return parsed.where(F.col(REJECT_REASON).isNull()).select(*STORED_TICK.schema.names)
 
 
@@ -69,6 +81,8 @@ def with_usability(
     plain_tick: Column | None = None,
     *,
     nonpositive_prices: bool = False,
+    columns: Mapping[str, str] | None = None,
+    unit: str = "us",
 ) -> DataFrame:
     """Parse Kafka records into ticks, and say of each whether it can be used.
 
@@ -79,20 +93,29 @@ def with_usability(
         records: Columns value (binary), topic, partition, offset and timestamp of Spark's Kafka source.
         max_future_skew_seconds: A tick further ahead of its ingest time is refused.
         plain_tick: A struct like `TICK_JSON` where the source itself has read a record that is plainly well formed and
-            within all limits but those of time; null where it has not.
+            within all limits but those of time; null where it has not. Not used where `columns` are named.
         nonpositive_prices: Whether prices may be zero or less.
+        columns: See `to_ticks`.
+        unit: See `to_ticks`.
 
     Returns:
         Columns of STORED_TICK, and `is_usable`, which is never null.
     """
-    of_values = is_any([condition for condition, _ in _reasons_of_values(nonpositive_prices)] + [_has_malformed_text()])
+    against = _reasons_of_values(nonpositive_prices, is_own=columns is not None)
+    of_values = is_any([condition for condition, _ in against] + [_has_malformed_text()])
     of_time = is_any([condition for condition, _ in _reasons_of_time(max_future_skew_seconds)])
     is_refused = F.when(of_time, F.lit(True)).when(F.col("is_plain"), F.lit(False)).otherwise(of_values)
-    return _with_fields(records, plain_tick).select(*STORED_TICK.schema.names, (~is_refused).alias(IS_USABLE))
+    fields = _with_fields(records, plain_tick) if columns is None else _with_own_fields(records, columns, unit)
+    return fields.select(*STORED_TICK.schema.names, (~is_refused).alias(IS_USABLE))
 
 
 def with_reject_reason(
-    records: DataFrame, max_future_skew_seconds: int, *, nonpositive_prices: bool = False
+    records: DataFrame,
+    max_future_skew_seconds: int,
+    *,
+    nonpositive_prices: bool = False,
+    columns: Mapping[str, str] | None = None,
+    unit: str = "us",
 ) -> DataFrame:
     """Parse Kafka records into ticks and say of each why it cannot be used, if so.
 
@@ -100,6 +123,8 @@ def with_reject_reason(
         records: Columns value (binary), topic, partition, offset and timestamp of Spark's Kafka source.
         max_future_skew_seconds: A tick further ahead of its ingest time is refused.
         nonpositive_prices: Whether prices may be zero or less.
+        columns: See `to_ticks`.
+        unit: See `to_ticks`.
 
     Returns:
         Columns of STORED_TICK and of the envelope, and `reject_reason`: null for a usable tick.
@@ -110,24 +135,23 @@ def with_reject_reason(
         >>> kafka_records(spark, [bad]).transform(with_reject_reason, 300).select("reject_reason").collect()
         [Row(reject_reason='price not positive: -1.0')]
     """
-    reason = _reject_reason(max_future_skew_seconds, nonpositive_prices)
-    return _with_fields(records, None).select(*STORED_TICK.schema.names, reason.alias(REJECT_REASON), *KAFKA_ENVELOPE)
+    reason = _reject_reason(max_future_skew_seconds, nonpositive_prices, is_own=columns is not None)
+    fields = _with_fields(records, None) if columns is None else _with_own_fields(records, columns, unit)
+    return fields.select(*STORED_TICK.schema.names, reason.alias(REJECT_REASON), *KAFKA_ENVELOPE)
 
 
 def _with_fields(records: DataFrame, plain_tick: Column | None) -> DataFrame:
     """Parse Kafka records into the fields of ticks, whatever they are, beside their envelope."""
-    text = F.col("value").cast("string")
-    readable = F.when(F.octet_length("value") <= MAX_PAYLOAD_BYTES, text)
     plain = F.lit(None).cast(TICK_JSON) if plain_tick is None else plain_tick
     parsed = records.select(
-        F.coalesce(plain, F.from_json(readable, TICK_JSON, _JSON_OPTIONS)).alias("tick"),
+        F.coalesce(plain, F.from_json(_readable(), TICK_JSON, _JSON_OPTIONS)).alias("tick"),
         plain.isNotNull().alias("is_plain"),
         *envelope(),
         F.col("partition").alias("kafka_partition"),
         F.col("offset").alias("kafka_offset"),
     ).transform(_with_codes_of_text)
     is_plain = F.col("is_plain")
-    unreadable = F.col(f"tick.{_UNREADABLE}").isNotNull() | _goes_on_behind_the_object()
+    unreadable = F.col(f"tick.{_UNREADABLE}").isNotNull() | goes_on_behind_the_object(F.col("payload"))
     return parsed.select(
         *(_tick_column(name) for name in TICK.schema.names),
         "kafka_partition",
@@ -139,35 +163,29 @@ def _with_fields(records: DataFrame, plain_tick: Column | None) -> DataFrame:
     )
 
 
+def _with_own_fields(records: DataFrame, columns: Mapping[str, str], unit: str) -> DataFrame:
+    """Parse Kafka records of other people into the same columns, and `misread`."""
+    place = (F.col("partition").alias("kafka_partition"), F.col("offset").alias("kafka_offset"))
+    read = records.select(_readable().alias("text"), *envelope(), *place).transform(with_own_fields, columns, unit)
+    is_unreadable = F.col("is_unreadable") | goes_on_behind_the_object(F.col("payload"))
+    return read.withColumns({"is_plain": F.lit(False), "is_unreadable": is_unreadable})
+
+
+def _readable() -> Column:
+    return F.when(F.octet_length("value") <= MAX_PAYLOAD_BYTES, F.col("value").cast("string"))
+
+
 def _with_codes_of_text(parsed: DataFrame) -> DataFrame:
     """Read once more, of records that could not be read, whether their codes are a list in text or one number."""
     again = F.from_json(_text(), _WITH_CODES_AS_TEXT, _JSON_OPTIONS)
     is_unreadable = F.col(f"tick.{_UNREADABLE}").isNotNull()
     read = parsed.withColumn("again", F.when(is_unreadable, again))
-    codes = _codes_of_text(F.col("again.conditions"))
+    codes = codes_of_text(F.col("again.conditions"))
     is_list = F.col(f"again.{_UNREADABLE}").isNull() & codes.isNotNull()
     mended = F.struct(
         *((codes if name == "conditions" else F.col(f"again.{name}")).alias(name) for name in TICK_JSON.names)
     )
     return read.withColumn("tick", F.when(is_unreadable & is_list, mended).otherwise(F.col("tick"))).drop("again")
-
-
-def _codes_of_text(text: Column) -> Column:
-    """Return the codes of a list in text as `mdstream.schemas.text_lists.read_codes` does; null if it is none."""
-    items = F.regexp_extract_all(text, F.lit(f"({ITEM_PATTERN})"), F.lit(1))
-    bare = F.transform(items, _code)
-    is_list = (F.length(text) <= _LONGEST_CODES) & matches(text, rf"\s*{LIST_PATTERN}\s*")
-    no_code = rf"(?:{FRACTION_PATTERN}|{RUN_TOGETHER_PATTERN})"
-    is_code = F.forall(
-        items, lambda item: ~item.isin(*NO_CODES) & ~matches(item, no_code) | matches(item, r"-?[0-9]+\.0+")
-    )
-    return F.when(is_list & is_code, bare)
-
-
-def _code(item: Column) -> Column:
-    inner = F.regexp_replace(F.substring(item, F.lit(2), F.length(item) - 2), r"\\(.)", "$1")
-    without_fraction = F.regexp_replace(item, r"^(-?[0-9]+)\.0+$", "$1")
-    return F.when(F.substring(item, 1, 1).isin('"', "'"), inner).otherwise(without_fraction)
 
 
 def _tick_column(name: str) -> Column:
@@ -178,15 +196,17 @@ def _tick_column(name: str) -> Column:
     return F.col(f"tick.{name}").alias(name)
 
 
-def _reject_reason(max_future_skew_seconds: int, nonpositive_prices: bool) -> Column:
+def _reject_reason(max_future_skew_seconds: int, nonpositive_prices: bool, *, is_own: bool) -> Column:
     """Return the first reason against a tick; whatever needs the payload again is only computed for refused ones."""
     times = _reasons_of_time(max_future_skew_seconds)
-    return first_of([*_reasons_of_values(nonpositive_prices), *times, (_has_malformed_text(), _why_text())])
+    values = _reasons_of_values(nonpositive_prices, is_own=is_own)
+    return first_of([*values, *times, (_has_malformed_text(), _why_text())])
 
 
-def _reasons_of_values(nonpositive_prices: bool) -> Reasons:
+def _reasons_of_values(nonpositive_prices: bool, *, is_own: bool) -> Reasons:
+    why_unreadable = why_no_object(F.col("payload")).otherwise(F.col(MISREAD)) if is_own else _why_unreadable()
     return [
-        (F.col("is_not_an_object") | F.col("is_unreadable"), _why_unreadable()),
+        (F.col("is_not_an_object") | F.col("is_unreadable"), why_unreadable),
         *reasons_of_symbol(F.col("symbol")),
         *reasons_of_amounts(F.col("price"), F.col("size"), nonpositive_prices=nonpositive_prices),
         (F.col("event_time").isNull(), Reason.MISSING.of("event_time")),
@@ -207,16 +227,6 @@ def _text() -> Column:
     return F.col("payload").cast("string")
 
 
-def _goes_on_behind_the_object() -> Column:
-    """Tell whether more follows the JSON object, e.g. a second tick: from_json reads the first value and no further."""
-    brace = F.lit("}")
-    all_but_last = F.substring("payload", 1, F.octet_length("payload") - 1).cast("string")
-    # Nothing follows the only brace that ends a tick as we write it: the others are parsed a second time.
-    is_suspect = F.contains(all_but_last, brace) | ~F.endswith(_text(), brace)
-    values = F.from_json(F.concat(F.lit("["), _text(), F.lit("]")), "array<struct<symbol:string>>")
-    return is_suspect & (F.coalesce(F.size(values), F.lit(0)) != 1)
-
-
 def _why_unreadable() -> Column:
     """Say which field of a record that from_json refused is at fault, or that it is not JSON object at all."""
     text = _text()
@@ -230,11 +240,7 @@ def _why_unreadable() -> Column:
         # The last, since its column is never null: it is at fault if no other is.
         "ingest_time": Reason.NOT_A_TIME,
     }
-    why = F.when(F.octet_length("payload") > MAX_PAYLOAD_BYTES, Reason.PAYLOAD_TOO_LONG.of())
-    why = why.when(~F.is_valid_utf8(text), Reason.NOT_UTF8.of())
-    why = why.when(F.try_parse_json(text).isNull(), Reason.NOT_JSON.of())
-    why = why.when(F.json_object_keys(text).isNull(), Reason.NOT_AN_OBJECT.of())
-    why = why.when(_goes_on_behind_the_object(), Reason.NOT_JSON.of())
+    why = why_no_object(F.col("payload"))
     for name, reason in wrong_kind.items():
         # from_json keeps what it could read: a field that is there but came out null is the one at fault.
         is_lost = F.col(name).isNull() if name != "ingest_time" else F.lit(True)

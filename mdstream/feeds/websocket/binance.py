@@ -1,4 +1,4 @@
-"""Binance spot trades: public, without a key or an account."""
+"""Binance spot trades and quotes: public, without a key or an account."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from websockets.asyncio.client import ClientConnection
 from mdstream.errors import FeedError, InvalidInputError
 from mdstream.feeds.base import WireTick
 from mdstream.feeds.validation import shown
+from mdstream.feeds.websocket.binance_quotes import is_quote, quote_of_event
 from mdstream.feeds.websocket.frames import number, refused
 from mdstream.feeds.websocket.vendor import Parsed
 from mdstream.schemas.limits import Reason
 
-MOST_SYMBOLS = 1024
+MOST_STREAMS = 1024
 """Streams that Binance allows on one connection."""
 
-_SYMBOLS_A_MESSAGE = 200
+_STREAMS_A_MESSAGE = 200
 # Binance disconnects who sends more than five messages a second.
 _MESSAGE_PAUSE_SECONDS = 0.25
 _SYMBOL = re.compile(r"[^\W_]{3,40}")
@@ -29,13 +30,15 @@ _LEAST_MICROSECONDS = 10**14
 
 @dataclass(frozen=True)
 class BinanceVendor:
-    """Binance's combined stream of `@trade` events.
+    """Binance's combined stream of `@trade` events, and of `@bookTicker` events where they are wanted.
 
     Attributes:
         url: The combined stream; Binance.US has one of its own.
+        quotes: Whether quotes are asked for, too.
     """
 
     url: str = "wss://stream.binance.com:9443/stream"
+    quotes: bool = False
 
     @property
     def name(self) -> str:
@@ -53,22 +56,28 @@ class BinanceVendor:
             raise InvalidInputError(
                 "binance delivers the symbols it is asked for, and none was: --symbols BTCUSDT,ETHUSDT"
             )
-        if len(symbols) > MOST_SYMBOLS:
-            raise InvalidInputError(f"binance takes {MOST_SYMBOLS} symbols a connection; {len(symbols)} were named")
+        most = MOST_STREAMS // len(self._streams)
+        if len(symbols) > most:
+            of_what = " with quotes" if self.quotes else ""
+            raise InvalidInputError(f"binance takes {most} symbols{of_what} a connection; {len(symbols)} were named")
         wrong = next((symbol for symbol in symbols if not _SYMBOL.fullmatch(symbol.upper())), None)
         if wrong is not None:
             raise InvalidInputError(f"binance has no symbol like '{shown(wrong)}'; expected one like BTCUSDT")
+
+    @property
+    def _streams(self) -> tuple[str, ...]:
+        return ("trade", "bookTicker") if self.quotes else ("trade",)
 
     async def greet(self, socket: ClientConnection) -> None:
         """Do nothing: the stream is public."""
 
     async def subscribe(self, socket: ClientConnection, symbols: Sequence[str]) -> None:
         """See `Vendor`."""
-        await _ask(socket, "SUBSCRIBE", symbols)
+        await self._ask(socket, "SUBSCRIBE", symbols)
 
     async def unsubscribe(self, socket: ClientConnection, symbols: Sequence[str]) -> None:
         """See `Vendor`."""
-        await _ask(socket, "UNSUBSCRIBE", symbols)
+        await self._ask(socket, "UNSUBSCRIBE", symbols)
 
     def parse(self, frame: bytes) -> Parsed:
         """See `Vendor`.
@@ -89,21 +98,24 @@ class BinanceVendor:
         event = message.get("data", message)
         if not isinstance(event, dict):
             return refused(Reason.NOT_AN_OBJECT.of(), frame)
-        if event.get("e") != "trade":
-            # Answers to subscriptions and kinds of events that were not asked for.
-            return Parsed()
         try:
-            return Parsed([_tick(event)])
+            if event.get("e") == "trade":
+                return Parsed([_tick(event)])
+            if self.quotes and is_quote(event):
+                return Parsed(quotes=[quote_of_event(event)])
         except (TypeError, ValueError, OverflowError) as exc:
-            return refused(f"not a trade of binance: {shown(exc)}", frame)
+            kind = "trade" if event.get("e") == "trade" else "quote"
+            return refused(f"not a {kind} of binance: {shown(exc)}", frame)
+        # Answers to subscriptions and kinds of events that were not asked for.
+        return Parsed()
 
-
-async def _ask(socket: ClientConnection, method: str, symbols: Sequence[str]) -> None:
-    for first in range(0, len(symbols), _SYMBOLS_A_MESSAGE):
-        if first:
-            await asyncio.sleep(_MESSAGE_PAUSE_SECONDS)
-        streams = [f"{symbol.lower()}@trade" for symbol in symbols[first : first + _SYMBOLS_A_MESSAGE]]
-        await socket.send(orjson.dumps({"method": method, "params": streams, "id": first}), text=True)
+    async def _ask(self, socket: ClientConnection, method: str, symbols: Sequence[str]) -> None:
+        streams = [f"{symbol.lower()}@{stream}" for symbol in symbols for stream in self._streams]
+        for first in range(0, len(streams), _STREAMS_A_MESSAGE):
+            if first:
+                await asyncio.sleep(_MESSAGE_PAUSE_SECONDS)
+            asked = streams[first : first + _STREAMS_A_MESSAGE]
+            await socket.send(orjson.dumps({"method": method, "params": asked, "id": first}), text=True)
 
 
 def _tick(event: Mapping[str, object]) -> WireTick:

@@ -16,11 +16,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from mdstream.errors import FeedError
-from mdstream.feeds.base import FeedBatch, WireBar, WireTick
+from mdstream.feeds.base import FeedBatch, WireBar, WireQuote, WireTick
 from mdstream.feeds.redaction import redacted, redacted_reject
 from mdstream.feeds.rejects import Reject
 from mdstream.feeds.supervision import Backoff, FeedCounts, Overflow, Supervision
-from mdstream.feeds.validation import MAX_FUTURE_SKEW, bar_refusal, refusal
+from mdstream.feeds.validation import MAX_FUTURE_SKEW, bar_refusal, quote_refusal, refusal
 from mdstream.feeds.websocket.gaps import GapFiller, TradeHistory
 from mdstream.feeds.websocket.vendor import EvictedError, Parsed, Vendor
 from mdstream.schemas.wire import encode
@@ -28,7 +28,7 @@ from mdstream.schemas.wire import encode
 _MOST_FRAME_BYTES = 16 * 1024 * 1024
 _CLOSE_SECONDS = 2.0
 _STALE_CHECK_SECONDS = 1.0
-_Row: TypeAlias = WireTick | WireBar
+_Row: TypeAlias = WireTick | WireBar | WireQuote
 _REFUSED_FOR_GOOD = frozenset({400, 401, 402, 403, 404, 451})
 
 logger = logging.getLogger(__name__)
@@ -70,11 +70,13 @@ class WebSocketFeed:
         self._supervision = supervision or Supervision()
         self._max_future_skew = max_future_skew
         self._refusal = partial(refusal, nonpositive_prices=nonpositive_prices)
+        self._quote_refusal = partial(quote_refusal, nonpositive_prices=nonpositive_prices)
         self._backoff = Backoff(self._supervision)
         self._symbols: dict[str, None] = {}
         self._socket: ClientConnection | None = None
         self._ticks: list[WireTick] = []
         self._bars: list[WireBar] = []
+        self._quotes: list[WireQuote] = []
         self._rejects: list[Reject] = []
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
@@ -92,8 +94,8 @@ class WebSocketFeed:
 
     @property
     def queued(self) -> int:
-        """Ticks or bars that have arrived and were not taken yet."""
-        return len(self._ticks) + len(self._bars)
+        """Ticks, bars or quotes that have arrived and were not taken yet."""
+        return len(self._ticks) + len(self._bars) + len(self._quotes)
 
     async def connect(self) -> None:
         """Do nothing yet: the connection is opened, and opened again, while the feed is iterated."""
@@ -148,11 +150,11 @@ class WebSocketFeed:
 
     def _take(self) -> FeedBatch | None:
         """Return all that has arrived, if anything has."""
-        ticks, bars, rejects = self._ticks, self._bars, self._rejects
-        self._ticks, self._bars, self._rejects = [], [], []
+        batch = FeedBatch(self._ticks, self._rejects, bars=self._bars, quotes=self._quotes)
+        self._ticks, self._bars, self._quotes, self._rejects = [], [], [], []
         self._arrived.clear()
         self._room.set()
-        return FeedBatch(ticks, rejects, bars=bars) if ticks or bars or rejects else None
+        return batch if batch.ticks or batch.bars or batch.quotes or batch.rejects else None
 
     async def _keep_connected(self) -> None:
         while not self._closing.is_set():
@@ -246,11 +248,12 @@ class WebSocketFeed:
         parsed = self._vendor.parse(frame)
         self.counts.frames += 1
         self._reject(*parsed.rejects)
-        found = len(parsed.ticks) + len(parsed.bars)
+        found = len(parsed.ticks) + len(parsed.bars) + len(parsed.quotes)
         if found and await self._has_room():
             self._backoff.delivered(self._last_frame_at)
             usable = self._queue(parsed.ticks, received, frame)
             self._bars.extend(self._usable(parsed.bars, {"last_ingest_time": received}, bar_refusal, frame))
+            self._queue_quotes(parsed.quotes, received, frame)
             if self._gaps:
                 self._gaps.received(usable)
         else:
@@ -273,6 +276,12 @@ class WebSocketFeed:
         usable = self._usable(ticks, {"ingest_time": received, "source": self.name}, self._refusal, payload)
         self._ticks.extend(usable)
         return usable
+
+    def _queue_quotes(self, quotes: Sequence[WireQuote], received: int, payload: bytes) -> None:
+        for quote in quotes:
+            quote.setdefault("event_time", received)
+        ours = {"ingest_time": received, "source": self.name}
+        self._quotes.extend(self._usable(quotes, ours, self._quote_refusal, payload))
 
     def _usable(
         self, rows: Sequence[_Row], ours: _Row, refuse: Callable[..., str | None], payload: bytes

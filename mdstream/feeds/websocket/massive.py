@@ -1,4 +1,4 @@
-"""Massive, formerly Polygon.io: trades or minute bars of US stocks."""
+"""Massive, formerly Polygon.io: trades or minute bars, and quotes of US stocks."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from mdstream.errors import FeedError, InvalidInputError
-from mdstream.feeds.base import WireBar, WireTick
+from mdstream.feeds.base import WireBar, WireQuote, WireTick
 from mdstream.feeds.redaction import shown_message
 from mdstream.feeds.rejects import Reject
 from mdstream.feeds.validation import shown
 from mdstream.feeds.websocket.frames import refused
 from mdstream.feeds.websocket.massive_bars import MinuteAggregates
+from mdstream.feeds.websocket.massive_quotes import quote_of_event
 from mdstream.feeds.websocket.massive_trades import not_a_trade, tick_of_event
 from mdstream.feeds.websocket.vendor import EvictedError, Parsed
 from mdstream.schemas.limits import Reason
@@ -36,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class MassiveVendor:
-    """The stocks cluster of Massive, channel `T` or `AM`.
+    """The stocks cluster of Massive, channel `T` or `AM`, and `Q` where quotes are wanted.
 
     An account has one connection a cluster: a second consumer with the same key evicts the first.
 
@@ -44,11 +45,13 @@ class MassiveVendor:
         api_key: The account's key.
         url: `wss://socket.massive.com/stocks`, or `wss://delayed.massive.com/stocks` for plans with delayed data.
         aggregates: Takes minute aggregates, which are asked for instead of trades; None for trades.
+        quotes: Whether quotes are asked for, too.
     """
 
     api_key: SecretStr
     url: str = "wss://socket.massive.com/stocks"
     aggregates: MinuteAggregates | None = None
+    quotes: bool = False
 
     def __post_init__(self) -> None:
         check_key(self.api_key)
@@ -105,6 +108,7 @@ class MassiveVendor:
             return refused(str(exc), frame)
         ticks: list[WireTick] = []
         bars: list[WireBar] = []
+        quotes: list[WireQuote] = []
         rejects: list[Reject] = []
         for event in events:
             kind = event.get("ev")
@@ -118,13 +122,15 @@ class MassiveVendor:
                     bars.append(self.aggregates.bar(event))
                 except (TypeError, ValueError, OverflowError) as exc:
                     rejects.append(Reject(Reason.NOT_A_RECORD.of("bar", shown(exc)), orjson.dumps(event)))
+            elif kind == "Q" and self.quotes:
+                quotes.append(quote_of_event(event))
             elif kind == "status":
                 self._judge(event)
-        return Parsed(ticks, rejects, bars)
+        return Parsed(ticks, rejects, bars, quotes)
 
     async def _ask(self, socket: ClientConnection, action: str, symbols: Sequence[str]) -> None:
-        channel = "T" if self.aggregates is None else "AM"
-        channels = ",".join(f"{channel}.{symbol}" for symbol in symbols)
+        kinds = ["T" if self.aggregates is None else "AM", *(["Q"] if self.quotes else [])]
+        channels = ",".join(f"{kind}.{symbol}" for symbol in symbols for kind in kinds)
         await socket.send(orjson.dumps({"action": action, "params": channels}), text=True)
 
     def _judge(self, status: Mapping[str, object]) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol
 from websockets.asyncio.client import ClientConnection
 
 from mdstream.errors import MdstreamError
-from mdstream.feeds.base import WireBar, WireTick
+from mdstream.feeds.base import WireBar, WireQuote, WireTick
 from mdstream.feeds.rejects import Reject
 
 
@@ -25,11 +25,14 @@ class Parsed:
         ticks: Fields of TICK without `ingest_time` and `source`, which the feed sets; not judged yet.
         rejects: What is no tick and no message that is known of the vendor.
         bars: Fields of BAR without `last_ingest_time`, which the feed sets; not judged yet.
+        quotes: Fields of QUOTE without `ingest_time` and `source`, which the feed sets; not judged yet. One without the
+            field `event_time` is of a stream that tells no time: it came into force when it reached us.
     """
 
     ticks: Sequence[WireTick] = ()
     rejects: Sequence[Reject] = ()
     bars: Sequence[WireBar] = ()
+    quotes: Sequence[WireQuote] = ()
 
 
 class Vendor(Protocol):
@@ -68,7 +71,7 @@ class Vendor(Protocol):
         ...
 
     async def subscribe(self, socket: ClientConnection, symbols: Sequence[str]) -> None:
-        """Ask for the trades of `symbols`, or their bars."""
+        """Ask for the trades of `symbols`, or their bars, and their quotes where they are wanted."""
         ...
 
     async def unsubscribe(self, socket: ClientConnection, symbols: Sequence[str]) -> None:

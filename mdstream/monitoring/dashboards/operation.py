@@ -109,6 +109,7 @@ def feeds() -> Dashboard:
         (received, "Ticks", "cps"),
         (metrics.TICKS_ACKNOWLEDGED, "Ticks in Kafka", "cps"),
         (metrics.BARS_ACKNOWLEDGED, "Bars in Kafka", "cps"),
+        (metrics.QUOTES_ACKNOWLEDGED, "Quotes in Kafka", "cps"),
         (metrics.FEED_FRAMES, "Frames", "cps"),
         (metrics.FEED_CONNECTS, "Connections", "cps"),
         (metrics.FEED_EVICTIONS, "Evictions", "cps"),

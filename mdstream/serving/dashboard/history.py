@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -11,7 +12,7 @@ import httpx
 import pyarrow as pa
 
 from mdstream.errors import MdstreamError
-from mdstream.schemas import ANOMALY, BAR, PREDICTION, Record
+from mdstream.schemas import ANOMALY, BAR, PREDICTION, BarWindow, Record
 from mdstream.schemas.checking import MalformedRecordError, RecordCheck
 from mdstream.schemas.records import TIME
 from mdstream.schemas.wire import to_micros
@@ -22,7 +23,8 @@ from mdstream.telemetry.refused_records import RefusedRecords
 logger = logging.getLogger(__name__)
 _TIMEOUT = httpx.Timeout(5.0)
 _MOST_CONNECTIONS = 8
-_DAY = timedelta(days=1) // timedelta(microseconds=1)
+_MOST_BARS = 5_000
+_MICROS = 1_000_000
 
 
 class HistoryError(MdstreamError):
@@ -73,15 +75,29 @@ class History:
         """
         return await self._items(f"aggregated/{quote(symbol)}", BAR, window=window, limit=limit, **_before(end))
 
-    async def first_bar(self, symbol: str, window: str, day: int) -> Wire | None:
-        """Return the first bar of a day that begins at `day`, in epoch microseconds.
+    async def bars_between(self, symbol: str, windows: Sequence[BarWindow], start: int, end: int) -> list[Wire]:
+        """Return bars that cover a stretch of time, the oldest first: long ones as far as they fit, then short ones.
+
+        Args:
+            symbol: Of which symbol.
+            windows: The windows that there are, the shortest first.
+            start: In epoch microseconds.
+            end: The first instant after it.
 
         Raises:
             HistoryError: The API does not answer, or refuses.
         """
-        path = f"aggregated/{quote(symbol)}"
-        items = await self._items(path, BAR, window=window, limit=1, order="asc", start=day, end=day + _DAY)
-        return items[0] if items else None
+        shortest = windows[0]
+        longest = max((each for each in windows if not start % (each.seconds * _MICROS)), key=_length, default=shortest)
+        length = _length(longest) * _MICROS
+        whole = start + (end - start) // length * length
+        parts = [(longest, start, whole), (shortest, whole, end)]
+        path, found = f"aggregated/{quote(symbol)}", []
+        for window, begin, until in parts:
+            if begin < until:
+                asked: dict[str, str | int] = {"window": window.name, "start": begin, "end": until, "order": "asc"}
+                found += await self._items(path, BAR, limit=_MOST_BARS, **asked)
+        return found
 
     async def indicators(self, symbol: str, window: str, limit: int, end: int | None = None) -> list[Wire]:
         """Return the indicators of the newest bars, the newest first; see `bars`.
@@ -201,6 +217,10 @@ def wire_of(record: Record, item: dict[str, Any]) -> Wire:
         name: to_micros(datetime.fromisoformat(value)) if name in times and value is not None else value
         for name, value in item.items()
     }
+
+
+def _length(window: BarWindow) -> int:
+    return window.seconds
 
 
 def _before(end: int | None) -> dict[str, int]:

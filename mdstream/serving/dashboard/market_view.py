@@ -21,6 +21,7 @@ from mdstream.serving.dashboard.following import Following
 from mdstream.serving.dashboard.history import History, HistoryError
 from mdstream.serving.dashboard.live import Live, Subscription
 from mdstream.serving.dashboard.news import News
+from mdstream.serving.dashboard.openings import Openings
 from mdstream.serving.dashboard.pace import Pace
 from mdstream.serving.dashboard.problems import NO_KAFKA, explain_failure, explain_server
 from mdstream.serving.dashboard.quotes import Quotes
@@ -70,7 +71,7 @@ class MarketView:
         # Pages that go back are not to keep others from their charts.
         self._older_turn = asyncio.Semaphore(_OLDER_AT_ONCE)
         self._following = Following(self._charts, _always([window.name for window in self._windows]))
-        self._quotes = Quotes()
+        self._quotes = Quotes(Openings(own.calendars))
         self._feed = AnomalyFeed()
         self._pace = Pace()
         self._figures: dict[str, Any] = {}
@@ -232,8 +233,8 @@ class MarketView:
             self._charts.reload()
 
     async def _look_for_symbols(self) -> None:
-        """Find prices of symbols that no live bar has come of, and what their day began with."""
-        shortest, longest = self._windows[0].name, self._windows[-1].name
+        """Find prices of symbols that no live bar has come of, and what their session began with."""
+        shortest = self._windows[0].name
         if not self._feed.is_loaded:
             for anomaly in await self._history.anomalies(AnomalyFeed.CAPACITY):
                 self._feed.take(anomaly, self._news.next())
@@ -242,15 +243,17 @@ class MarketView:
             if symbol not in self._quotes:
                 for bar in await self._history.bars(symbol, shortest, 1):
                     self._quotes.take_bar(bar, self._news.next())
-        for symbol, day in self._quotes.without_day():
-            first = await self._history.first_bar(symbol, longest, day)
-            self._quotes.take_day(symbol, day, first["open"] if first else None, self._news.next())
+        for missing in self._quotes.missing():
+            bars = await self._history.bars_between(missing.symbol, self._windows, missing.opening, missing.known_from)
+            opened, volume = bars[0]["open"] if bars else None, sum(bar["volume"] for bar in bars)
+            self._quotes.take_missing(missing, opened, volume, self._news.next())
 
     async def _load_charts(self) -> None:
         """Load charts that were opened, and look again at the end of the others: a frame may have been missed."""
         if self._live.connections != self._connections_loaded:
             self._connections_loaded = self._live.connections
             self._charts.reload()
+            self._quotes.reload()
         self._charts.close_unseen(time.monotonic())
         # Few at a time: one that is opened meanwhile is not to wait for all others.
         for chart, limit in islice(

@@ -134,6 +134,7 @@ def _finder() -> html.Div:
         "symbol": ("A–Z", "In alphabetical order"),
         "up": ("▲", "Most risen first"),
         "down": ("▼", "Most fallen first"),
+        "volume": ("Vol", "Most traded first"),
     }
     buttons = [html.Button(sign, value=name, title=words) for name, (sign, words) in orders.items()]
     field = dcc.Input(id="find", type="search", placeholder="find a symbol:  /", autoComplete="off", debounce=False)

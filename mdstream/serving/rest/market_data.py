@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
-from mdstream.schemas import ANOMALY, BAR, PREDICTION, SEVERITIES, STORED_TICK, Record
+from mdstream.schemas import ANOMALY, BAR, PREDICTION, SEVERITIES, STORED_QUOTE, STORED_TICK, Record
 from mdstream.serving.rest.errors import ApiError
+from mdstream.serving.rest.formats import write_rows
 from mdstream.serving.rest.models import (
     AnomalyPage,
     BarPage,
+    Movers,
     PredictionPage,
+    QuotePage,
     Symbols,
     Tick,
     TickPage,
@@ -24,16 +28,19 @@ from mdstream.serving.rest.parameters import (
     AnomalyQuery,
     BarQuery,
     IndicatorQuery,
+    MoverQuery,
     PredictionQuery,
     SeriesQuery,
     Symbol,
 )
-from mdstream.serving.rest.responses import LATEST, PAGE, REFUSALS, SYMBOLS, Responses
+from mdstream.serving.rest.responses import LATEST, MOVERS, PAGE, REFUSALS, SYMBOLS, Responses
 from mdstream.serving.rest.stores import OpenStores, Stores
+from mdstream.stores.timescaledb.movers import MOVER, stored_movers
 from mdstream.stores.timescaledb.reading import Connection
-from mdstream.stores.timescaledb.series import Condition, StoredSeries, latest_predictions, newest_tick
+from mdstream.stores.timescaledb.series import Condition, Row, StoredSeries, latest_predictions, newest_tick
 
 _SYMBOLS_FRESHNESS = "private, max-age=5"
+_MOVERS_FRESHNESS = "private, no-cache"
 
 
 def market_data_router(indicators: Record) -> APIRouter:
@@ -46,10 +53,12 @@ def market_data_router(indicators: Record) -> APIRouter:
     endpoints: tuple[tuple[str, Any, type[BaseModel], Responses], ...] = (
         ("/latest/{symbol:path}", latest, Tick, LATEST),
         ("/ticks/{symbol:path}", ticks, TickPage, PAGE),
+        ("/quotes/{symbol:path}", quotes, QuotePage, PAGE),
         ("/aggregated/{symbol:path}", aggregated, BarPage, PAGE),
         ("/indicators/{symbol:path}", indicators_of_bars, indicator_page(indicators), PAGE),
         ("/anomalies", anomalies, AnomalyPage, PAGE),
         ("/predictions/{symbol:path}", predictions, PredictionPage, PAGE),
+        ("/movers", movers, Movers, MOVERS),
         ("/symbols", symbols, Symbols, SYMBOLS),
     )
     for path, endpoint, model, responses in endpoints:
@@ -85,6 +94,18 @@ async def ticks(
     `next_cursor` until it is null: no tick is returned twice or left out, even while new ones arrive.
     """
     page = PageRequest(request, stores, StoredSeries(STORED_TICK, {"symbol": symbol}, query.order), query)
+    return await page.answer(await page.from_database(), symbol=symbol)
+
+
+async def quotes(
+    request: Request, symbol: Symbol, query: Annotated[SeriesQuery, Query()], stores: OpenStores
+) -> Response:
+    """Return quotes of a symbol with `start` <= `event_time` < `end`, the newest first; `limit=1` is the newest.
+
+    A quote is in force until the next one of its exchange. They are there if a feed was asked for quotes and
+    `store_quotes` runs. Follow `next_cursor` until it is null.
+    """
+    page = PageRequest(request, stores, StoredSeries(STORED_QUOTE, {"symbol": symbol}, query.order), query)
     return await page.answer(await page.from_database(), symbol=symbol)
 
 
@@ -169,6 +190,24 @@ async def _latest_predictions(stores: Stores, symbol: str) -> Found:
         return Found(latest_predictions(connection, symbol), None, "database")
 
     return await stores.database.run(fetch)
+
+
+async def movers(query: Annotated[MoverQuery, Query()], stores: OpenStores) -> Response:
+    """Return the symbols that rise most and those that fall most: by the close of the newest complete bar.
+
+    The change is from the close of the bar before, which may be up to a week older than `max_age_seconds`; a symbol
+    without one, or whose close is the same, is no mover.
+    """
+    window, as_of = stores.known_window(query.window), query.at or datetime.now(UTC)
+    max_age = timedelta(seconds=query.max_age_seconds)
+
+    def fetch(connection: Connection) -> list[Row]:
+        return stored_movers(connection, window, as_of, query.limit, max_age)
+
+    rows = await stores.database.run(fetch)
+    body = write_rows(rows, MOVER, query.format, {"window": window, "as_of": as_of})
+    headers = {SOURCE_HEADER: "database", "Cache-Control": _MOVERS_FRESHNESS}
+    return Response(body, media_type=query.format.media_type, headers=headers)
 
 
 async def symbols(stores: OpenStores, response: Response) -> Symbols:

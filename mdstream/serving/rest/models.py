@@ -9,8 +9,9 @@ from typing import Any, Literal
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from mdstream.schemas import ANOMALY, BAR, PREDICTION, STORED_TICK, TICK, Record
+from mdstream.schemas import ANOMALY, BAR, PREDICTION, STORED_QUOTE, STORED_TICK, TICK, Record
 from mdstream.serving.rest.examples import example_of
+from mdstream.stores.timescaledb.movers import MOVER
 
 _SIMPLE_TYPES: dict[pa.DataType, type] = {
     pa.string(): str,
@@ -51,9 +52,11 @@ def model_of(name: str, record: Record) -> type[BaseModel]:
 
 Tick = model_of("Tick", TICK)
 StoredTick = model_of("StoredTick", STORED_TICK)
+StoredQuote = model_of("StoredQuote", STORED_QUOTE)
 Bar = model_of("Bar", BAR)
 Anomaly = model_of("Anomaly", ANOMALY)
 Prediction = model_of("Prediction", PREDICTION)
+Mover = model_of("Mover", MOVER)
 
 
 class Page(BaseModel):
@@ -79,6 +82,7 @@ def page_of(row: type[BaseModel], meaning: str, **named: str) -> type[BaseModel]
 _SYMBOL = "the instrument that was asked for"
 _WINDOW = "name of the window"
 TickPage = page_of(StoredTick, "the ticks, equal prints included", symbol=_SYMBOL)
+QuotePage = page_of(StoredQuote, "the quotes; a price of 0 says that nobody quotes", symbol=_SYMBOL)
 BarPage = page_of(Bar, "the newest revision of each bar", symbol=_SYMBOL, window=_WINDOW)
 AnomalyPage = page_of(Anomaly, "the bars that a rule found remarkable, as last found")
 PredictionPage = page_of(Prediction, "the forecasts, of each target the one made last", symbol=_SYMBOL)
@@ -90,6 +94,16 @@ def indicator_page(indicators: Record) -> type[BaseModel]:
     return page_of(row, "the indicators of each bar; null while warming up", symbol=_SYMBOL, window=_WINDOW)
 
 
+class Movers(BaseModel):
+    """Who rises and falls most, as of a time."""
+
+    window: str = Field(description=_WINDOW)
+    as_of: datetime = Field(description="bars that were complete at this time are looked at")
+    items: list[Mover] = Field(  # type: ignore[valid-type]
+        description="those that rise, the most first, then those that fall, the most first"
+    )
+
+
 class Symbols(BaseModel):
     """What can be asked for."""
 
@@ -97,7 +111,9 @@ class Symbols(BaseModel):
         json_schema_extra={"examples": [{"symbols": ["AAPL", "BTC/USD"], "windows": ["1min", "5min", "15min"]}]}
     )
 
-    symbols: list[str] = Field(description="every symbol of which a tick or bar is stored, in alphabetical order")
+    symbols: list[str] = Field(
+        description="every symbol of which a tick, quote or bar is stored, in alphabetical order"
+    )
     windows: list[str] = Field(description="names of the configured windows; the first is the default")
 
 

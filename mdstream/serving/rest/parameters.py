@@ -23,6 +23,12 @@ from mdstream.serving.rest.formats import Format
 MAX_PAGE = 5_000
 """Most rows of one page."""
 
+MAX_MOVERS = 500
+"""Most movers of each side."""
+
+MAX_AGE_SECONDS = 7 * 86_400
+"""Longest that the newest bar of a mover may lie back."""
+
 _MAX_CURSOR_LENGTH = 512
 _LONGEST_HORIZON = 525_600
 _SPACE_FOR_PLUS = re.compile(r"(T.*\d) (\d\d:?\d\d)$")
@@ -73,10 +79,26 @@ Time = Annotated[
 ]
 
 
-class SeriesQuery(BaseModel):
-    """Which part of a series, and in which order."""
+class KnownQuery(BaseModel):
+    """Parameters of which each is known: one that is not is refused with the nearest."""
 
     model_config = ConfigDict(frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the request held
+        if isinstance(given, Mapping):
+            for name in given:
+                if name not in cls.model_fields:
+                    hint = did_you_mean(name, cls.model_fields)
+                    raise PydanticCustomError(
+                        "unknown_parameter", "unknown parameter; {hint}", {"field": name, "hint": hint}
+                    )
+        return given
+
+
+class SeriesQuery(KnownQuery):
+    """Which part of a series, and in which order."""
 
     limit: int = Field(100, ge=1, le=MAX_PAGE, description="most rows of the page")
     start: Time | None = Field(
@@ -101,18 +123,6 @@ class SeriesQuery(BaseModel):
         "Of csv and arrow the next cursor is in the header X-Next-Cursor.",
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_unknown(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the request held
-        if isinstance(given, Mapping):
-            for name in given:
-                if name not in cls.model_fields:
-                    hint = did_you_mean(name, cls.model_fields)
-                    raise PydanticCustomError(
-                        "unknown_parameter", "unknown parameter; {hint}", {"field": name, "hint": hint}
-                    )
-        return given
-
     @field_validator("end")
     @classmethod
     def _after_start(cls, end: datetime | None, info: ValidationInfo) -> datetime | None:
@@ -129,6 +139,33 @@ class BarQuery(SeriesQuery):
         None,
         description="Name of a configured window (`symbols` lists them); the first one if left out.",
         examples=["1min"],
+    )
+
+
+class MoverQuery(KnownQuery):
+    """The movers of which bars, as of when."""
+
+    window: str | None = Field(
+        None,
+        description="Name of a configured window (`symbols` lists them); the first one if left out.",
+        examples=["1min"],
+    )
+    limit: int = Field(10, ge=1, le=MAX_MOVERS, description="how many that rise, and how many that fall")
+    at: Time | None = Field(
+        None,
+        description="As of this time instead of now: ISO 8601 (UTC unless it has an offset) or epoch microseconds. "
+        "A bar that ends then is complete.",
+        examples=["2013-10-07T20:00:00Z"],
+    )
+    max_age_seconds: int = Field(
+        86_400,
+        ge=0,
+        le=MAX_AGE_SECONDS,
+        description="how long before that a symbol's newest bar may have ended: what is halted or gone is left out",
+    )
+    format: Format = Field(
+        Format.JSON,
+        description="json; csv with a header line; arrow: a stream in Arrow's IPC format.",
     )
 
 

@@ -35,6 +35,12 @@ REFUSALS: Responses = OPEN_REFUSALS | error_responses(401)
 METRICS: Responses = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 """Of the metrics of Prometheus."""
 
+MOVERS: Responses = {
+    200: {"headers": _SOURCE | _FRESHNESS, "content": _TABLES},
+    **error_responses(422, 503),
+}
+"""Of the movers."""
+
 LATEST: Responses = {200: {"headers": _SOURCE | _FRESHNESS}, **error_responses(404, 422, 503)}
 """Of the newest tick."""
 

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 from mdstream.config import Settings
-from mdstream.schemas import ANOMALY, BAR, PREDICTION, TICK, Record
+from mdstream.schemas import ANOMALY, BAR, PREDICTION, QUOTE, TICK, Record, quotes, trades
 from mdstream.schemas.checking import RecordCheck
+
+WhyRefused: TypeAlias = Callable[[Mapping[str, Any], int, float], str | None]
+"""Returns why fields that arrived at a time, in epoch microseconds, are refused, given how far clocks may be ahead."""
 
 DEFAULT_CHANNELS = ("tick", "bar")
 """What a client gets that names no channels."""
 
 _INGEST_TIMES = ("ingest_time", "last_ingest_time")
 _NOT_IN_KEY = ("symbol", "window")
+_AS_THEY_HAPPEN: Mapping[str, tuple[WhyRefused, tuple[str, ...]]] = {
+    TICK.name: (trades.why_refused, ()),
+    # The best price of each exchange is a thing of its own.
+    QUOTE.name: (quotes.why_refused, ("exchange",)),
+}
+"""Records that are not revised: why one is refused, and what tells those apart of which each has a newest one."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +39,8 @@ class Channel:
         time_column: Places a record in time.
         revision_column: Grows with the revisions of one thing, if there are any.
         ingest_column: When the newest tick behind the record reached us, if it says so.
-        is_trades: Whether its records are trades: some are cancelled, and many may have one time.
-        key_columns: What tells things of one symbol and window apart; none: each record is newer than the last.
+        why_refused: Of records that are not revised, and of which many may have one time: why one is none.
+        key_columns: What tells things of one symbol and window apart; without time, each record is newer than the last.
         kind_columns: The same without time: what has a newest thing of its own.
     """
 
@@ -42,7 +51,7 @@ class Channel:
     time_column: str
     revision_column: str | None
     ingest_column: str | None
-    is_trades: bool
+    why_refused: WhyRefused | None
     key_columns: tuple[str, ...]
     kind_columns: tuple[str, ...]
 
@@ -50,7 +59,8 @@ class Channel:
     def of(cls, name: str, record: Record) -> Channel:
         """Derive a channel from the declaration of its record."""
         columns = record.schema.names
-        key = tuple(column for column in record.key if column not in _NOT_IN_KEY)
+        why_refused, key = _AS_THEY_HAPPEN.get(record.name, (None, record.key))
+        key = tuple(column for column in key if column not in _NOT_IN_KEY)
         return cls(
             name=name,
             topic=record.topic_name,
@@ -59,7 +69,7 @@ class Channel:
             time_column=str(record.time_column),
             revision_column=record.revision_column,
             ingest_column=next((column for column in _INGEST_TIMES if column in columns), None),
-            is_trades=record is TICK,
+            why_refused=why_refused,
             key_columns=key,
             kind_columns=tuple(column for column in key if column != record.time_column),
         )
@@ -69,9 +79,9 @@ class Channel:
         return _values(self.key_columns, fields)
 
     def order_of(self, fields: Mapping[str, Any], partition: int, offset: int) -> tuple[int, ...]:
-        """Return a record's place in time, and for trades of one time among those, as in a bar's close."""
+        """Return a record's place in time, and for ticks of one time among those, as in a bar's close."""
         time: int = fields[self.time_column]
-        if not self.is_trades:
+        if self.why_refused is None:
             return (time,)
         sequence = fields.get("sequence")
         return (time, offset if sequence is None else sequence, partition, offset)
@@ -82,6 +92,9 @@ class Channel:
 
 
 def _values(columns: tuple[str, ...], fields: Mapping[str, Any]) -> Hashable:
+    if len(columns) == 1:
+        # An exchange may be unknown.
+        return fields.get(columns[0])
     values: Hashable = itemgetter(*columns)(fields) if columns else ()
     return values
 
@@ -91,13 +104,15 @@ def channels_of(settings: Settings) -> tuple[Channel, ...]:
 
     Example:
         >>> [channel.name for channel in channels_of(Settings())]
-        ['tick', 'bar', 'indicator', 'anomaly', 'prediction']
+        ['tick', 'bar', 'indicator', 'anomaly', 'prediction', 'quote']
     """
     records = {
-        "tick": TICK,
+        # Of a topic of other people's records there is nothing that could be sent on.
+        "tick": settings.tick_record if settings.ticks.columns_of_topic is None else TICK,
         "bar": BAR,
         "indicator": settings.indicator_record,
         "anomaly": ANOMALY,
         "prediction": PREDICTION,
+        "quote": QUOTE,
     }
     return tuple(Channel.of(name, record) for name, record in records.items())

@@ -14,8 +14,8 @@ from typing import Any
 from mdstream.config import Settings
 from mdstream.kafka.reader import Arrival
 from mdstream.schemas.checking import MalformedRecordError
-from mdstream.schemas.trades import is_cancelled, why_refused
-from mdstream.serving.websocket.channels import Channel, channels_of
+from mdstream.schemas.trades import is_cancelled
+from mdstream.serving.websocket.channels import Channel, WhyRefused, channels_of
 from mdstream.serving.websocket.client import EVERY_SYMBOL, Client, patterns_of
 from mdstream.serving.websocket.counters import Counters
 from mdstream.serving.websocket.streams import Slot, Stream
@@ -106,7 +106,7 @@ class Hub:
     def _take(self, channel: Channel, record: Arrival) -> None:
         value = record.value
         fields = channel.check.read(value)
-        if channel.is_trades and not self._is_trade(fields, record.received):
+        if channel.why_refused is not None and not self._counts(channel, channel.why_refused, fields, record.received):
             return
         window = fields["window"] if channel.windowed else ""
         bit = self._bits.get((channel.name, window))
@@ -122,16 +122,16 @@ class Hub:
             self._changed[slot] = stream
             self._offered += len(stream.subscribers)
 
-    def _is_trade(self, tick: Mapping[str, Any], received: int) -> bool:
-        """Say whether a tick is a trade, as for REST: one that was cancelled is none.
+    def _counts(self, channel: Channel, why_refused: WhyRefused, fields: Mapping[str, Any], received: int) -> bool:
+        """Say whether a tick or quote counts, as for REST: a trade that was cancelled does not.
 
         Raises:
             MalformedRecordError: It goes to dead_letter.
         """
         received = time.time_ns() // 1_000 if received < 0 else received
-        if (reason := why_refused(tick, received, self._most_ahead)) is not None:
-            raise MalformedRecordError(f"a tick of {tick['symbol']} is refused: {reason}")
-        return not is_cancelled(tick)
+        if (reason := why_refused(fields, received, self._most_ahead)) is not None:
+            raise MalformedRecordError(f"a {channel.name} of {fields['symbol']} is refused: {reason}")
+        return not is_cancelled(fields)
 
     def _new_stream(self, channel: Channel, symbol: str, window: str, bit: int) -> Stream:
         if symbol not in self._streams and len(self._streams) >= _MOST_SYMBOLS:

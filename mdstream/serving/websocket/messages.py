@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from mdstream.errors import InvalidInputError, did_you_mean
 from mdstream.schemas.limits import SYMBOL_PATTERN
 
-ChannelName = Literal["tick", "bar", "indicator", "anomaly", "prediction"]
+ChannelName = Literal["tick", "bar", "indicator", "anomaly", "prediction", "quote"]
 SubscribedSymbol = Annotated[str, Field(pattern=rf"^(\*|(?:{SYMBOL_PATTERN})\*?)$")]
 TYPES = ("subscribe", "unsubscribe", "ping", "auth")
 

@@ -135,9 +135,9 @@ class Stream:
         )
 
     def _slot_for(self, key: Hashable, *, late: bool) -> Slot:
-        if late and not self.channel.key_columns:
-            # A trade that comes late must not take the place of the newest one.
-            key = _LATE
+        if late and self.channel.why_refused is not None:
+            # A tick or quote that comes late must not take the place of the newest one.
+            key = (_LATE, key)
         slot = self._slots.get(key)
         if slot is None:
             slot = self._slots[key] = Slot(self._head)

@@ -10,11 +10,11 @@ from typing import Any, Literal, cast
 import pyarrow as pa
 import sqlalchemy as sa
 
-from mdstream.schemas import BAR, PREDICTION, STORED_TICK, Record
+from mdstream.schemas import BAR, PREDICTION, STORED_QUOTE, STORED_TICK, Record
 from mdstream.schemas.conditions import CANCEL
 from mdstream.stores.timescaledb.definitions import table_of
 
-_WITH_SYMBOLS = (STORED_TICK, BAR)
+_WITH_SYMBOLS = (STORED_TICK, STORED_QUOTE, BAR)
 """Where a symbol is looked for; one of any other record is in these too."""
 
 _RECENT = timedelta(days=7)

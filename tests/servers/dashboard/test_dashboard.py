@@ -437,17 +437,38 @@ def test_a_symbol_is_found_by_what_is_typed(page: Page) -> None:
 def test_many_symbols_are_listed_by_the_rows_that_are_seen(page: Page, kafka: KafkaSettings) -> None:
     show(page)
     many = [f"MANY.{place:04}" for place in range(1_000)]
-    risen = {"MANY.0700": 20.0}
-    rows = (minute_bar(LAST, risen.get(symbol, 10.0), symbol, open=10.0) for symbol in many)
+    risen, traded = {"MANY.0700": 20.0}, {"MANY.0300": 7_250_000.0}
+    rows = (
+        minute_bar(LAST, risen.get(symbol, 10.0), symbol, open=10.0, volume=traded.get(symbol, 10.0)) for symbol in many
+    )
     send(kafka, BAR, *rows)
-    until(lambda: page.evaluate("document.querySelector('.field-of-rows').clientHeight") > 28 * len(many))
+    height = page.evaluate(
+        "parseFloat(getComputedStyle(document.querySelector('.field-of-rows')).getPropertyValue('--row'))"
+    )
+    until(lambda: page.evaluate("document.querySelector('.field-of-rows').clientHeight") > height * len(many))
     listed = page.locator("#watchlist .row")
     assert listed.count() < 100
-    page.evaluate("document.querySelector('#watchlist').scrollTop = 28 * 600")
+    page.evaluate("top => { document.querySelector('#watchlist').scrollTop = top; }", height * 600)
     expect(page.locator('[data-symbol="MANY.0600"]')).to_be_visible()
     expect(page.locator(f'[data-symbol="{FIRST}"]')).to_have_count(0)
 
     page.locator("#find").fill("many.")
     page.get_by_title("Most risen first").click()
     expect(page.locator('[data-symbol="MANY.0700"] .change')).to_have_text("+100.00 %")
+    expect(page.locator('[data-symbol="MANY.0700"] .since')).to_have_text("+10.00")
     assert page.locator('[data-symbol="MANY.0700"]').evaluate("row => row.style.transform") == "translateY(0px)"
+    page.get_by_title("Most traded first").click()
+    expect(page.locator('[data-symbol="MANY.0300"] .volume')).to_have_text("7.3M")
+    assert page.locator('[data-symbol="MANY.0300"]').evaluate("row => row.style.transform") == "translateY(0px)"
+
+
+def test_volume_and_change_of_a_session_count_what_was_stored_before(page: Page) -> None:
+    show(page)
+    has_candles(page)
+    row = page.locator(f'[data-symbol="{SECOND}"]')
+    # What is before the last quarter of an hour would come from bars of quarters, of which it has none.
+    quarter = LAST.replace(minute=LAST.minute - LAST.minute % 15)
+    volume = 300 * sum(LAST - MINUTE * place >= quarter for place in range(5))
+    expect(row.locator(".volume")).to_have_text(f"{volume / 1_000:g}K" if volume >= 1_000 else f"{volume}")
+    expect(row.locator(".change")).to_have_text("+1.01 %")
+    expect(row.locator(".since")).to_have_text("+0.50")

@@ -7,10 +7,13 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -58,12 +61,15 @@ def _demo(*arguments: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def _until_bars_are_stored(demo: subprocess.Popen[str]) -> list[psutil.Process]:
-    """Return the demo's processes once it has said that bars are in the database, which the REST API reads."""
+def _until_bars_are_stored(demo: subprocess.Popen[str]) -> str:
+    """Return what the demo said once it has said that bars are in the database, which the REST API reads."""
     assert demo.stdout
-    line = next((line for line in demo.stdout if re.search(r"stored [\d,]+ ticks, [1-9][\d,]* bars", line)), None)
-    assert line, demo.stderr and demo.stderr.read()
-    return psutil.Process(demo.pid).children(recursive=True)
+    said = ""
+    for line in demo.stdout:
+        said += line
+        if re.search(r"stored [\d,]+ ticks, [1-9][\d,]* bars", line):
+            return said
+    raise AssertionError(demo.stderr and demo.stderr.read())
 
 
 def _of_command(name: str, demo: subprocess.Popen[str]) -> list[psutil.Process]:
@@ -99,13 +105,36 @@ def test_real_input_is_served_as_bars_computed_by_hand_until_sigterm(tmp_path: P
 
 
 def test_a_made_up_market_is_shown_until_ctrl_c() -> None:
-    _assert_signal_ends_it_and_leaves_nothing(signal.SIGINT, *_LITTLE)
+    _assert_signal_ends_it_and_leaves_nothing(signal.SIGINT, *_LITTLE, look=_assert_there_is_a_past)
 
 
-def _assert_signal_ends_it_and_leaves_nothing(number: signal.Signals, *arguments: str) -> str:
-    """Return what the demo said."""
+def _assert_there_is_a_past(said: str) -> None:
+    """Bars of days before the first tick are served, and the first indicators know them: 200 bars of 15 minutes."""
+    [api] = re.findall(r"http://127\.0\.0\.1:\d+/api/v1", said)
+    asked: dict[str, str | int] = {"window": "15min", "limit": 500, "order": "asc"}
+    bars = httpx.get(f"{api}/aggregated/AAPL", params=asked, trust_env=False).json()["items"]
+    assert len(bars) >= 3 * 96
+    starts = [datetime.fromisoformat(bar["window_start"]) for bar in bars]
+    assert {later - earlier for earlier, later in pairwise(starts)} == {timedelta(minutes=15)}
+    until(lambda: _newest_average(api, starts[-1]) is not None)
+
+
+def _newest_average(api: str, newest: datetime) -> float | None:
+    """Return the average of 200 bars of 15 minutes as of the newest bar, which ticks have made."""
+    asked: dict[str, str | int] = {"window": "15min", "limit": 1, "start": newest.isoformat()}
+    found = httpx.get(f"{api}/indicators/AAPL", params=asked, trust_env=False).json().get("items")
+    return found[0]["sma_200"] if found else None
+
+
+def _assert_signal_ends_it_and_leaves_nothing(
+    number: signal.Signals, *arguments: str, look: Callable[[str], None] | None = None
+) -> str:
+    """Return what the demo said at its end; `look` has a look while it runs, and is told what it said so far."""
     with _demo(*arguments) as demo:
-        processes = _until_bars_are_stored(demo)
+        said = _until_bars_are_stored(demo)
+        processes = psutil.Process(demo.pid).children(recursive=True)
+        if look:
+            look(said)
         assert {"java", "postgres", "valkey-server"} <= names_of(processes)
         assert open_to_others(processes) == set()
         [folder] = {part for process in processes for part in _run_folders(process)}

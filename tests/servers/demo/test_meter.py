@@ -10,12 +10,14 @@ import pytest
 
 from mdstream.config import Settings, load_settings
 from mdstream.demo.meter import Meter
+from mdstream.demo.past import make_past, store_past
 from mdstream.embedded import LocalServers
 from mdstream.kafka.topics import create_topics, plan_topics
 from mdstream.operations.maintain import maintain_stores
 from mdstream.schemas import BAR, DEAD_LETTER, STORED_TICK, TICK, Record
 from mdstream.schemas.wire import encode
 from mdstream.stores import TimescaleSink
+from mdstream.testing import table_of
 from tests.waiting import until
 
 pytestmark = pytest.mark.servers
@@ -57,6 +59,20 @@ def test_counts_what_is_in_kafka_and_in_the_database(settings: Settings) -> None
         until(lambda: meter.snapshot().stored_ticks == 5)
         assert (meter.count_rows(STORED_TICK), meter.count_rows(BAR)) == (5, 0)
         assert meter.snapshot().stored_bars == 0
+    finally:
+        meter.close()
+
+
+def test_bars_of_the_days_before_do_not_count(settings: Settings) -> None:
+    past = make_past(settings, "AAPL", 10.0, datetime.now(UTC).replace(second=0, microsecond=0))
+    store_past(settings, past)
+    meter = Meter(settings, past.bars.num_rows)
+    try:
+        assert meter.count_rows(BAR) == 0
+        TimescaleSink(settings.stores.timescaledb, BAR).write(table_of(BAR, [{"symbol": "MSFT"}]).to_batches()[0])
+        assert meter.count_rows(BAR) == 1
+        until(lambda: meter.snapshot().stored_bars == 1)
+        assert meter.count_rows(settings.indicator_record) == past.indicators.num_rows
     finally:
         meter.close()
 

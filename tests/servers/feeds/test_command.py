@@ -95,7 +95,7 @@ def test_bad_input_of_every_kind_is_kept_with_its_reason(broker: LocalKafka, tmp
     code, output, errors = finish(start(broker, tmp_path, "replay", str(path), "--speed", "max"))
     assert code == 0, errors
     assert counts_in(output) == (len(bad), len(bad), len(bad))
-    topics = "tick_data, aggregated_data, technical_indicators, anomalies, predictions, dead_letter"
+    topics = "tick_data, quote_data, aggregated_data, technical_indicators, anomalies, predictions, dead_letter"
     assert f"created the topics {topics}" in errors
     letters = values(settings_of(broker), "dead_letter")
     found = {letter["payload"]: letter["reason"] for letter in letters}

@@ -123,6 +123,29 @@ def test_a_symbol_has_one_partition_and_its_own_order(kafka_server: LocalKafka, 
     assert all(found == list(range(50)) for found in sequences.values())
 
 
+def test_quotes_go_to_a_topic_of_their_own(kafka_server: LocalKafka, topic_name: str) -> None:
+    settings = settings_of(kafka_server)
+    create(settings, topic_name, f"{topic_name}-quotes", f"{topic_name}-dead")
+    producer = TickProducer(
+        settings,
+        "list",
+        tick_topic=topic_name,
+        quote_topic=f"{topic_name}-quotes",
+        dead_letter_topic=f"{topic_name}-dead",
+    )
+    quotes = [
+        {"symbol": f"S{n % 3}", "event_time": MICROS, "bid": n / 2, "ask": None, "sequence": n} for n in range(30)
+    ]
+    asyncio.run(pump(ListFeed(FeedBatch([tick(0)], quotes=quotes)), producer))
+    counts = producer.counts
+    assert (counts.sent, counts.quotes_sent, counts.quotes_acknowledged, counts.waiting) == (1, 30, 30, 0)
+    assert record_count(settings, topic_name) == 1
+    found = messages(settings, f"{topic_name}-quotes")
+    sent = [{name: value for name, value in quote.items() if value is not None} for quote in quotes]
+    assert sorted((json.loads(message.value() or b"") for message in found), key=lambda row: row["sequence"]) == sent
+    assert all(message.key() == json.loads(message.value() or b"")["symbol"].encode() for message in found)
+
+
 def test_partitions_are_those_of_java(kafka_server: LocalKafka, topic_name: str) -> None:
     """Spark and Java tools put a symbol where kafka-python's port of their hash says."""
     settings = settings_of(kafka_server)

@@ -57,7 +57,7 @@ def test_says_what_is_missing_until_it_is_there(
 
         code, found = _doctor()
         assert code == 1
-        names = ["tick_data", "aggregated_data", "technical_indicators", "anomalies", "predictions"]
+        names = ["tick_data", "quote_data", "aggregated_data", "technical_indicators", "anomalies", "predictions"]
         assert found["Kafka"]["missing"] == [f"topic {name}" for name in (*names, "dead_letter")]
         assert found["PostgreSQL"]["missing"] == [f"table {name}" for name in names]
         assert [name for name in _COMPONENTS if found[name]["ok"]] == ["Python", "Java", "Spark", "Redis"]

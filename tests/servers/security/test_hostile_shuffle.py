@@ -20,7 +20,7 @@ from confluent_kafka import Producer, TopicPartition
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from mdstream.config import KafkaSettings, Settings, SparkSettings
+from mdstream.config import KafkaSettings, Settings, SparkSettings, TickSettings
 from mdstream.kafka.latency import open_consumer
 from mdstream.kafka.topics import TopicPlan, create_topics
 from mdstream.schemas import BAR, TICK
@@ -120,8 +120,8 @@ def live(spark: SparkSession, kafka: KafkaSettings, tmp_path: Path, monkeypatch:
         pytest.skip("only real-time mode has ports for this")
     ticks, bars = (replace(record, topic=f"{record.topic}-{uuid.uuid4().hex[:8]}") for record in (TICK, BAR))
     create_topics(kafka, [TopicPlan(record.topic_name, _TASKS, 1) for record in (ticks, bars)])
-    monkeypatch.setattr(live_engine, "TICK", ticks)
     monkeypatch.setattr(live_engine, "BAR", bars)
+    settings = settings.model_copy(update={"ticks": TickSettings(topic=ticks.topic_name)})
     running = start_live_bars(spark, settings, ConditionTable(), (), trigger)
     try:
         yield Live(running.query, kafka, ticks.topic_name, bars.topic_name)

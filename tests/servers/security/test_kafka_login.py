@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from confluent_kafka import TopicPartition
 
-from mdstream.config import KafkaSecuritySettings, KafkaSettings, Settings, SparkSettings
+from mdstream.config import KafkaSecuritySettings, KafkaSettings, Settings, SparkSettings, TickSettings
 from mdstream.embedded.server import HOST
 from mdstream.indicators import indicator_record
 from mdstream.kafka.latency import open_consumer
@@ -79,8 +79,11 @@ def test_ticks_become_bars(
     KafkaSink(kafka, ticks).write(pa.RecordBatch.from_pylist([row], TICK.schema))
     assert [topic.records for topic in describe_topics(kafka, [ticks.topic_name])] == [1]
 
-    settings = Settings(kafka=kafka, spark=SparkSettings(checkpoint_location=str(tmp_path)))
-    monkeypatch.setattr(live_engine, "TICK", ticks)
+    settings = Settings(
+        kafka=kafka,
+        spark=SparkSettings(checkpoint_location=str(tmp_path)),
+        ticks=TickSettings(topic=ticks.topic_name),
+    )
     monkeypatch.setattr(live_engine, "BAR", bars)
     query = start_live_bars(spark, settings, ConditionTable(), (), trigger_for(spark, settings.spark)).query
     consumer = open_consumer(kafka)

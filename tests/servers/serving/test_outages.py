@@ -173,7 +173,7 @@ async def test_no_tables_yet(postgres: LocalPostgres, redis: LocalRedis) -> None
 
     assert (series.status_code, code(series)) == (503, "tables_missing")
     missing = ready.json()["error"]["servers"]["database"]
-    assert "no table tick_data, aggregated_data, technical_indicators, anomalies, predictions;" in missing
+    assert "no table tick_data, quote_data, aggregated_data, technical_indicators, anomalies, predictions;" in missing
     assert "mdstream maintain" in ready.json()["error"]["message"]
     assert ready_then.status_code == 200
     assert unknown.status_code == 404

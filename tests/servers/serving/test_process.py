@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -20,6 +21,7 @@ import sqlalchemy as sa
 from mdstream.config import RedisSettings, TimescaleSettings
 from mdstream.embedded import LocalPostgres
 from mdstream.stores.timescaledb import create_schema
+from tests.examples_of_users import script
 from tests.servers.serving.direct import direct_engine
 from tests.servers.serving.rows import NOON, RECORDS, bar, remember_latest, store_bars, store_ticks, tick
 from tests.waiting import errors_until_end, until
@@ -113,6 +115,19 @@ def test_serves_what_is_stored(
     assert ready.status_code == documentation.status_code == 200
     assert (invalid.status_code, invalid.json()["error"]["field"]) == (422, "start")
     assert (code, errors) == (0, "")
+
+
+def test_the_script_of_examples_gets_all_bars(
+    variables: dict[str, str], database: TimescaleSettings, tmp_path: Path
+) -> None:
+    starts = [NOON + timedelta(minutes=minute) for minute in range(1_003)]
+    store_bars(database, *(bar(start) for start in starts))
+    with (
+        running(variables, tmp_path) as api,
+        httpx.Client(base_url=f"http://127.0.0.1:{api.port}", trust_env=False) as client,
+    ):
+        found = [each["window_start"] for each in script("ask_rest").bars_of(client, "AAPL")]
+    assert found == [start.strftime("%Y-%m-%dT%H:%M:%SZ") for start in reversed(starts)]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -19,7 +19,7 @@ from kafka.admin import NewTopic
 from mdstream.config import InfluxSettings, KafkaSettings, RedisSettings, TimescaleSettings
 from mdstream.embedded import LocalKafka
 from mdstream.embedded.server import LocalServer
-from mdstream.schemas import ANOMALY, BAR, PREDICTION, STORED_TICK, Record
+from mdstream.schemas import ANOMALY, BAR, PREDICTION, STORED_QUOTE, STORED_TICK, Record
 from mdstream.schemas.wire import decode, to_micros
 from mdstream.stores import (
     InfluxSink,
@@ -257,6 +257,7 @@ MAKERS: dict[str, StoreMaker] = {
     "memory": lambda _: MemoryStore(),
     "table of bars": lambda get: TableStore(get("fresh_database"), get("postgres_server"), BAR),
     "table of ticks": lambda get: TableStore(get("fresh_database"), get("postgres_server"), STORED_TICK),
+    "table of quotes": lambda get: TableStore(get("fresh_database"), get("postgres_server"), STORED_QUOTE),
     "Redis bars": lambda get: RedisStore(get("fresh_redis"), get("redis_server"), BAR),
     "Redis prices": lambda get: RedisStore(get("fresh_redis"), get("redis_server"), STORED_TICK),
     "table of indicators": lambda get: TableStore(get("fresh_database"), get("postgres_server"), INDICATOR),

@@ -18,7 +18,7 @@ import pytest
 
 from mdstream.config import InfluxSettings, KafkaSettings, RedisSettings, TimescaleSettings
 from mdstream.errors import SinkError, SinkUnavailableError
-from mdstream.schemas import ANOMALY, BAR, PREDICTION, STORED_TICK, Record
+from mdstream.schemas import ANOMALY, BAR, PREDICTION, STORED_QUOTE, STORED_TICK, Record
 from mdstream.stores import (
     InfluxSink,
     KafkaSink,
@@ -27,7 +27,7 @@ from mdstream.stores import (
     TimescaleSink,
 )
 from tests.servers.stores.stores import MAKERS, RedisStore, Store
-from tests.unit.stores.rows import INDICATOR, START, anomaly, bar, batch_of, indicator, prediction, tick
+from tests.unit.stores.rows import INDICATOR, START, anomaly, bar, batch_of, indicator, prediction, quote, tick
 
 pytestmark = pytest.mark.servers
 
@@ -59,7 +59,7 @@ def store(request: pytest.FixtureRequest) -> Store:
     return MAKERS[request.param](request.getfixturevalue)
 
 
-@pytest.fixture(params=[name for name in MAKERS if name not in ("table of ticks", "InfluxDB ticks")])
+@pytest.fixture(params=[name for name in MAKERS if name not in ("table of ticks", "table of quotes", "InfluxDB ticks")])
 def revised_store(request: pytest.FixtureRequest) -> Store:
     return MAKERS[request.param](request.getfixturevalue)
 
@@ -79,6 +79,8 @@ def revision(record: Record, number: int, content: float = 10.0, symbol: str = "
         return anomaly(symbol=symbol, trade_count=number, value=content)
     if record.table == PREDICTION.table:
         return prediction(symbol=symbol, second=number, price=content)
+    if record.table == STORED_QUOTE.table:
+        return quote(symbol=symbol, offset=number, bid=content)
     return tick(symbol=symbol, event_time=START + timedelta(microseconds=number), offset=number, price=content)
 
 
@@ -134,9 +136,9 @@ def test_of_equal_revisions_in_a_batch_the_later_stays(revised_store: Store) -> 
     assert revised_store.rows() == [rows[2]]
 
 
-@pytest.mark.parametrize("store", ["table of ticks"], indirect=True)
+@pytest.mark.parametrize("store", ["table of ticks", "table of quotes"], indirect=True)
 def test_without_revisions_the_first_stays(store: Store) -> None:
-    first, second, third = (tick(offset=1, price=price) for price in (1.0, 2.0, 3.0))
+    first, second, third = (revision(store.record, 1, price) for price in (1.0, 2.0, 3.0))
     store.sink.write(batch(store, first, second))
     store.sink.write(batch(store, third))
     assert store.rows() == [first]

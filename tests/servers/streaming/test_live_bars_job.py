@@ -14,6 +14,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from pyspark import InheritableThread
 from pyspark.sql import SparkSession
@@ -28,6 +29,7 @@ from mdstream.indicators import indicator_record, indicator_values
 from mdstream.indicators.catalogue import BAR_SERIES
 from mdstream.kafka.topics import TopicPlan, create_topics
 from mdstream.schemas import ANOMALY, BAR, TICK
+from mdstream.schemas.units import Unit
 from mdstream.schemas.wire import to_micros
 from mdstream.streaming import RunningQuery, kafka, live_engine, run_jobs, trigger_for
 from mdstream.transforms import to_bars
@@ -52,7 +54,6 @@ def topics(kafka_server: LocalKafka, monkeypatch: pytest.MonkeyPatch) -> Iterato
     ticks, bars, indicators_topic = names
     topics = TestTopics(settings, ticks, bars, indicators_topic)
     indicators = replace(indicator_record(()), topic=topics.indicators)
-    monkeypatch.setattr(live_engine, "TICK", replace(TICK, topic=topics.ticks))
     monkeypatch.setattr(live_engine, "BAR", replace(BAR, topic=topics.bars))
     monkeypatch.setattr(live_engine, "indicator_record", lambda _: indicators)
     monkeypatch.setattr(live_engine, "ANOMALY", anomalies)
@@ -68,7 +69,9 @@ def settings_of(
         spark=SparkSettings(
             checkpoint_location=str(folder), real_time_trigger=trigger, live_partitions=live_partitions
         ),
-        ticks=TickSettings(allowed_lateness_seconds=lateness_seconds, primary_source={"A": "primary"}),
+        ticks=TickSettings(
+            topic=topics.ticks, allowed_lateness_seconds=lateness_seconds, primary_source={"A": "primary"}
+        ),
     )
 
 
@@ -144,6 +147,25 @@ def test_bars_arrive_while_the_batch_is_under_way_and_bad_records_stop_nothing(
     ]
     # (12 x 1 + 10 x 2 + 11 x 1) / 4
     assert first["vwap"] == 10.75
+
+
+def test_records_of_other_names_become_bars(spark: SparkSession, topics: TestTopics, tmp_path: Path) -> None:
+    settings = settings_of(topics, tmp_path, "5 minutes")
+    columns = {"symbol": "s", "price": "data.p", "size": "data.q", "event_time": "T", "source": "feed"}
+    own = settings.ticks.model_copy(update={"columns": columns, "unit": Unit.MILLISECONDS})
+    seconds = to_micros(at(0)) // 1_000_000
+    records: list[Row] = [
+        {"s": "A", "data": {"p": "10.5", "q": 2}, "T": seconds * 1000, "feed": "primary"},
+        {"s": "A", "data": {"p": 12.0, "q": "0.5"}, "T": f"{seconds * 1000 + 59_999}", "feed": "primary"},
+        {"s": "A", "data": {"p": "much", "q": 1}, "T": seconds * 1000, "feed": "primary"},
+    ]
+    with live(spark, settings.model_copy(update={"ticks": own})):
+        topics.put(0, *map(orjson.dumps, records), wire(tick("A", 1, 99.0, source="primary")))
+        topics.await_trades(2)
+    (bar,) = (bar for bar in topics.newest().values() if bar["window"] == "1min")
+    assert [bar[name] for name in ("window_start", "open", "close", "volume", "trade_count")] == [
+        at(0), 10.5, 12.0, 2.5, 2
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("live_partitions", [1, 2])

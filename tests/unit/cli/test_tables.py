@@ -43,7 +43,7 @@ def tick_numbers() -> RenderableType:
     now = Snapshot(9.0, 123_456_789, 123_456_789, 1, 123_456_789, 1_234_567, 12_345, 123_456, None)
     addresses = grid_of(2)
     addresses.add_row("another terminal", f". {LONG}; mdstream doctor")
-    return demo._dashboard(deque([now, now]), addresses, feed_has_ended=True)
+    return demo.live_table(deque([now, now]), addresses, feed_has_ended=True)
 
 
 def train_table() -> RenderableType:

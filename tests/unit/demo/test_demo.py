@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from collections import deque
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,17 @@ from mdstream.cli import demo as command
 from mdstream.demo import DemoOptions, Latency, Snapshot, Summary
 from mdstream.demo.processes import feed_arguments
 
+OPENING = datetime(2026, 1, 5, 10, tzinfo=UTC)
+
 
 @pytest.mark.parametrize(
     ("options", "arguments"),
     [
-        (DemoOptions(), "ingest --feed synthetic --rate 1000 --history 240"),
-        (DemoOptions(rate=20.5, symbols="100"), "ingest --feed synthetic --rate 20.5 --history 240 --symbols 100"),
+        (DemoOptions(), f"ingest --feed synthetic --rate 1000 --since {OPENING.isoformat()}"),
+        (
+            DemoOptions(rate=20.5, symbols="100"),
+            f"ingest --feed synthetic --rate 20.5 --since {OPENING.isoformat()} --symbols 100",
+        ),
         (DemoOptions(replay=Path("/ticks.csv")), "replay /ticks.csv --speed max"),
         (
             DemoOptions(replay=Path("/ticks.csv"), speed="10x", shift_to_now=True, symbols="SPY,IBM"),
@@ -26,7 +32,7 @@ from mdstream.demo.processes import feed_arguments
     ],
 )
 def test_feed_is_what_the_options_say(options: DemoOptions, arguments: str) -> None:
-    assert feed_arguments(options) == arguments.split()
+    assert feed_arguments(options, OPENING if options.replay is None else None) == arguments.split()
 
 
 def test_relative_file_is_found_from_any_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -65,7 +71,7 @@ def test_dashboard_shows_rates_latency_and_what_is_behind() -> None:
     console = Console(width=120, record=True, file=io.StringIO())
     latency = Latency(bars=100, p50=1.26, p95=1.84, p99=3.3, longest=9.0)
     recent = deque([_snapshot(10.0, 1_000, 3_000), _snapshot(12.0, 3_000, 9_000, latency)])
-    console.print(command._dashboard(recent, Table(), feed_has_ended=False))
+    console.print(command.live_table(recent, Table(), feed_has_ended=False))
     shown = " ".join(console.export_text().split())
     for expected in ("3,000 1,000/s", "9,000 3,000/s", "p50 1.3 ms, p95 1.8 ms, p99 3.3 ms", "2,750 250 behind"):
         assert expected in shown

@@ -26,7 +26,7 @@ PARTS = {
     "commands": "import mdstream.config, mdstream.cli.app",
     "feeds": "import mdstream.feeds.websocket, mdstream.feeds.massive, mdstream.cli.ingest, mdstream.cli.backfill",
     "jobs,spark": "import mdstream.batch, mdstream.cluster, mdstream.monitoring.doctor, mdstream.monitoring.monitor\n"
-    "import jobs.live_bars, jobs.store_ticks, jobs.analytics, mdstream.cli.topics",
+    "import jobs.live_bars, jobs.store_ticks, jobs.store_quotes, jobs.analytics, mdstream.cli.topics",
     "serving": "import mdstream.serving.rest, mdstream.serving.websocket, mdstream.alerting, mdstream.serving.server",
     "dashboard": "import mdstream.serving.dashboard",
     "forecasting": "import mdstream.forecasting.report, mdstream.forecasting.model, scipy, xgboost",

@@ -23,14 +23,14 @@ from tests.unit.cli.test_help import ALL
 from tests.unit.docs.pages import ROOT
 from tests.unit.test_surface import MODULES
 
-SECTIONLESS = {"technical_indicators", "window_configurations"}
+SECTIONLESS = {"technical_indicators", "window_configurations", "calendars"}
 """Keys whose value is a mapping or a list of the user's own."""
 
 
 def keys_of(values: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[str]:
     for name, value in values.items():
         key = (*path, name)
-        if isinstance(value, dict) and name not in SECTIONLESS | {"conf"}:
+        if isinstance(value, dict) and name not in SECTIONLESS | {"columns", "conf"}:
             yield from keys_of(value, key)
         else:
             yield ".".join(key)
@@ -146,4 +146,4 @@ def test_it_is_written_to_a_folder_without_what_was_there(tmp_path: Path) -> Non
     main(tmp_path)
     written = {str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*") if file.is_file()}
     navigation = set(re.findall(r"- reference/(\S+)", (ROOT / "mkdocs.yml").read_text(encoding="utf-8")))
-    assert written == navigation | {"openapi.json"}
+    assert written == navigation | {"openapi.json", "asyncapi.json"}

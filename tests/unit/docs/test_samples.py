@@ -68,6 +68,7 @@ def test_every_sample_is_run_or_says_why_not() -> None:
         "docs/concepts/sessions.md",
         "docs/start/notebook.md",
         "docs/quotes.md",
+        "docs/how-to/rules.md",
         "docs/volatility.md",
     }
     assert {page for page in PAGES if samples(page, "python")} == run_here | NOT_HERE.keys()
@@ -125,6 +126,32 @@ def test_quotes_of_two_exchanges_and_a_trade_between_them(spark: SparkSession, t
     streamed = run("docs/quotes.md", 1, trades=trades, quotes=quotes)["met"]
     assert streamed.isStreaming
     assert {"price", "bid", "event_time_right"} <= set(streamed.columns)
+
+
+def test_rules_on_quotes_and_signs(spark: SparkSession) -> None:
+    """Of 22 minutes the last has a spread of 1 instead of 0.1, more volume, all of it bought, and a range of 9."""
+    starts = [OPEN + timedelta(minutes=number) for number in range(22)]
+    usual = {"symbol": "AAPL", "bid": 99.95, "ask": 100.05}
+    quotes = [{**usual, "event_time": start} for start in starts[:-1]]
+    quotes.append({**usual, "bid": 99.5, "ask": 100.5, "event_time": starts[-1]})
+    second = timedelta(seconds=1)
+    trades = [
+        {"symbol": "AAPL", "event_time": start + second * (number + 1), "price": price, "size": 5.0}
+        for start in starts[:-1]
+        for number, price in enumerate((100.05, 99.95))
+    ]
+    at_last = {"symbol": "AAPL", "size": 50.0}
+    trades += [
+        {**at_last, "event_time": starts[-1] + second * n, "price": price} for n, price in ((1, 101.0), (2, 110.0))
+    ]
+    made = run(
+        "docs/how-to/rules.md", 0, quotes=frame_of(spark, QUOTE, quotes), trades=frame_of(spark, STORED_TICK, trades)
+    )
+    found = {row["rule"]: row for row in made["anomalies"].collect()}
+    assert {name: row["window_start"].timestamp() for name, row in found.items()} == dict.fromkeys(
+        ("wide_spread", "one_sided_volume", "volatility_breakout"), starts[-1].timestamp()
+    )
+    assert (round(found["wide_spread"]["value"], 9), found["one_sided_volume"]["value"]) == (1.0, 100.0)
 
 
 def test_volatility_of_bars_of_the_pages(vendors: DataFrame) -> None:

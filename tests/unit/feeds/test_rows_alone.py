@@ -20,7 +20,7 @@ from mdstream.feeds.files import ROW_NUMBER, read_ticks
 from mdstream.feeds.form import FileForm
 from mdstream.feeds.rejects import Reject
 from mdstream.schemas import TICK
-from mdstream.schemas.times import Unit
+from mdstream.schemas.units import Unit
 from tests.unit.feeds.test_fuzz import ARRAYS, to_array
 
 GOOD = {"symbol": "AAPL", "price": 1.5, "size": 100, "event_time": 1_381_154_400_464_123}

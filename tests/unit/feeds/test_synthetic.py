@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 from collections import Counter, defaultdict
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -207,6 +208,17 @@ def test_the_past_comes_first_and_has_the_volume_and_prices_of_the_present() -> 
         last, first = (next(t for t in some if t["symbol"] == symbol) for some in (reversed(past), live))
         assert first["price"] == pytest.approx(last["price"], rel=0.1)
         assert first["sequence"] == last["sequence"] + 1
+
+
+def test_the_past_may_begin_at_an_instant() -> None:
+    opening = datetime.fromtimestamp(NOW / 1e6, UTC).replace(second=0, microsecond=0) - timedelta(minutes=90)
+    feed = SyntheticFeed(MarketOptions(SYMBOLS), limit=10, clock=ManualClock(NOW), since=opening)
+    events = [tick["event_time"] for batch in deliver(feed) for tick in batch.ticks]
+    first = round(opening.timestamp() * 1e6)
+    assert first <= events[0] < first + 60_000_000, "the first of about thirty ticks a minute"
+    assert len(events) > 90 * 10 * len(SYMBOLS)
+    with pytest.raises(InvalidInputError, match="minutes of history, 0 or more"):
+        deliver(SyntheticFeed(MarketOptions(SYMBOLS), clock=ManualClock(NOW), since=opening + timedelta(days=1)))
 
 
 def test_closing_ends_the_past_too() -> None:

@@ -17,7 +17,7 @@ from mdstream.errors import InvalidInputError
 from mdstream.feeds.files import read_ticks
 from mdstream.feeds.form import FileForm
 from mdstream.feeds.layouts import LAYOUTS
-from mdstream.schemas.times import Unit
+from mdstream.schemas.units import Unit
 
 
 def plain(path: Path, text: str) -> None:

@@ -13,13 +13,27 @@ from mdstream.schemas import (
     KAFKA_METRIC,
     LATENCY_METRIC,
     PREDICTION,
+    QUOTE,
+    STORED_QUOTE,
     STORED_TICK,
     TICK,
     Record,
 )
 
 INDICATOR = Settings().indicator_record
-ALL = (TICK, STORED_TICK, BAR, INDICATOR, ANOMALY, PREDICTION, DEAD_LETTER, LATENCY_METRIC, KAFKA_METRIC)
+ALL = (
+    TICK,
+    STORED_TICK,
+    QUOTE,
+    STORED_QUOTE,
+    BAR,
+    INDICATOR,
+    ANOMALY,
+    PREDICTION,
+    DEAD_LETTER,
+    LATENCY_METRIC,
+    KAFKA_METRIC,
+)
 RECORDS = {record.name: record for record in ALL}
 
 
@@ -58,6 +72,8 @@ def test_names_are_those_that_users_build_on() -> None:
     assert [(record.topic, record.table, record.measurement) for record in ALL] == [
         ("tick_data", None, None),
         (None, "tick_data", "tick_metrics"),
+        ("quote_data", None, None),
+        (None, "quote_data", None),
         ("aggregated_data", "aggregated_data", "aggregated_metrics"),
         ("technical_indicators", "technical_indicators", "technical_indicators"),
         ("anomalies", "anomalies", "anomalies"),
@@ -72,16 +88,18 @@ def test_settings_have_every_topic_and_table_once() -> None:
     settings = Settings()
     assert {record.topic for record in settings.topic_records} == {record.topic for record in ALL} - {None}
     assert {record.table for record in settings.table_records} == {record.table for record in ALL} - {None}
-    assert (len(settings.topic_records), len(settings.table_records)) == (6, 5)
+    assert (len(settings.topic_records), len(settings.table_records)) == (7, 6)
 
 
 def test_natural_keys() -> None:
     assert STORED_TICK.key == ("symbol", "event_time", "kafka_partition", "kafka_offset")
+    assert STORED_QUOTE.key == STORED_TICK.key
     assert BAR.key == ("symbol", "window", "window_start")
     assert PREDICTION.key == ("symbol", "horizon_minutes", "target_time")
     assert (STORED_TICK.revision_column, BAR.revision_column) == (None, "trade_count")
 
 
-def test_a_stored_tick_is_a_tick_and_its_place_in_kafka() -> None:
-    assert STORED_TICK.schema.names == [*TICK.schema.names, "kafka_partition", "kafka_offset"]
-    assert list(STORED_TICK.schema)[: len(TICK.schema)] == list(TICK.schema)
+@pytest.mark.parametrize(("stored", "record"), [(STORED_TICK, TICK), (STORED_QUOTE, QUOTE)])
+def test_what_is_stored_is_what_came_and_its_place_in_kafka(stored: Record, record: Record) -> None:
+    assert stored.schema.names == [*record.schema.names, "kafka_partition", "kafka_offset"]
+    assert list(stored.schema)[: len(record.schema)] == list(record.schema)

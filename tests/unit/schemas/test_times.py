@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from mdstream.feeds.columns import TimeForm, convert
 from mdstream.schemas.records import TIME
-from mdstream.schemas.times import Unit, parse_time, read_time
+from mdstream.schemas.times import parse_time, read_time
+from mdstream.schemas.units import Unit
 
 # 2013-10-07T14:00:00.464123Z, by date(1)
 MICROS = 1_381_154_400_464_123

@@ -29,7 +29,7 @@ async def test_wrong_method(client: AsyncClient) -> None:
     assert response.json()["error"]["code"] == "method_not_allowed"
 
 
-@pytest.mark.parametrize("path", ["latest/AAPL", "ticks/AAPL", "aggregated/AAPL", "symbols"])
+@pytest.mark.parametrize("path", ["latest/AAPL", "ticks/AAPL", "quotes/AAPL", "aggregated/AAPL", "movers", "symbols"])
 async def test_no_database(client: AsyncClient, path: str) -> None:
     response = await client.get(f"/api/v1/{path}")
 

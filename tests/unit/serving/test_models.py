@@ -8,8 +8,9 @@ import pytest
 from fastapi import FastAPI
 
 from mdstream.config import Settings
-from mdstream.schemas import ANOMALY, BAR, PREDICTION, STORED_TICK, TICK, Record
+from mdstream.schemas import ANOMALY, BAR, PREDICTION, STORED_QUOTE, STORED_TICK, TICK, Record
 from mdstream.serving.rest.models import model_of
+from mdstream.stores.timescaledb.movers import MOVER
 
 NUMBER, INTEGER, TEXT, YES = {"type": "number"}, {"type": "integer"}, {"type": "string"}, {"type": "boolean"}
 TIME = {"type": "string", "format": "date-time"}
@@ -31,6 +32,19 @@ PLACE = {"symbol": TEXT, "window": TEXT, "window_start": TIME}
 EXPECTED = {
     "Tick": (TICK, TICK_FIELDS),
     "StoredTick": (STORED_TICK, TICK_FIELDS | {"kafka_partition": INTEGER, "kafka_offset": INTEGER}),
+    "StoredQuote": (
+        STORED_QUOTE,
+        {"symbol": TEXT, "event_time": TIME}
+        | dict.fromkeys(("bid", "ask", "bid_size", "ask_size"), (NUMBER, None))
+        | {"exchange": (TEXT, None), "sequence": (INTEGER, None), "ingest_time": (TIME, None), "source": (TEXT, None)}
+        | {"kafka_partition": INTEGER, "kafka_offset": INTEGER},
+    ),
+    "Mover": (
+        MOVER,
+        PLACE
+        | {"window_end": TIME, "close": NUMBER, "volume": NUMBER, "trade_count": INTEGER}
+        | {"close_before": NUMBER, "simple_return": NUMBER, "mover_rank": INTEGER},
+    ),
     "Bar": (
         BAR,
         {
@@ -148,6 +162,6 @@ def test_every_parameter_is_explained(app: FastAPI) -> None:
 
     assert {parameter["name"] for parameter in parameters} == {
         "symbol", "limit", "start", "end", "order", "cursor", "format", "window", "rule", "min_severity",
-        "horizon_minutes",
+        "horizon_minutes", "at", "max_age_seconds",
     }  # fmt: skip
     assert all(parameter["description"] for parameter in parameters)

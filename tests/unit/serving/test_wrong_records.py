@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from mdstream.config import Settings
 from mdstream.kafka.reader import Arrival
-from mdstream.schemas import ANOMALY, Record
+from mdstream.schemas import ANOMALY, QUOTE, Record
 from mdstream.serving.dashboard.market_view import MarketView
 from mdstream.serving.metrics import REFUSED
 from mdstream.serving.rest.latest import _Reading
@@ -31,6 +31,7 @@ CHANNELS = {
     "technical_indicators": "indicator",
     "anomalies": "anomaly",
     "predictions": "prediction",
+    "quote_data": "quote",
 }
 
 
@@ -81,7 +82,7 @@ def test_on_the_dashboard(record: Record) -> None:
     nothing: tuple[object, ...] = (None, [], 3, "x", {})
     frames += [(channel, data) for data in nothing]
     view = view_with(*frames)
-    if channel == "tick":
+    if channel in ("tick", "quote"):
         # Nobody asked for them.
         return
     assert REFUSED.labels("dashboard", "record")._value.get() == before + len(frames)
@@ -93,7 +94,9 @@ def test_on_the_dashboard(record: Record) -> None:
     assert [anomaly["message"] for anomaly in shown(view)["feed"]] == ["text"]
 
 
-@pytest.mark.parametrize("record", [record for record in RECORDS if record != ANOMALY], ids=lambda record: record.name)
+@pytest.mark.parametrize(
+    "record", [record for record in RECORDS if record not in (ANOMALY, QUOTE)], ids=lambda record: record.name
+)
 def test_what_others_wrote_into_redis(record: Record) -> None:
     reading = _Reading(record, model_of(record.name.title(), record))
     values = [*NO_RECORDS, *(json.dumps(fields).encode() for _, fields in wrong(record))]

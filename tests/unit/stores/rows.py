@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from mdstream.indicators import indicator_record, parse_indicators
-from mdstream.schemas import BAR, STORED_TICK, Record
+from mdstream.schemas import BAR, STORED_QUOTE, STORED_TICK, Record
 
 START = datetime(2024, 5, 6, 13, 30, tzinfo=UTC)
 
@@ -60,6 +60,13 @@ def tick(
         "kafka_offset": offset,
         **optional,
     }
+
+
+def quote(symbol: str = "AAPL", offset: int = 0, bid: float = 10.0, **optional: object) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(STORED_QUOTE.schema.names)
+    place = {"symbol": symbol, "event_time": START + timedelta(microseconds=offset)}
+    coordinate = {"kafka_partition": 0, "kafka_offset": offset}
+    return row | place | coordinate | {"bid": bid, "ask_size": 300.0, "sequence": offset} | optional
 
 
 def indicator(

@@ -12,7 +12,7 @@ from mdstream.config import (
     TimescaleSettings,
 )
 from mdstream.errors import InvalidInputError
-from mdstream.schemas import ANOMALY, BAR, KAFKA_METRIC, LATENCY_METRIC, PREDICTION, STORED_TICK, Record
+from mdstream.schemas import ANOMALY, BAR, KAFKA_METRIC, LATENCY_METRIC, PREDICTION, STORED_QUOTE, STORED_TICK, Record
 from mdstream.stores import (
     InfluxSink,
     KafkaSink,
@@ -49,6 +49,7 @@ DATABASE, REDIS, INFLUXDB = EVERYTHING.stores.timescaledb, EVERYTHING.stores.red
             STORED_TICK,
             [TimescaleSink(DATABASE, STORED_TICK), RedisSink(REDIS, STORED_TICK), InfluxSink(INFLUXDB, STORED_TICK)],
         ),
+        (STORED_QUOTE, [TimescaleSink(DATABASE, STORED_QUOTE)]),
         (BAR, [TimescaleSink(DATABASE, BAR), RedisSink(REDIS, BAR), InfluxSink(INFLUXDB, BAR)]),
         (
             INDICATOR,

@@ -146,8 +146,11 @@ def test_payloads_that_are_text_stay_readable(refused: list[Outcome]) -> None:
 
 def test_every_reason_that_spark_can_find_is_shown_here() -> None:
     of_files_and_feeds = {Reason.NOT_CSV, Reason.WRONG_COLUMN_COUNT, Reason.NOT_TEXT}
+    of_quotes = {Reason.NEGATIVE, Reason.NEITHER_SIDE}
+    of_decoding = {Reason.NOT_OF_SCHEMA, Reason.NO_SCHEMA_ID, Reason.OTHER_SCHEMA, Reason.OTHER_MESSAGE}
+    elsewhere = of_files_and_feeds | of_quotes | of_decoding
     kinds = {kind_of(reason) for _, reason in REFUSED}
     # Without ticks.nonpositive_prices such a price is refused for another reason.
-    for reason in set(Reason) - of_files_and_feeds - {Reason.NOT_A_RECORD, Reason.PRICE_TOO_LOW}:
+    for reason in set(Reason) - elsewhere - {Reason.NOT_A_RECORD, Reason.PRICE_TOO_LOW}:
         fields = ("symbol", "price", "size", "event_time", "ingest_time", "sequence", "conditions")
         assert kinds & {reason.of(field) for field in fields}, reason

@@ -14,7 +14,7 @@ from mdstream.errors import InvalidInputError
 from mdstream.schemas import BAR
 from mdstream.schemas.session_windows import parse_window
 from mdstream.testing import frame_of
-from mdstream.transforms import with_anchored_vwap, with_beta, with_drawdown, with_returns
+from mdstream.transforms import with_anchored_vwap, with_averages, with_beta, with_drawdown, with_returns
 from tests.unit.transforms.frames import at, bar, bars_frame
 from tests.unit.transforms.price_series import Found, bars_of, near
 from tests.unit.transforms.sessions import ny, stock_exchange
@@ -37,6 +37,15 @@ def test_returns_and_drawdown_are_what_one_reckons(spark: SparkSession) -> None:
     assert found.column("B", "simple_return") == [None]
     five = Found(bars.transform(with_returns, 5, of="open"))
     assert five.column("A", "simple_return") == [None] * 5 + [pytest.approx(0.21)]
+
+
+def test_averages_are_of_the_bars_before(spark: SparkSession) -> None:
+    bars = bars_of(spark, {"A": flat(1.0, 2.0, 6.0, 10.0, -4.0), "B": flat(7.0)})
+    missing = bars.withColumn("spread", F.when(F.col("close") != 6, F.col("close")))
+    found = Found(missing.transform(with_averages, ["close", "spread"], 2))
+    assert found.column("A", "average_close_2") == [None, None, 1.5, 4.0, 8.0]
+    assert found.column("A", "average_spread_2") == [None, None, 1.5, None, None]
+    assert found.column("B", "average_close_2") == [None]
 
 
 def test_returns_are_of_stored_bars(spark: SparkSession) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pyspark.sql import SparkSession
 
-from mdstream.config import Settings, load_rules
+from mdstream.config import RULES_OF_QUOTES, Settings, load_rules
 from mdstream.config.rules import SHIPPED_RULES
 from mdstream.schemas.rules import Rule
 from mdstream.transforms import to_anomalies
@@ -83,3 +83,53 @@ def test_all_at_once_and_what_is_said(spark: SparkSession) -> None:
         "rsi_overbought": "RSI 88.8 is above 70: overbought",
         "high_latency": "the bar came 1,500 ms after its newest tick",
     }
+
+
+OF_QUOTES: tuple[Rule, ...] = load_rules(Settings(rules_file=RULES_OF_QUOTES))
+QUIET_MARKET: dict[str, float | None] = {
+    "high": 101.0,
+    "low": 99.0,
+    "previous_close": 100.0,
+    "atr_14": 1.0,
+    "volume": 1000.0,
+    "average_volume_20": 900.0,
+    "imbalance": 0.1,
+    "spread": 0.02,
+    "average_spread_20": 0.02,
+}
+CASES: list[tuple[dict[str, float | None], list[tuple[str, str]]]] = [
+    ({}, []),
+    ({"spread": 0.06, "average_spread_20": 0.021}, []),
+    ({"spread": 0.07}, [("wide_spread", "medium")]),
+    ({"spread": 0.25}, [("wide_spread", "high")]),
+    ({"spread": 0.25, "average_spread_20": None}, []),
+    ({"spread": 0.25, "average_spread_20": 0.0}, []),
+    ({"spread": None}, []),
+    ({"imbalance": 0.8}, []),
+    ({"imbalance": 0.81}, [("one_sided_volume", "medium")]),
+    ({"imbalance": -0.81}, [("one_sided_volume", "medium")]),
+    ({"imbalance": -0.96, "volume": 2701.0}, [("one_sided_volume", "high")]),
+    ({"imbalance": -0.96, "volume": 899.0}, []),
+    ({"imbalance": None}, []),
+    ({"high": 102.0}, []),
+    ({"high": 102.1}, [("volatility_breakout", "medium")]),
+    ({"previous_close": 104.1}, [("volatility_breakout", "high")]),
+    ({"high": 120.0, "atr_14": None}, []),
+]
+
+
+def test_those_on_quotes_signs_and_volatility(spark: SparkSession) -> None:
+    columns = ", ".join(f"{name} double" for name in QUIET_MARKET)
+    rows = [(str(n), "1min", None, 1, *(QUIET_MARKET | changes).values()) for n, (changes, _) in enumerate(CASES)]
+    frame = spark.createDataFrame(
+        rows, f"symbol string, window string, window_start timestamp, trade_count bigint, {columns}"
+    )
+    seen: list[list[tuple[str, str]]] = [[] for _ in CASES]
+    for row in to_anomalies(frame, OF_QUOTES).collect():
+        seen[int(row["symbol"])].append((row["rule"], row["severity"]))
+        assert "n/a" not in row["message"]
+    assert seen == [expected for _, expected in CASES]
+
+
+def test_those_are_off_unless_they_are_named() -> None:
+    assert not {rule.name for rule in OF_QUOTES} & {rule.name for rule in RULES}

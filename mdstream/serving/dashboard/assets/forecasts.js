@@ -40,13 +40,15 @@ mdstream.forecasts = (() => {
       const last = market.bars.length - 1;
       const far = (price) => (Number.isFinite(price) ? price : null);
       this.colors = view.colors;
+      const before = JSON.stringify(this.points);
       this.points = market.coming.map((forecast) => ({
         at: placeOf(forecast, view), logical: last + barsAhead(forecast, market, view),
         price: forecast.predicted_price, lower: far(forecast.lower), upper: far(forecast.upper),
         color: forecast.beats_naive ? view.colors.text : view.colors.weak,
         label: `${forecast.horizon_minutes} min`, words: words(forecast, view),
       }));
-      this.requestUpdate();
+      // This has everything laid out anew; what is there already is drawn again with the bars.
+      if (JSON.stringify(this.points) !== before) this.requestUpdate();
     }
 
     autoscaleInfo(from, to) {

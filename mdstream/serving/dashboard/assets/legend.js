@@ -5,8 +5,8 @@ window.mdstream = window.mdstream || {};
 
 mdstream.legend = (() => {
   const AS_NEW = 1; // the indicators of a bar that has just begun come a little later
+  const SEPARATOR = 1; // pixels between two panes
   let place = null;
-  let written = "";
 
   function create(chart) {
     place = document.createElement("div");
@@ -18,18 +18,16 @@ mdstream.legend = (() => {
     chart.append(zone);
   }
 
-  const { element } = mdstream;
+  const { wanted } = mdstream;
 
   function ofStudy(study, bar, stale) {
-    const said = element("span", stale ? "study stale" : "study");
-    said.append(element("span", "name", study.label));
+    const said = [wanted("span", "name", study.label)];
     for (const line of study.lines) {
-      const value = element("b", "", mdstream.words.value(bar && bar.values.length ? bar.values[line.place] : null));
-      value.style.color = stale ? "" : line.color;
-      said.append(value);
+      const value = mdstream.words.value(bar && bar.values.length ? bar.values[line.place] : null);
+      said.push(wanted("b", "", value, stale ? {} : { color: line.color }));
     }
-    if (stale && study.lines.some((line) => bar.values[line.place] !== null)) said.append(element("span", "at", mdstream.words.moment(bar.start)));
-    return said;
+    if (stale && study.lines.some((line) => bar.values[line.place] !== null)) said.push(wanted("span", "at", mdstream.words.moment(bar.start)));
+    return wanted("span", stale ? "study stale" : "study", said);
   }
 
   // Of a bar that is pointed at its own values; else the newest there are, with their time if they are not of now.
@@ -46,23 +44,22 @@ mdstream.legend = (() => {
     const shown = market.starts.get(view.pointed) || market.lastBar;
     const rows = panes.map(() => []);
     for (const study of view.studies.filter((each) => each.on_prices)) rows[0].push(ofStudy(study, bar, stale));
-    for (const anomaly of found) rows[0].push(element("span", `mark ${anomaly.severity}`, `▼ ${mdstream.marks.describe(anomaly)}`));
-    rows[1]?.push(element("span", "study", `Vol ${shown ? mdstream.words.amount(shown.volume) : "–"}`));
+    for (const anomaly of found) rows[0].push(wanted("span", `mark ${anomaly.severity}`, `▼ ${mdstream.marks.describe(anomaly)}`));
+    rows[1]?.push(wanted("span", "study", `Vol ${shown ? mdstream.words.amount(shown.volume) : "–"}`));
     view.studies.filter((each) => !each.on_prices).forEach((study, i) => rows[i + 2]?.push(ofStudy(study, bar, stale)));
     const places = tops(panes);
-    const made = rows.map((words, i) => {
-      const row = element("div", "legend");
-      row.style.top = `${places[i]}px`;
-      row.append(...words);
-      return row;
-    });
-    const text = made.map((row) => row.outerHTML).join();
-    if (text === written) return;
-    written = text;
-    place.replaceChildren(...made);
+    mdstream.patch(place, rows.map((words, i) => wanted("div", "legend", words, { top: `${places[i]}px` })));
   }
 
-  const tops = (panes) => panes.map((pane) => pane.getHTMLElement()?.offsetTop ?? 0);
+  // From what the chart knows: asking the page would have it laid out in the midst of a drawing.
+  function tops(panes) {
+    let top = 0;
+    return panes.map((pane) => {
+      const own = top;
+      top += pane.getHeight() + SEPARATOR;
+      return own;
+    });
+  }
 
   return { create, show };
 })();

@@ -8,7 +8,7 @@ mdstream.panels = (() => {
   const QUIET_SECONDS = 15;
   const DELAYED_MILLIS = 5000;
   const byId = (id) => document.getElementById(id);
-  const { element } = mdstream;
+  const { element, wanted } = mdstream;
 
   const trend = (direction) => (direction > 0 ? "up" : direction < 0 ? "down" : "");
 
@@ -40,24 +40,21 @@ mdstream.panels = (() => {
 
   // The line above the chart: the bar that is pointed at, else the newest.
   function quoteLine(symbol, windowName, bar, quote, decimals, isPointed) {
-    const line = byId("quote");
     const price = (value) => mdstream.words.number(value, decimals);
-    const parts = [element("strong", "symbol", symbol), element("span", "window", windowName)];
+    const parts = [wanted("strong", "symbol", symbol), wanted("span", "window", windowName)];
     if (quote) {
       const { text, direction } = mdstream.words.change(quote.last, quote.opened);
-      parts.push(element("strong", `last ${trend(direction)}`, price(quote.last)), element("span", trend(direction), text));
+      parts.push(wanted("strong", `last ${trend(direction)}`, price(quote.last)), wanted("span", trend(direction), text));
     }
     if (bar) {
-      if (isPointed) parts.push(element("span", "at", mdstream.axis.moment(mdstream.axis.onAxis(bar.start))));
+      if (isPointed) parts.push(wanted("span", "at", mdstream.axis.moment(mdstream.axis.onAxis(bar.start))));
       const direction = trend(Math.sign(bar.close - bar.open));
       const shown = [["O", bar.open], ["H", bar.high], ["L", bar.low], ["C", bar.close], ["VWAP", bar.vwap]];
       for (const [name, value] of shown) {
-        const part = element("span", "field", `${name} `);
-        part.append(element("b", direction, price(value)));
-        parts.push(part);
+        parts.push(wanted("span", "field", [`${name} `, wanted("b", direction, price(value))]));
       }
     }
-    line.replaceChildren(...parts);
+    mdstream.patch(byId("quote"), parts);
   }
 
   function figures(status) {

@@ -60,6 +60,8 @@ Object.assign(mdstream, (() => {
     studies = withPlaces(setup.studies);
     mdstream.chart.create(byId("chart"), { pointed: point, moved: showFollow, atLeft: loadOlder });
     mdstream.server.start({ question, took: take, failed }, setup.refresh);
+    mdstream.chosenByKey(byId("window"), "Window");
+    mdstream.chosenByKey(byId("groups"), "Indicators");
     byId("ranges").addEventListener("click", (event) => showSpan(event.target.value));
     byId("theme").addEventListener("click", otherTheme);
     byId("follow").addEventListener("click", follow);
@@ -137,7 +139,7 @@ Object.assign(mdstream, (() => {
       if (goal.span) fill(goal);
       if (goal.at) showAnomaly({ symbol: goal.symbol, window: goal.window, start: goal.at });
     }
-    if (changed.chart || !market.bars.length || changed.quotes.some((quote) => quote.symbol === picked.symbol)) draw();
+    if (changed.chart || !market.bars.length || changed.quotes.some((quote) => quote.symbol === picked.symbol)) drawAhead();
   }
 
   function ownProblems() {
@@ -226,6 +228,14 @@ Object.assign(mdstream, (() => {
 
   function draw() {
     if (!drawn) drawn = requestAnimationFrame(() => { drawn = null; drawNow(); });
+  }
+
+  // Before the next frame, in which the chart's library draws what it is told: told in a frame, it draws in the one after.
+  function drawAhead() {
+    if (document.hidden) return draw();
+    cancelAnimationFrame(drawn);
+    drawn = null;
+    drawNow();
   }
 
   function drawNow() {

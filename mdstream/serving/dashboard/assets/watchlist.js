@@ -23,6 +23,7 @@ mdstream.watchlist = (() => {
   let pick = null;
   let field = null;
   let scheduled = false;
+  let room = { row: 0, height: 0, top: 0 }; // asked when it changes: asking has the page laid out
 
   // quotes: those of the market by symbol, where another symbol may come, and none goes but with all
   function show(known, pickedSymbol, pickSymbol) {
@@ -36,8 +37,8 @@ mdstream.watchlist = (() => {
   function listen() {
     const list = byId("watchlist");
     field = list.appendChild(mdstream.element("div", "field-of-rows"));
-    list.addEventListener("scroll", schedule, { passive: true });
-    new ResizeObserver(schedule).observe(list);
+    list.addEventListener("scroll", measure, { passive: true });
+    new ResizeObserver(measure).observe(list);
     byId("find").addEventListener("input", (event) => {
       typed = event.target.value.trim();
       again();
@@ -56,10 +57,17 @@ mdstream.watchlist = (() => {
     sortBy(sort);
   }
 
+  function measure() {
+    const list = byId("watchlist");
+    const row = parseFloat(getComputedStyle(field).getPropertyValue("--row"));
+    room = { row, height: list.clientHeight, top: list.scrollTop };
+    schedule();
+  }
+
   function again() {
     outdated = true;
     byId("watchlist").scrollTop = 0;
-    schedule();
+    measure();
   }
 
   function sortBy(name) {
@@ -99,6 +107,7 @@ mdstream.watchlist = (() => {
     const wanted = typed.toUpperCase();
     order = [...quotes.keys()].filter((symbol) => symbol.toUpperCase().includes(wanted)).sort();
     if (sort === "up") order.sort((a, b) => moved(b) - moved(a));
+    else if (sort === "volume") order.sort((a, b) => quotes.get(b).volume - quotes.get(a).volume);
     else if (sort === "down") order.sort((a, b) => moved(a) - moved(b));
     // What begins with what was typed is meant more likely than what has it somewhere.
     else if (wanted) order.sort((a, b) => b.toUpperCase().startsWith(wanted) - a.toUpperCase().startsWith(wanted));
@@ -109,19 +118,20 @@ mdstream.watchlist = (() => {
   function paint() {
     scheduled = false;
     if (outdated) arrange();
-    const list = byId("watchlist");
-    const height = parseFloat(getComputedStyle(field).getPropertyValue("--row"));
-    field.style.height = `${order.length * height}px`;
-    const first = Math.max(0, Math.floor(list.scrollTop / height) - MARGIN_ROWS);
-    const seen = order.slice(first, first + Math.ceil(list.clientHeight / height) + 2 * MARGIN_ROWS);
+    const { row: height } = room;
+    const whole = `${order.length * height}px`;
+    if (field.style.height !== whole) field.style.height = whole;
+    const first = Math.max(0, Math.floor(room.top / height) - MARGIN_ROWS);
+    const seen = order.slice(first, first + Math.ceil(room.height / height) + 2 * MARGIN_ROWS);
     const wanted = new Set(seen);
     for (const symbol of [...rows.keys()].filter((each) => !wanted.has(each))) {
       rows.get(symbol).remove();
       rows.delete(symbol);
     }
     seen.forEach((symbol, i) => place(symbol, (first + i) * height));
-    list.classList.toggle("empty", !quotes.size);
-    list.classList.toggle("unmatched", quotes.size > 0 && !order.length);
+    const { classList } = byId("watchlist");
+    classList.toggle("empty", !quotes.size);
+    classList.toggle("unmatched", quotes.size > 0 && !order.length);
   }
 
   function place(symbol, top) {
@@ -136,7 +146,7 @@ mdstream.watchlist = (() => {
     const row = mdstream.element("button", "row");
     row.type = "button";
     row.dataset.symbol = symbol;
-    row.append(...["symbol", "last", "change"].map((name) => mdstream.element("span", name)));
+    row.append(...["symbol", "last", "change", "volume", "since"].map((name) => mdstream.element("span", name)));
     row.firstChild.textContent = symbol;
     row.addEventListener("click", () => pick(symbol));
     field.append(row);
@@ -148,14 +158,25 @@ mdstream.watchlist = (() => {
     if (row.quote === quote) return;
     const before = row.quote;
     row.quote = quote;
-    const [, last, change] = row.children;
-    const price = (value) => mdstream.words.number(value, mdstream.words.decimalsOf([quote.last, quote.opened]));
+    const [, last, change, volume, since] = row.children;
+    const { number, difference, amount, decimalsOf } = mdstream.words;
+    const decimals = decimalsOf([quote.last, quote.opened]);
     const { text, direction } = mdstream.words.change(quote.last, quote.opened);
-    last.textContent = mdstream.words.number(quote.last, mdstream.words.decimalsOf([quote.last]));
-    change.textContent = text;
-    change.className = `change ${direction > 0 ? "up" : direction < 0 ? "down" : ""}`;
-    change.title = `${price(quote.last - quote.opened)} since ${price(quote.opened)}, where the day (UTC) began`;
+    const look = direction > 0 ? "up" : direction < 0 ? "down" : "";
+    setText(last, number(quote.last, decimalsOf([quote.last])));
+    setText(change, text, `change ${look}`);
+    setText(volume, amount(quote.volume));
+    setText(since, difference(quote.last - quote.opened, decimals), `since ${look}`);
+    const opening = `${number(quote.opened, decimals)}, where its session began, ${mdstream.words.moment(quote.opening)}`;
+    const title = `Change since ${opening}; traded since then: ${number(quote.volume, 0)}`;
+    if (row.title !== title) row.title = title;
     if (before && before.last !== quote.last && !still.matches) flash(last, quote.last > before.last ? "rose" : "fell");
+  }
+
+  // What is set anew is laid out anew.
+  function setText(cell, text, look) {
+    if (cell.textContent !== text) cell.textContent = text;
+    if (look !== undefined && cell.className !== look) cell.className = look;
   }
 
   // On and off: a color that fades is painted anew sixty times a second.

@@ -3,6 +3,14 @@
 
 window.mdstream = window.mdstream || {};
 
+// A formatter takes longer to be made than to write a hundred numbers.
+mdstream.formats = new Map();
+mdstream.formatOf = (options, kind = Intl.NumberFormat, locale = "en-US") => {
+  const key = `${kind.name} ${JSON.stringify(options)}`;
+  if (!mdstream.formats.has(key)) mdstream.formats.set(key, new kind(locale, options));
+  return mdstream.formats.get(key);
+};
+
 mdstream.words = {
   // Decimals that prices are written with: as many as the prices have, at least two; of six significant digits.
   decimalsOf(prices) {
@@ -17,7 +25,7 @@ mdstream.words = {
 
   number(value, decimals) {
     if (value === null || value === undefined) return "–";
-    return value.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+    return mdstream.formatOf({ minimumFractionDigits: decimals, maximumFractionDigits: decimals }).format(value);
   },
 
   // Values of indicators, whose size says how many decimals matter.
@@ -30,7 +38,7 @@ mdstream.words = {
 
   amount(value) {
     const digits = value > 0 && value < 1 ? { maximumSignificantDigits: 3 } : { maximumFractionDigits: 1 };
-    return value.toLocaleString("en-US", { notation: "compact", ...digits });
+    return mdstream.formatOf({ notation: "compact", ...digits }).format(value);
   },
 
   change(last, opened) {
@@ -39,14 +47,21 @@ mdstream.words = {
     return { text: `${sign}${Math.abs(percent).toFixed(2)} %`, direction: Math.sign(percent) };
   },
 
+  // A difference of prices, with its sign.
+  difference(value, decimals) {
+    const sign = value > 0 ? "+" : value < 0 ? "−" : "";
+    return sign + mdstream.words.number(Math.abs(value), decimals);
+  },
+
   time(millis) {
-    return new Date(millis).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+    const clock = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+    return mdstream.formatOf(clock, Intl.DateTimeFormat, []).format(millis);
   },
 
   moment(millis) {
     const sameDay = new Date(millis).toDateString() === new Date().toDateString();
     const day = sameDay ? {} : { month: "short", day: "numeric" };
-    return new Date(millis).toLocaleString([], { ...day, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+    return mdstream.formatOf({ ...day, hour: "2-digit", minute: "2-digit", hourCycle: "h23" }, Intl.DateTimeFormat, []).format(millis);
   },
 
   duration(millis) {

@@ -275,7 +275,7 @@ def columns_of(database: TimescaleSettings, table: str) -> list[str]:
 def test_every_record_of_the_settings_has_a_table_with_days(fresh_database: TimescaleSettings) -> None:
     records = Settings().table_records
     maintain(fresh_database, records, TODAY)
-    for table in ("tick_data", "aggregated_data", "technical_indicators", "anomalies", "predictions"):
+    for table in ("tick_data", "quote_data", "aggregated_data", "technical_indicators", "anomalies", "predictions"):
         days = ask(fresh_database, f"SELECT count(*) FROM pg_inherits WHERE inhparent = '{table}'::regclass")
         assert days == [(10,)], table  # yesterday, today, 7 days ahead, and the default partition
     key = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'anomalies'::regclass AND contype = 'p'"

@@ -7,13 +7,14 @@ from typing import Any
 import httpx
 import pytest
 
-from mdstream.schemas import BAR
+from mdstream.schemas import BAR, BarWindow
 from mdstream.schemas.wire import from_micros
 from mdstream.serving.dashboard.history import History, HistoryError
 from tests.wrong_records import INDICATORS, good, wrong
 
 pytestmark = pytest.mark.anyio
 
+MINUTE = 60_000_000
 TIMES = ("window_start", "window_end", "last_event_time", "last_ingest_time")
 
 
@@ -41,6 +42,27 @@ async def test_items_that_are_no_records_are_left_out() -> None:
     history = history_with(httpx.Response(200, json={"items": [*map(item, cases), *strange, whole]}))
 
     assert await history.bars("AAPL", "1min", 5) == [good(BAR)]
+
+
+async def test_a_stretch_is_covered_by_long_bars_and_then_short_ones() -> None:
+    asked: list[tuple[str, int, int]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        about = request.url.params
+        asked.append((about["window"], int(about["start"]) // MINUTE, int(about["end"]) // MINUTE))
+        return httpx.Response(200, json={"items": []})
+
+    history = history_with(httpx.Response(200))
+    history._client = httpx.AsyncClient(base_url="http://api", transport=httpx.MockTransport(answer))
+    windows = [BarWindow.parse(name) for name in ("1min", "15min", "1h")]
+    for start, end in ((0, 200), (0, 120), (30, 47), (31, 40), (60, 60)):
+        await history.bars_between("AAPL", windows, start * MINUTE, end * MINUTE)
+    assert asked == [
+        ("1h", 0, 180), ("1min", 180, 200),
+        ("1h", 0, 120),
+        ("15min", 30, 45), ("1min", 45, 47),
+        ("1min", 31, 40),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"3", b"{}", b'{"items":3,"symbols":"x"}', b"<html>", b"\xff"])

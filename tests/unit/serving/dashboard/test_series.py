@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mdstream.errors import InvalidInputError
+from mdstream.schemas.wire import from_micros, to_micros
 from mdstream.serving.dashboard.anomalies import AnomalyFeed
 from mdstream.serving.dashboard.charts import Charts
-from mdstream.serving.dashboard.quotes import Quotes
+from mdstream.serving.dashboard.openings import Openings
+from mdstream.serving.dashboard.quotes import Missing, Quotes
 from mdstream.serving.dashboard.series import ChartSeries
 
 MINUTE = 60_000_000
@@ -105,21 +110,51 @@ def test_an_anomaly_is_one_however_often_its_bar_is_revised() -> None:
     assert min(each["start"] for each in feed.since(0)) == AnomalyFeed.CAPACITY * 60_000
 
 
-def test_a_quote_never_goes_back_and_starts_a_day_with_its_first_price() -> None:
-    quotes = Quotes()
-    quotes.take_bar(bar(DAY - MINUTE, 5, close=10.0), 1)
-    assert quotes.without_day() == [("AAPL", 0)]
-    quotes.take_day("AAPL", 0, 8.0, 2)
+def shown(quotes: Quotes) -> list[tuple[float, float, float]]:
+    return [(quote["last"], quote["opened"], quote["volume"]) for quote in quotes.since(0)]
+
+
+def test_a_quote_never_goes_back_and_starts_a_session_with_its_first_price() -> None:
+    quotes = Quotes(Openings({}))
+    quotes.take_bar(bar(DAY - MINUTE, 5, close=10.0, volume=7.0), 1)
+    [missing] = quotes.missing()
+    assert missing == Missing("AAPL", 0, DAY - MINUTE)
+    quotes.take_missing(missing, 8.0, 100.0, 2)
+    quotes.take_missing(missing, 1.0, 1.0, 2)  # asked for once more meanwhile
     assert not quotes.take_bar(bar(DAY - 2 * MINUTE, 9, close=99.0), 3)
     assert not quotes.take_bar(bar(DAY - MINUTE, 4, close=99.0), 3)
-    assert [(quote["last"], quote["opened"]) for quote in quotes.since(0)] == [(10.0, 8.0)]
+    assert shown(quotes) == [(10.0, 8.0, 107.0)]
 
-    quotes.take_bar(bar(DAY, 1, close=11.0, open=10.5), 4)
-    quotes.take_day("AAPL", 0, 1.0, 5)  # an answer that was asked for yesterday
-    assert [(quote["last"], quote["opened"]) for quote in quotes.since(0)] == [(11.0, 10.5)]
-    assert quotes.without_day() == [("AAPL", DAY)]
-    quotes.take_day("AAPL", DAY, None, 6)
-    assert quotes.without_day() == []
+    quotes.take_bar(bar(DAY, 1, close=11.0, open=10.5, volume=2.0), 4)
+    quotes.take_missing(missing, 1.0, 1.0, 5)  # an answer that was asked for yesterday
+    assert shown(quotes) == [(11.0, 10.5, 2.0)]
+    quotes.take_missing(Missing("AAPL", DAY, DAY), None, 0, 6)
+    assert quotes.missing() == []
+
+
+def test_volume_of_a_session_has_each_bar_once() -> None:
+    quotes = Quotes(Openings({}))
+    for start, count, volume in ((0, 1, 3.0), (0, 2, 5.0), (MINUTE, 1, 2.0), (MINUTE, 4, 8.0), (MINUTE, 3, 6.0)):
+        quotes.take_bar(bar(start, count, close=10.0, volume=volume), 1)
+    assert [volume for _, _, volume in shown(quotes)] == [13.0]
+    quotes.reload()
+    [missing] = quotes.missing()
+    assert missing == Missing("AAPL", 0, MINUTE)
+    quotes.take_missing(missing, 9.0, 6.0, 2)  # of the first minute there was more in the end
+    assert shown(quotes) == [(10.0, 9.0, 14.0)]
+
+
+def test_sessions_begin_as_their_calendars_say() -> None:
+    pytest.importorskip("exchange_calendars")
+    openings = Openings({"AAPL": "XNYS", "BTC": "24/7", "*": "Europe/London"})
+    night, morning = datetime(2026, 7, 3, 3, tzinfo=UTC), datetime(2026, 7, 2, 13, 30, tzinfo=UTC)
+    found = {symbol: from_micros(openings.before(symbol, to_micros(night))) for symbol in ("AAPL", "BTC", "SAP")}
+    assert found == {"AAPL": morning, "BTC": night.replace(hour=0), "SAP": night - timedelta(hours=4)}
+    friday, monday = datetime(2026, 7, 6, 13, 29, 59, tzinfo=UTC), datetime(2026, 7, 6, 13, 30, tzinfo=UTC)
+    assert from_micros(openings.before("AAPL", to_micros(friday))) == morning, "Friday was a holiday"
+    assert from_micros(openings.before("AAPL", to_micros(monday))) == monday
+    with pytest.raises(InvalidInputError, match="XNYSE"):
+        Openings({"*": "XNYSE"})
 
 
 def test_charts_that_nobody_looks_at_are_closed() -> None:

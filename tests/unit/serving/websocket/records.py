@@ -17,6 +17,12 @@ def tick(symbol: str = "AAPL", at: int = NOON, **changes: object) -> Arrival:
     return Arrival("tick_data", orjson.dumps(fields | changes))
 
 
+def quote(symbol: str = "AAPL", at: int = NOON, exchange: str | None = None, **changes: object) -> Arrival:
+    fields = {"symbol": symbol, "bid": 189.25, "ask": 189.5, "event_time": at, "ingest_time": at}
+    named = {} if exchange is None else {"exchange": exchange}
+    return Arrival("quote_data", orjson.dumps(fields | named | changes))
+
+
 def bar(symbol: str = "AAPL", start: int = NOON, count: int = 1, window: str = "1min", **changes: object) -> Arrival:
     return Arrival("aggregated_data", orjson.dumps(bar_fields(symbol, start, count, window) | changes))
 

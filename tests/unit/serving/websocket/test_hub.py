@@ -15,7 +15,7 @@ from mdstream.serving.websocket.client import Client
 from mdstream.serving.websocket.counters import Counters
 from mdstream.serving.websocket.hub import Hub, Selection
 from tests.unit.serving.websocket.peers import Peer, client_of
-from tests.unit.serving.websocket.records import MINUTE, NOON, anomaly, bar, prediction, tick
+from tests.unit.serving.websocket.records import MINUTE, NOON, anomaly, bar, prediction, quote, tick
 
 LATER = NOON + MINUTE
 WINDOWS = ("1min", "5min", "15min")
@@ -163,6 +163,31 @@ def test_equal_trades_all_count(exchange: Exchange) -> None:
         exchange.round()
 
     assert sequences(peer.received()) == [1, 2, 3]
+
+
+def test_each_exchange_has_a_newest_quote_of_its_own(exchange: Exchange) -> None:
+    peer, _ = exchange.join("AAPL", channels=["quote"])
+    others, _ = exchange.join("AAPL")
+    exchange.hub.take([quote(exchange="N"), quote(exchange="Q"), quote(exchange="N", at=NOON + 2, bid=189.3), quote()])
+    exchange.hub.take([quote(exchange="N", at=NOON + 1, bid=189.2)])
+    exchange.round()
+
+    seen = [(message["data"].get("exchange"), message["data"]["bid"]) for message in peer.received()]
+    assert seen == [("Q", 189.25), ("N", 189.3), (None, 189.25), ("N", 189.2)]
+    assert others.received() == [], "quotes come to those who ask for them"
+    later, _ = exchange.join("AAPL", channels=["quote"])
+    newest = {message["data"].get("exchange"): message["data"]["bid"] for message in later.received()}
+    assert newest == {"Q": 189.25, "N": 189.3, None: 189.25}
+
+
+def test_a_quote_that_is_stored_nowhere_reaches_nobody(exchange: Exchange) -> None:
+    peer, _ = exchange.join("AAPL", channels=["quote"])
+    exchange.hub.take(
+        [quote(bid=-1.0), quote(bid=None, ask=None), quote(at=NOON + 10**9, ingest_time=NOON), quote(bid=0.0)]
+    )
+    exchange.round()
+
+    assert [message["data"]["bid"] for message in peer.received()] == [0.0]
 
 
 def test_a_late_trade_does_not_take_the_place_of_the_newest(exchange: Exchange) -> None:
