@@ -54,7 +54,9 @@ def _quotes_feed(options: FeedOptions, ticks: TickSettings) -> QuoteReplayFeed:
     if options.file is None:
         raise InvalidInputError("the feed replay needs a file: --file quotes.jsonl")
     form = options.form
-    if options.shift is not None or form != FileForm(symbol=form.symbol):
+    # What is configured of files of ticks was not said of this one.
+    unsaid = (FileForm(symbol=form.symbol), FileForm(None, ticks.columns, ticks.unit, form.symbol))
+    if options.shift is not None or form not in unsaid:
         raise InvalidInputError(
             "--kind quotes: a file of quotes takes --speed and --symbol, and no other option of files"
         )

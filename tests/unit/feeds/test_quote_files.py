@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from mdstream.cli.tick_files import file_form
 from mdstream.config import Settings
 from mdstream.errors import InvalidInputError
 from mdstream.feeds.base import FeedBatch
@@ -107,7 +108,9 @@ def test_how_they_are_asked_for(tmp_path: Path) -> None:
         [(feed, _)] = open_feeds({name: []}, FeedOptions(kind=Kind.QUOTES, **options), Settings())
         return feed
 
-    assert isinstance(opened(file=file, form=FileForm(symbol="SPY")), QuoteReplayFeed)
+    as_commands_ask = file_form(symbol="SPY", configured=Settings().ticks)
+    for form in (FileForm(symbol="SPY"), as_commands_ask):
+        assert isinstance(opened(file=file, form=form), QuoteReplayFeed)
     for refused, said in (
         ({}, "--file quotes.jsonl"),
         ({"file": file, "shift": Shift.NOW}, "takes --speed and --symbol"),
