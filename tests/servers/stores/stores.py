@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -236,7 +237,16 @@ def read_topic(bootstrap_servers: str, topic: str) -> list[Found]:
         if found_topic.error:
             raise KafkaException(found_topic.error)
         partitions = [TopicPartition(topic, number, 0) for number in found_topic.partitions]
-        wanted = sum(consumer.get_watermark_offsets(partition)[1] for partition in partitions)
+        ends: list[int] = []
+
+        def ends_are_told() -> bool:
+            # A broker that has only just come back may not lead a partition yet.
+            with suppress(KafkaException):
+                ends[:] = [consumer.get_watermark_offsets(partition)[1] for partition in partitions]
+            return len(ends) == len(partitions)
+
+        until(ends_are_told)
+        wanted = sum(ends)
         consumer.assign(partitions)
         found: list[Found] = []
         while len(found) < wanted:

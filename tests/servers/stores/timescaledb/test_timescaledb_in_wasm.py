@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable
 
 from mdstream.config import Settings, TimescaleSettings
-from mdstream.schemas import ANOMALY, BAR, STORED_TICK, Record
+from mdstream.schemas import ANOMALY, BAR, STORED_QUOTE, STORED_TICK, Record
 from mdstream.stores.timescaledb import maintain
 from mdstream.stores.timescaledb.connection import engine_of
 from mdstream.stores.timescaledb.series import StoredSeries, newest_tick, stored_symbols
@@ -21,7 +21,7 @@ from tests.unit.stores.rows import INDICATOR, anomaly, bar, indicator, tick
 
 pytestmark = pytest.mark.servers
 
-RECORDS = (STORED_TICK, BAR, INDICATOR, ANOMALY)
+RECORDS = (STORED_TICK, STORED_QUOTE, BAR, INDICATOR, ANOMALY)
 
 
 @pytest.fixture(scope="module")
