@@ -11,9 +11,9 @@ server in Slack's place has read them.
 from __future__ import annotations
 
 import argparse
-import re
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -21,14 +21,13 @@ import numpy as np
 import orjson
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from bench.chaos.slack import Post, Slack
 from bench.live_bars import Stage, cpu_seconds
 from bench.ticks import send, symbols_of
 from mdstream.config import Settings
 from mdstream.embedded import LocalServers
 from mdstream.operations.maintain import maintain_stores
 from mdstream.schemas import ANOMALY, BAR, TICK
-from tests.http_server import Answer, Request
-from tests.slack_server import SlackServer
 
 _RULE = "price_spike"
 _WINDOWS = ("5s", "1min", "5min")
@@ -37,26 +36,9 @@ _LEVEL, _SPIKE = 100.0, 107.0
 _PACE_SECONDS = 0.002
 _ANSWER_SECONDS = 30
 _DRAIN_SECONDS = 5
-_TITLE = re.compile(r"\*[A-Z]+\* (\S+) (\w+),")
 
 Times = dict[str, list[float]]
 """Epoch milliseconds by symbol, in order."""
-
-
-class Slack(SlackServer):
-    """Notes when the alert of each symbol was taken."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.times: Times = {}
-
-    def answer_to(self, request: Request) -> Answer:
-        now = time.time() * 1_000
-        answer = super().answer_to(request)
-        found = _TITLE.match(self.posts[-1]["text"])
-        if found and found[2] == _RULE:
-            self.times.setdefault(found[1], []).append(now)
-        return answer
 
 
 def trade(servers: str, rate: float, warm_up: float, spikes: int, every: float) -> Times:
@@ -106,6 +88,15 @@ def holding(servers: str, topic: str, spikes: Times) -> Times:
     return found
 
 
+def told_by(alerts: Sequence[Post]) -> Times:
+    """Return when alerts of spikes were taken."""
+    found: Times = {}
+    for post in alerts:
+        if post.rule == _RULE:
+            found.setdefault(post.symbol, []).append(post.time * 1_000)
+    return found
+
+
 def say(name: str, spikes: Times, found: Times) -> None:
     """Print how long behind each spike the first was found."""
     firsts = {symbol: min(times) for symbol, times in found.items() if symbol in spikes}
@@ -137,7 +128,7 @@ def main() -> None:
             time.sleep(_DRAIN_SECONDS)
         for name, record in (("bar", BAR), ("indicators", Settings().indicator_record), ("anomaly", ANOMALY)):
             say(name, spikes, holding(stage.servers, record.topic_name, spikes))
-        say("alert", spikes, slack.times)
+        say("alert", spikes, told_by(slack.alerts))
     print(f"cores, warm-up included: live bars {cores[0]:.2f}, alerts {cores[1]:.2f}")
 
 

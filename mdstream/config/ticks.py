@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 
 from mdstream.config.section import Seconds, Section
 from mdstream.errors import ConfigError, InvalidInputError
-from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION, TICK
+from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION, QUOTE, TICK
 from mdstream.schemas.limits import MAX_FUTURE_SKEW_SECONDS, SYMBOL_PATTERN
 from mdstream.schemas.sources import ANY_OTHER_SYMBOL, PrimarySources
 from mdstream.schemas.tick_fields import check_tick_fields
@@ -29,7 +29,7 @@ def _usable_sources(configured: str | dict[str, str] | None) -> str | dict[str, 
 
 
 def _own_topic(topic: str) -> str:
-    if topic in (record.topic for record in (BAR, ANOMALY, PREDICTION, DEAD_LETTER)):
+    if topic in (record.topic for record in (QUOTE, BAR, ANOMALY, PREDICTION, DEAD_LETTER)):
         raise ValueError(f"{topic} is a topic that mdstream writes: expected one of ticks")
     return topic
 

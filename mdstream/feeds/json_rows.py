@@ -43,10 +43,7 @@ def _rows_of(block: LineBlock, layout: Layout) -> RawRows:
     objects: list[dict[str, object]] = []
     numbers: list[int] = []
     rejects: list[Reject] = []
-    for number, line in enumerate(block.lines, block.first):
-        if not line.strip():
-            continue
-        parsed = parse_object(line)
+    for number, line, parsed in objects_of(block):
         if isinstance(parsed, str):
             rejects.append(Reject(parsed, line, number))
         else:
@@ -63,6 +60,13 @@ def _rows_of(block: LineBlock, layout: Layout) -> RawRows:
         refused=refused,
         rejects=rejects,
     )
+
+
+def objects_of(block: LineBlock) -> Iterator[tuple[int, bytes, dict[str, object] | str]]:
+    """Yield each line that is not blank with its number, and its JSON object or why there is none."""
+    for number, line in enumerate(block.lines, block.first):
+        if line.strip():
+            yield number, line, parse_object(line)
 
 
 def parse_object(payload: bytes) -> dict[str, object] | str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from mdstream.errors import InvalidInputError
 from mdstream.feeds.base import FeedBatch, WireQuote
-from mdstream.feeds.json_rows import parse_object
+from mdstream.feeds.json_rows import objects_of
 from mdstream.feeds.lines import LineBlock, read_lines
 from mdstream.feeds.pacing import Clock, Pacer, SystemClock
 from mdstream.feeds.parts import JSON_LINES, FilePart, parts_of
@@ -140,10 +140,7 @@ class QuoteReplayFeed:
         quotes: list[WireQuote] = []
         rejects: list[Reject] = []
         now = self._clock.micros()
-        for number, line in enumerate(block.lines, block.first):
-            if not line.strip():
-                continue
-            fields = parse_object(line)
+        for number, line, fields in objects_of(block):
             if isinstance(fields, str):
                 rejects.append(Reject(fields, line, number))
                 continue

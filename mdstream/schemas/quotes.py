@@ -42,17 +42,16 @@ def why_sides_refused(quote: Mapping[str, object], *, nonpositive_prices: bool =
     """
     if all(quote.get(name) is None for name in PRICES_OF_QUOTES):
         return Reason.NEITHER_SIDE.of()
-    for name in PRICES_OF_QUOTES:
-        if (
-            reason := _why_amount(name, quote.get(name), MAX_PRICE, Reason.PRICE_TOO_HIGH, nonpositive_prices)
-        ) is not None:
-            return reason
-    for name in SIZES_OF_QUOTES:
-        if (
-            reason := _why_amount(name, quote.get(name), MAX_SIZE, Reason.SIZE_TOO_HIGH, may_be_negative=False)
-        ) is not None:
-            return reason
-    return None
+    bounds = (
+        (PRICES_OF_QUOTES, MAX_PRICE, Reason.PRICE_TOO_HIGH, nonpositive_prices),
+        (SIZES_OF_QUOTES, MAX_SIZE, Reason.SIZE_TOO_HIGH, False),
+    )
+    reasons = (
+        _why_amount(name, quote.get(name), most, too_high, may_be_negative)
+        for names, most, too_high, may_be_negative in bounds
+        for name in names
+    )
+    return next((reason for reason in reasons if reason is not None), None)
 
 
 def _why_amount(name: str, amount: object, most: float, too_high: Reason, may_be_negative: bool) -> str | None:

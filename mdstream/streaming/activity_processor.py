@@ -20,7 +20,7 @@ from pyspark.sql.streaming.stateful_processor import (
 )
 
 from mdstream.streaming.activity_state import ActivityBar, Trade, as_number, grown
-from mdstream.streaming.held_rows import NEVER, decoded, encoded, micros_of_watermark
+from mdstream.streaming.held_rows import NEVER, decoded, encoded, micros_of_watermark, moved_timer
 
 _PARTS = pa.decimal128(25, 10)
 TRADES = pa.schema(
@@ -119,12 +119,8 @@ class ActivityProcessor(StatefulProcessor):
                 bars[symbol] = bar
                 if has_ended:
                     ended.append(_row(symbol, bar))
-        timer = NEVER if not len(waiting) else int(waiting["time"].to_numpy().min()) // 1000 + 1
-        if timer != known.timer:
-            if known.timer != NEVER:
-                self._handle.deleteTimer(known.timer)
-            if timer != NEVER:
-                self._handle.registerTimer(timer)
+        earliest = int(waiting["time"].to_numpy().min()) if len(waiting) else None
+        timer = moved_timer(self._handle, known.timer, earliest)
         kept = json.dumps({symbol: astuple(bar) for symbol, bar in bars.items()})
         self._state.update((encoded(waiting), kept, known.newest, timer))
         if ended:

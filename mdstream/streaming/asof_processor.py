@@ -18,7 +18,7 @@ from pyspark.sql.streaming.stateful_processor import (
 )
 
 from mdstream.streaming.asof_matching import AsofTerms, settle
-from mdstream.streaming.held_rows import NEVER, decoded, encoded, micros_of_watermark
+from mdstream.streaming.held_rows import NEVER, decoded, encoded, micros_of_watermark, moved_timer
 
 LEFT = pa.schema([("key", pa.string()), ("time", pa.int64()), ("row", pa.string())])
 """A row of the left as it waits: its key and itself as text, its time in epoch microseconds, `NEVER` if it has none."""
@@ -107,12 +107,7 @@ class AsofProcessor(StatefulProcessor):
         """Keep what is not complete, and return what is."""
         newest = max(known.newest, watermark)
         settled = settle(known.lefts, known.rights, self.terms, watermark, newest)
-        timer = NEVER if settled.due is None else settled.due // 1000 + 1
-        if timer != known.timer:
-            if known.timer != NEVER:
-                self._handle.deleteTimer(known.timer)
-            if timer != NEVER:
-                self._handle.registerTimer(timer)
+        timer = moved_timer(self._handle, known.timer, settled.due)
         lefts = known.lefts.filter(pa.array(~settled.leaves))
         rights = known.rights.filter(pa.array(settled.stays))
         self._state.update((encoded(lefts), encoded(rights), known.newest, timer))

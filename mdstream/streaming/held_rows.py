@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+from pyspark.sql.streaming.stateful_processor import StatefulProcessorHandle
 
 NEVER = int(np.iinfo(np.int64).min)
 """Before all times."""
@@ -12,6 +13,23 @@ NEVER = int(np.iinfo(np.int64).min)
 def micros_of_watermark(milliseconds: int) -> int:
     """Return Spark's watermark in microseconds; it is 0 while there is none, which is `NEVER`."""
     return milliseconds * 1000 if milliseconds > 0 else NEVER
+
+
+def moved_timer(handle: StatefulProcessorHandle, timer: int, due: int | None) -> int:
+    """Let a group be asked again behind an instant, and return when, in epoch milliseconds; `NEVER` if there is none.
+
+    Args:
+        handle: Spark's.
+        timer: When the group was to be asked so far, `NEVER` if it was not.
+        due: The instant, in epoch microseconds.
+    """
+    new = NEVER if due is None else due // 1000 + 1
+    if new != timer:
+        if timer != NEVER:
+            handle.deleteTimer(timer)
+        if new != NEVER:
+            handle.registerTimer(new)
+    return new
 
 
 def encoded(rows: pa.Table) -> bytes:

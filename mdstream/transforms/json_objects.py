@@ -1,4 +1,4 @@
-"""Whether a record is one JSON object, and if not, why."""
+"""JSON objects of Kafka records: their text, their fields, and why a record is none."""
 
 from __future__ import annotations
 
@@ -7,6 +7,24 @@ from pyspark.sql import functions as F
 
 from mdstream.schemas.limits import MAX_PAYLOAD_BYTES, Reason
 from mdstream.transforms.reject_reasons import Reasons, first_of
+
+
+def readable_text() -> Column:
+    """Return the text of a record of Spark's Kafka source; null where it is too long to be read."""
+    return F.when(F.octet_length("value") <= MAX_PAYLOAD_BYTES, F.col("value").cast("string"))
+
+
+def field_of(parsed: str, name: str) -> Column:
+    """Return a field of a tick or a quote as it is stored; one without ingest_time takes the broker's time of it.
+
+    Args:
+        parsed: The column with the record's fields as JSON has them.
+        name: The field.
+    """
+    field = F.col(f"{parsed}.{name}")
+    if name == "ingest_time":
+        return F.coalesce(F.timestamp_micros(field), F.col("received_time")).alias(name)
+    return (F.timestamp_micros(field) if name == "event_time" else field).alias(name)
 
 
 def goes_on_behind_the_object(payload: Column) -> Column:

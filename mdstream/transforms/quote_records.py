@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
 from mdstream.schemas import QUOTE, STORED_QUOTE
 from mdstream.schemas.limits import (
-    MAX_PAYLOAD_BYTES,
     MAX_PRICE,
     MAX_SIZE,
     PRICES_OF_QUOTES,
@@ -19,16 +18,15 @@ from mdstream.schemas.limits import (
 )
 from mdstream.schemas.spark import wire_schema
 from mdstream.transforms.dead_letters import KAFKA_ENVELOPE, REJECT_REASON, envelope
-from mdstream.transforms.json_objects import goes_on_behind_the_object, why_no_object
+from mdstream.transforms.json_objects import field_of, goes_on_behind_the_object, readable_text, why_no_object
 from mdstream.transforms.reject_reasons import (
     Reasons,
     first_of,
     found,
     is_not_finite,
     matches,
-    reason_ahead,
-    reason_too_early,
     reasons_of_symbol,
+    reasons_of_times,
 )
 
 _UNREADABLE = "unreadable"
@@ -61,16 +59,14 @@ def with_quote_fields(
         >>> quotes.select("bid", "ask", "reject_reason").collect()
         [Row(bid=9.0, ask=11.0, reject_reason=None), Row(bid=None, ask=None, reject_reason='neither bid nor ask')]
     """
-    text = F.col("value").cast("string")
-    readable = F.when(F.octet_length("value") <= MAX_PAYLOAD_BYTES, text)
     parsed = records.select(
-        F.from_json(readable, _QUOTE_JSON, _JSON_OPTIONS).alias("quote"),
+        F.from_json(readable_text(), _QUOTE_JSON, _JSON_OPTIONS).alias("quote"),
         *envelope(),
         F.col("partition").alias("kafka_partition"),
         F.col("offset").alias("kafka_offset"),
     )
     fields = parsed.select(
-        *(_column(name) for name in QUOTE.schema.names),
+        *(field_of("quote", name) for name in QUOTE.schema.names),
         "kafka_partition",
         "kafka_offset",
         *KAFKA_ENVELOPE,
@@ -83,19 +79,12 @@ def with_quote_fields(
             (F.col("is_unreadable") | goes_on_behind_the_object(payload), why_unreadable),
             *reasons_of_symbol(F.col("symbol")),
             *_reasons_of_sides(nonpositive_prices),
-            *_reasons_of_time(max_future_skew_seconds),
+            (F.col("event_time").isNull(), Reason.MISSING.of("event_time")),
+            *reasons_of_times(max_future_skew_seconds),
             *_reasons_of_text(),
         ]
     )
     return fields.select(*STORED_QUOTE.schema.names, *KAFKA_ENVELOPE, reason.alias(REJECT_REASON))
-
-
-def _column(name: str) -> Column:
-    if name == "ingest_time":
-        return F.coalesce(F.timestamp_micros("quote.ingest_time"), F.col("received_time")).alias(name)
-    if name == "event_time":
-        return F.timestamp_micros("quote.event_time").alias(name)
-    return F.col(f"quote.{name}").alias(name)
 
 
 def _reasons_of_sides(nonpositive_prices: bool) -> Reasons:
@@ -116,17 +105,6 @@ def _reasons_of_amount(name: str, most: float, too_high: Reason, *, may_be_negat
         *([] if may_be_negative else [negative]),
         (amount > most, found(too_high.of(), amount)),
         (amount < -most, found(Reason.PRICE_TOO_LOW.of(), amount)),
-    ]
-
-
-def _reasons_of_time(max_future_skew_seconds: int) -> Reasons:
-    event, ingest, received = F.col("event_time"), F.col("ingest_time"), F.col("received_time")
-    return [
-        (event.isNull(), Reason.MISSING.of("event_time")),
-        reason_too_early(event, Reason.EVENT_TIME_TOO_EARLY),
-        reason_too_early(ingest, Reason.INGEST_TIME_TOO_EARLY),
-        reason_ahead(ingest, received, max_future_skew_seconds, Reason.INGEST_TIME_AHEAD),
-        reason_ahead(event, ingest, max_future_skew_seconds, Reason.EVENT_TIME_AHEAD),
     ]
 
 

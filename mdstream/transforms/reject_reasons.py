@@ -80,6 +80,17 @@ def reason_ahead(time: Column, other: Column, skew_seconds: int, reason: Reason)
     return time > other + F.expr(f"INTERVAL {skew_seconds} SECONDS"), found_time(reason.of(), time)
 
 
+def reasons_of_times(max_future_skew_seconds: int) -> Reasons:
+    """Return what may be wrong with the times of a Kafka record: its event_time, ingest_time and received_time."""
+    event, ingest, received = F.col("event_time"), F.col("ingest_time"), F.col("received_time")
+    return [
+        reason_too_early(event, Reason.EVENT_TIME_TOO_EARLY),
+        reason_too_early(ingest, Reason.INGEST_TIME_TOO_EARLY),
+        reason_ahead(ingest, received, max_future_skew_seconds, Reason.INGEST_TIME_AHEAD),
+        reason_ahead(event, ingest, max_future_skew_seconds, Reason.EVENT_TIME_AHEAD),
+    ]
+
+
 def reasons_of_text(texts: Mapping[str, Column], conditions: Column) -> Reasons:
     """Return what may be wrong with texts, by the names of their fields, and with an array of condition codes."""
     reasons: Reasons = [(~matches(text, TEXT_PATTERN), Reason.MALFORMED.of(name)) for name, text in texts.items()]

@@ -9,11 +9,11 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
 from mdstream.schemas import STORED_TICK, TICK
-from mdstream.schemas.limits import MAX_PAYLOAD_BYTES, TEXT_FIELDS, Reason
+from mdstream.schemas.limits import TEXT_FIELDS, Reason
 from mdstream.schemas.spark import wire_schema
 from mdstream.transforms.code_lists import codes_of_text
 from mdstream.transforms.dead_letters import KAFKA_ENVELOPE, REJECT_REASON, envelope
-from mdstream.transforms.json_objects import goes_on_behind_the_object, why_no_object
+from mdstream.transforms.json_objects import field_of, goes_on_behind_the_object, readable_text, why_no_object
 from mdstream.transforms.own_ticks import MISREAD, with_own_fields
 from mdstream.transforms.reject_reasons import (
     SHOWN_CHARACTERS,
@@ -21,11 +21,10 @@ from mdstream.transforms.reject_reasons import (
     first_of,
     is_any,
     is_suspect_text,
-    reason_ahead,
-    reason_too_early,
     reasons_of_amounts,
     reasons_of_symbol,
     reasons_of_text,
+    reasons_of_times,
 )
 
 _UNREADABLE = "unreadable"
@@ -103,7 +102,7 @@ def with_usability(
     """
     against = _reasons_of_values(nonpositive_prices, is_own=columns is not None)
     of_values = is_any([condition for condition, _ in against] + [_has_malformed_text()])
-    of_time = is_any([condition for condition, _ in _reasons_of_time(max_future_skew_seconds)])
+    of_time = is_any([condition for condition, _ in reasons_of_times(max_future_skew_seconds)])
     is_refused = F.when(of_time, F.lit(True)).when(F.col("is_plain"), F.lit(False)).otherwise(of_values)
     fields = _with_fields(records, plain_tick) if columns is None else _with_own_fields(records, columns, unit)
     return fields.select(*STORED_TICK.schema.names, (~is_refused).alias(IS_USABLE))
@@ -144,7 +143,7 @@ def _with_fields(records: DataFrame, plain_tick: Column | None) -> DataFrame:
     """Parse Kafka records into the fields of ticks, whatever they are, beside their envelope."""
     plain = F.lit(None).cast(TICK_JSON) if plain_tick is None else plain_tick
     parsed = records.select(
-        F.coalesce(plain, F.from_json(_readable(), TICK_JSON, _JSON_OPTIONS)).alias("tick"),
+        F.coalesce(plain, F.from_json(readable_text(), TICK_JSON, _JSON_OPTIONS)).alias("tick"),
         plain.isNotNull().alias("is_plain"),
         *envelope(),
         F.col("partition").alias("kafka_partition"),
@@ -153,7 +152,7 @@ def _with_fields(records: DataFrame, plain_tick: Column | None) -> DataFrame:
     is_plain = F.col("is_plain")
     unreadable = F.col(f"tick.{_UNREADABLE}").isNotNull() | goes_on_behind_the_object(F.col("payload"))
     return parsed.select(
-        *(_tick_column(name) for name in TICK.schema.names),
+        *(field_of("tick", name) for name in TICK.schema.names),
         "kafka_partition",
         "kafka_offset",
         *KAFKA_ENVELOPE,
@@ -166,13 +165,9 @@ def _with_fields(records: DataFrame, plain_tick: Column | None) -> DataFrame:
 def _with_own_fields(records: DataFrame, columns: Mapping[str, str], unit: str) -> DataFrame:
     """Parse Kafka records of other people into the same columns, and `misread`."""
     place = (F.col("partition").alias("kafka_partition"), F.col("offset").alias("kafka_offset"))
-    read = records.select(_readable().alias("text"), *envelope(), *place).transform(with_own_fields, columns, unit)
+    read = records.select(readable_text().alias("text"), *envelope(), *place).transform(with_own_fields, columns, unit)
     is_unreadable = F.col("is_unreadable") | goes_on_behind_the_object(F.col("payload"))
     return read.withColumns({"is_plain": F.lit(False), "is_unreadable": is_unreadable})
-
-
-def _readable() -> Column:
-    return F.when(F.octet_length("value") <= MAX_PAYLOAD_BYTES, F.col("value").cast("string"))
 
 
 def _with_codes_of_text(parsed: DataFrame) -> DataFrame:
@@ -188,17 +183,9 @@ def _with_codes_of_text(parsed: DataFrame) -> DataFrame:
     return read.withColumn("tick", F.when(is_unreadable & is_list, mended).otherwise(F.col("tick"))).drop("again")
 
 
-def _tick_column(name: str) -> Column:
-    if name == "ingest_time":
-        return F.coalesce(F.timestamp_micros("tick.ingest_time"), F.col("received_time")).alias(name)
-    if name == "event_time":
-        return F.timestamp_micros("tick.event_time").alias(name)
-    return F.col(f"tick.{name}").alias(name)
-
-
 def _reject_reason(max_future_skew_seconds: int, nonpositive_prices: bool, *, is_own: bool) -> Column:
     """Return the first reason against a tick; whatever needs the payload again is only computed for refused ones."""
-    times = _reasons_of_time(max_future_skew_seconds)
+    times = reasons_of_times(max_future_skew_seconds)
     values = _reasons_of_values(nonpositive_prices, is_own=is_own)
     return first_of([*values, *times, (_has_malformed_text(), _why_text())])
 
@@ -210,16 +197,6 @@ def _reasons_of_values(nonpositive_prices: bool, *, is_own: bool) -> Reasons:
         *reasons_of_symbol(F.col("symbol")),
         *reasons_of_amounts(F.col("price"), F.col("size"), nonpositive_prices=nonpositive_prices),
         (F.col("event_time").isNull(), Reason.MISSING.of("event_time")),
-    ]
-
-
-def _reasons_of_time(max_future_skew_seconds: int) -> Reasons:
-    event, ingest, received = F.col("event_time"), F.col("ingest_time"), F.col("received_time")
-    return [
-        reason_too_early(event, Reason.EVENT_TIME_TOO_EARLY),
-        reason_too_early(ingest, Reason.INGEST_TIME_TOO_EARLY),
-        reason_ahead(ingest, received, max_future_skew_seconds, Reason.INGEST_TIME_AHEAD),
-        reason_ahead(event, ingest, max_future_skew_seconds, Reason.EVENT_TIME_AHEAD),
     ]
 
 

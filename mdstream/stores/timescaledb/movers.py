@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from mdstream.schemas import BAR, Record
 from mdstream.stores.timescaledb.definitions import table_of
-from mdstream.stores.timescaledb.series import Row
+from mdstream.stores.timescaledb.series import Row, distinct_symbols
 
 _OF_BARS = ("symbol", "window", "window_start", "window_end", "close", "volume", "trade_count")
 _BEFORE = timedelta(days=7)
@@ -116,16 +116,12 @@ def _bars(name: str) -> Any:  # noqa: ANN401 - an alias of a table
     return table_of(BAR).alias(name)
 
 
-def _symbols(since: datetime, until: datetime) -> Any:  # noqa: ANN401 - a common table expression
-    """Return the symbols with bars of those days, each found by a leap from the one before in the index."""
-    bars = table_of(BAR)
+def _symbols(since: datetime, until: datetime) -> sa.Subquery:
+    """Return the symbols with bars of those days."""
+    start = table_of(BAR).c.window_start
     # A whole day, as partitions are: then the first row of a symbol is one that counts.
     midnight = since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    within = (bars.c.window_start >= midnight, bars.c.window_start < until)
-    leaps = sa.select(sa.func.min(bars.c.symbol).label("symbol")).where(*within).cte("leaps", recursive=True)
-    following = sa.select(sa.func.min(bars.c.symbol)).where(*within, bars.c.symbol > leaps.c.symbol).scalar_subquery()
-    leaps = leaps.union_all(sa.select(following).where(leaps.c.symbol.is_not(None)))
-    return sa.select(leaps.c.symbol).where(leaps.c.symbol.is_not(None)).subquery("symbols")
+    return distinct_symbols(BAR, start >= midnight, start < until).subquery("symbols")
 
 
 def _back(time: datetime, by: timedelta) -> datetime:

@@ -165,19 +165,22 @@ def symbol_is_stored(connection: sa.Connection, symbol: str) -> bool:
 def stored_symbols(connection: sa.Connection) -> list[str]:
     """Return every symbol that has a row, in alphabetical order.
 
-    The distinct values are found by leaping from each to the next in the primary key's index: the time depends
-    on the number of symbols, not of rows.
+    The time depends on the number of symbols, not of rows.
     """
     found: set[str] = set()
     for record in _WITH_SYMBOLS:
-        found.update(connection.scalars(_distinct_symbols(record)))
+        found.update(connection.scalars(distinct_symbols(record)))
     return sorted(found)
 
 
-def _distinct_symbols(record: Record) -> sa.Select[str]:
+def distinct_symbols(record: Record, *within: sa.ColumnElement[bool]) -> sa.Select[str]:
+    """Return the query for the symbols with rows within some bounds.
+
+    Each is found by a leap from the one before in the primary key's index.
+    """
     symbol = table_of(record).c.symbol
-    leaps = sa.select(sa.func.min(symbol).label("symbol")).cte("leaps", recursive=True)
-    following = sa.select(sa.func.min(symbol)).where(symbol > leaps.c.symbol).scalar_subquery()
+    leaps = sa.select(sa.func.min(symbol).label("symbol")).where(*within).cte("leaps", recursive=True)
+    following = sa.select(sa.func.min(symbol)).where(*within, symbol > leaps.c.symbol).scalar_subquery()
     leaps = leaps.union_all(sa.select(following).where(leaps.c.symbol.is_not(None)))
     return sa.select(leaps.c.symbol).where(leaps.c.symbol.is_not(None))
 

@@ -95,7 +95,7 @@ def test_rows_are_leapt_over(database: TimescaleSettings) -> None:
             )
         )
         connection.execute(sa.text("ANALYZE tick_data"))
-        query = queries._distinct_symbols(STORED_TICK)
+        query = queries.distinct_symbols(STORED_TICK)
         found = list(connection.scalars(query))
         text = str(query.compile(engine, compile_kwargs={"literal_binds": True}))
         [[plan]] = connection.execute(sa.text(f"EXPLAIN (ANALYZE, FORMAT JSON) {text}")).all()
