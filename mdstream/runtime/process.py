@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
 from mdstream.errors import ServerError
 from mdstream.runtime.account import Account
 
@@ -51,6 +53,7 @@ class Child:
         self.name = name
         self.log = log
         self._when_ended: Callable[[], None] = lambda: None
+        self._followers: set[psutil.Process] = set()
         try:
             with open(log, "ab", opener=_open_for_us) as output:
                 self._process = subprocess.Popen(
@@ -98,18 +101,28 @@ class Child:
 
     def ask_to_stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Send a signal to the process, not to its group, and return at once."""
+        self._note_followers()
         self._process.send_signal(number)
 
     def end(self, grace_seconds: float = 0) -> None:
-        """Give the process time to end, then kill it, and in any case what is left of its group."""
+        """Give the process time to end, then kill it, and in any case what is left of its group and what it started."""
         try:
             self._process.wait(grace_seconds)
         except subprocess.TimeoutExpired:
             logger.info("%s did not end within %g s and is killed", self.name, grace_seconds)
+        self._note_followers()
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
+        for follower in self._followers:
+            with suppress(psutil.NoSuchProcess):
+                follower.kill()
         self._when_ended()
+
+    def _note_followers(self) -> None:
+        """Note what it has started, in groups of their own too: a Java of Spark that is starting would outlive it."""
+        with suppress(psutil.NoSuchProcess):
+            self._followers.update(psutil.Process(self.pid).children(recursive=True))
 
     def _close_gate(self, word: bytes) -> None:
         if self._process.stdin:

@@ -8,8 +8,11 @@ process has closed it or is dead, however it died.
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 _GRACE_SECONDS = 5.0
 _POLL_SECONDS = 0.02
@@ -23,8 +26,35 @@ def _signal(group: int, number: int) -> bool:
     return True
 
 
+def _processes() -> Iterator[tuple[int, int, int]]:
+    """Return each process there is, its parent and its group."""
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # The name before them is in brackets, and may hold anything.
+            parent, group = status.read_text(errors="replace").rpartition(")")[2].split()[1:3]
+        except OSError:  # it has ended meanwhile
+            continue
+        yield int(status.parent.name), int(parent), int(group)
+    if not Path("/proc").is_dir():
+        listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,pgid="], capture_output=True, text=True, check=True)
+        for line in listed.stdout.splitlines():
+            pid, parent, group = line.split()
+            yield int(pid), int(parent), int(group)
+
+
+def _groups_within(leaders: set[int]) -> set[int]:
+    """Return the groups that processes of these groups have started, as a job does for Spark's Java."""
+    within = set(leaders)
+    processes = list(_processes())
+    while found := {process for process, parent, _ in processes if parent in within} - within:
+        within |= found
+    return {group for process, _, group in processes if process in within} - leaders
+
+
 def _end(groups: dict[int, int]) -> None:
-    remaining = {group for group, number in groups.items() if _signal(group, number)}
+    # They end with who started them, if they can: a Java that was starting might never.
+    followers = _groups_within(set(groups))
+    remaining = {group for group, number in groups.items() if _signal(group, number)} | followers
     deadline = time.monotonic() + _GRACE_SECONDS
     while remaining and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)

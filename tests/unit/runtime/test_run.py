@@ -20,8 +20,10 @@ import os, signal, sys
 from mdstream.runtime.run import RunFolder
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 run = RunFolder()
+starter = "import subprocess, time; subprocess.Popen(['sleep', '1000'], start_new_session=True); time.sleep(1000)"
 children = [
     run.start("sleeper", ["sh", "-c", "sleep 1000 & sleep 1000"]),
+    run.start("starter", [sys.executable, "-c", starter]),
     run.start("polite", ["sleep", "1000"], crash_signal=signal.SIGTERM),
 ]
 if sys.argv[2:] == ["stubborn"]:
@@ -90,6 +92,7 @@ def test_nothing_is_left_however_the_owner_ends(death: list[str | signal.Signals
         assert owner.stdout
         folder, *pids = owner.stdout.readline().split()
         assert Path(folder).is_dir()
+        until(lambda: psutil.Process(int(pids[1])).children())  # of a session of its own, as Spark's Java is
         processes = psutil.Process(owner.pid).children(recursive=True)
         assert {int(pid) for pid in pids} <= {process.pid for process in processes}
         if isinstance(death[0], signal.Signals):
