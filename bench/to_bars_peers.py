@@ -4,9 +4,10 @@ pip install polars duckdb
 python -m bench.to_bars_peers --ticks 10000000 --rounds 3
 
 Polars and DuckDB are not among the project's dependencies. All read the same Parquet files and make the same bars:
-open and close by (event_time, sequence), high, low, volume, VWAP and count, of each symbol and minute, and then of three
-windows. Spark throws the bars away, DuckDB adds them up, Polars keeps them. A first round is not counted: it sees that
-all make the same bars. Polars and DuckDB sum doubles as they come; `to_bars` sums exactly, and refuses what is no trade.
+open and close by (event_time, sequence), high, low, volume, VWAP and count, of each symbol and minute, and then of
+three windows. Spark throws the bars away, DuckDB adds them up, Polars keeps them. A first round is not counted: it sees
+that all make the same bars. Polars and DuckDB sum doubles as they come; `to_bars` sums exactly, and refuses what is no
+trade.
 """
 
 from __future__ import annotations
