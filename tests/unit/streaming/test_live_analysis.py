@@ -294,11 +294,11 @@ def test_a_spike_is_told_though_the_next_tick_undoes_it_before_anybody_looked(sp
     task = ToldTask(to_bar_records(ticks_frame(spark, []), WINDOWS, ConditionTable(), DAY, analysis=analysis).frame)
 
     def told(rows: Iterable[Row]) -> list[tuple[object, ...]]:
-        names = ("window", "window_start", "rule", "severity", "value", "threshold", "message", "withdrawn")
-        return [tuple(row[name] for name in names) for row in rows if row["rule"] == "above"]
+        names = ("window", "window_start", "severity", "value", "threshold", "message")
+        return [tuple(row[name] for name in names) for row in rows if row["rule"] == "above" and not row["withdrawn"]]
 
     def of_bar(second: int, *said: object) -> list[tuple[object, ...]]:
-        return [("1s", at(second), "above", *said, None)]
+        return [("1s", at(second), *said)]
 
     with task.batch():
         for second in range(1, 21):
