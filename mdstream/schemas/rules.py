@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import string
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -52,8 +53,8 @@ class Rule:
         message: Text for people with placeholders, e.g. `close {close:.2f} is {value:.1f} % away`.
         value: Expression of what the rule looks at, a number.
         threshold: Expression of what the value is held against, a number of the same unit.
-        on: `revision`: revisions of the forming bar are looked at too, under load the newest alone; `close`: closed
-            bars alone.
+        on: `revision`: revisions of the forming bar are looked at too: each, if predicate and severity name neither an
+            indicator nor `latency_ms`, else under load the newest alone; `close`: closed bars alone.
 
     Raises:
         InvalidInputError: The name or the message is not usable.
@@ -88,6 +89,11 @@ class Rule:
     def is_of_latency(self) -> bool:
         """Whether it looks at how a bar came, which no later trade undoes."""
         return any(_LATENCY.search(text) for text in (self.predicate, self.severity, self.value, self.threshold))
+
+    def is_judged_by(self, columns: Iterable[str]) -> bool:
+        """Whether its predicate or severity names one of the columns."""
+        words = set(re.findall(r"\w+", f"{self.predicate} {self.severity}".lower()))
+        return not words.isdisjoint(column.lower() for column in columns)
 
     @property
     def severity_expression(self) -> str:

@@ -14,8 +14,9 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from mdstream.config import Settings
 from mdstream.indicators import Indicator, analysed_schema, bars_needed, indicator_levels
 from mdstream.indicators.library import talib_library
+from mdstream.indicators.values import LATENCY
 from mdstream.schemas.rules import Rule
-from mdstream.transforms.anomalies import FINDINGS, with_findings
+from mdstream.transforms.anomalies import FINDINGS, to_severities, with_findings
 
 logger = logging.getLogger(__name__)
 
@@ -77,11 +78,21 @@ def plan_analysis(spark: SparkSession, engine: Any, analysis: Analysis) -> Analy
     if library.name not in {name.rpartition("/")[2] for name in context.listFiles}:
         context.addFile(str(library))
     bars = _no_bars(spark, analysis.indicators)
-    found = bars.transform(with_findings, analysis.rules, indicator_levels(analysis.indicators)).select(FINDINGS)
+    levels, prompt = indicator_levels(analysis.indicators), _prompt_rules(analysis)
+    found = bars.transform(with_findings, analysis.rules, levels).select(FINDINGS)
+    severities = bars.transform(to_severities, prompt, levels)._jdf if prompt else None  # noqa: SLF001
     thinned, too_old = (context._jsc.sc().longAccumulator(name) for name in ("thinned", "too_old"))  # noqa: SLF001
     text = json.dumps(_described(analysis, library.name))
-    plan = engine.AnalysisPlan.full(text, bars._jdf, found._jdf, thinned, too_old)  # noqa: SLF001
+    plan = engine.AnalysisPlan.full(text, bars._jdf, found._jdf, severities, thinned, too_old)  # noqa: SLF001
     return AnalysisPlan(plan, lambda: int(thinned.value()))
+
+
+def _prompt_rules(analysis: Analysis) -> list[Rule]:
+    """Return the rules that judge a forming bar by itself and the bars before: each of its revisions can be asked."""
+    # The latency of a bar is the longest since it was last judged: none is missed.
+    others = [LATENCY.name, *(column for indicator in analysis.indicators for column in indicator.columns)]
+    is_asked = analysis.every != "close"
+    return [rule for rule in analysis.rules if is_asked and rule.on == "revision" and not rule.is_judged_by(others)]
 
 
 def _no_bars(spark: SparkSession, indicators: Sequence[Indicator]) -> DataFrame:

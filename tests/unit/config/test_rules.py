@@ -132,6 +132,21 @@ def test_the_parts_of_a_message() -> None:
     assert rule.message_parts == ("{", Placeholder("close", ",.2f"), "}", " at ", Placeholder("symbol"))
 
 
+@pytest.mark.parametrize(
+    ("predicate", "severity", "is_so"),
+    [
+        ("rsi_14 > 70", "low", True),
+        ("`RSI_14`>70", "low", True),
+        ("close > 1", "CASE WHEN close > rsi_14 THEN 'high' ELSE 'low' END", True),
+        ("close > rsi_14_overbought OR close > rsi_1", "high", False),
+    ],
+)
+def test_what_judges_a_bar_is_in_predicate_and_severity(predicate: str, severity: str, *, is_so: bool) -> None:
+    rule = Rule("a", predicate, severity, "{rsi_14}", "rsi_14", "rsi_14")
+    assert rule.is_judged_by(["sma_20", "rsi_14"]) is is_so
+    assert not rule.is_judged_by([])
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.recursive(

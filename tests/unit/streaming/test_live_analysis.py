@@ -273,8 +273,7 @@ def test_a_finding_is_withdrawn_though_the_batch_ended_before_anybody_looked(spa
     ).frame
     task = ToldTask(frame)
     with task.batch():
-        task.comes(1, 1.0, 11.0)
-        assert {row["window"] for row in task.is_idle()} == {"1s", "7s"}
+        assert {row["window"] for row in task.comes(1, 1.0, 11.0)} == {"1s", "7s"}
         task.comes(2, 2.0, 5.0)
         assert task.is_idle() == []
     with task.batch():
@@ -284,3 +283,37 @@ def test_a_finding_is_withdrawn_though_the_batch_ended_before_anybody_looked(spa
         task.comes(4, 2.5, 6.0)
         told = [(row["window"], row["window_start"], row["rule"], row["withdrawn"]) for row in task.is_idle()]
     assert told == [("1s", at(1), "high", True)]
+
+
+def test_a_spike_is_told_though_the_next_tick_undoes_it_before_anybody_looked(spark: SparkSession) -> None:
+    above = Rule(
+        "above", "close > average_close_20", "CASE WHEN close > 50 THEN 'high' ELSE 'low' END", "{sma_3:.2f}",
+        "close", "average_close_20",
+    )  # fmt: skip
+    analysis = Analysis(USUAL, (above, HOT), 600)
+    task = ToldTask(to_bar_records(ticks_frame(spark, []), WINDOWS, ConditionTable(), DAY, analysis=analysis).frame)
+
+    def told(rows: Iterable[Row]) -> list[tuple[object, ...]]:
+        names = ("window", "window_start", "severity", "value", "threshold", "message")
+        return [tuple(row[name] for name in names) for row in rows if row["rule"] == "above" and not row["withdrawn"]]
+
+    def of_bar(second: int, *said: object) -> list[tuple[object, ...]]:
+        return [("1s", at(second), *said)]
+
+    with task.batch():
+        for second in range(1, 21):
+            assert told(task.comes(second, float(second), float(second))) == []
+            if second == 1:
+                task.is_idle()
+        # The bars before are 1, 2 ... 20, not all of them analysed: their mean is 10.5.
+        assert told(task.comes(21, 21.0, 10.0)) == []
+        assert told(task.comes(22, 21.1, 30.0)) == of_bar(21, "low", 30.0, 10.5, "23.00")
+        assert told(task.comes(23, 21.2, 10.0)) == []
+        assert told(task.comes(24, 21.3, 45.0)) == []
+        assert told(task.comes(25, 21.4, 60.0)) == of_bar(21, "high", 60.0, 10.5, "33.00")
+        assert told(task.comes(26, 21.5, 10.0)) == []
+        assert told(task.is_idle()) == []
+        # A late trade makes 40 of the 20; before the next bar are 2, 3 ... 19, 40 and 10: their mean is 11.95.
+        assert told(task.comes(27, 20.9, 40.0)) == []
+        assert told(task.comes(28, 22.0, 11.9)) == []
+        assert told(task.comes(29, 22.1, 12.1)) == of_bar(22, "low", 12.1, 11.95, "20.70")

@@ -24,6 +24,7 @@ final class AnalysedRow {
     "last_ingest_time"
   };
   private static final int FOR_RULES = 4;
+  private static final double[] NONE = {};
 
   private final SpecificInternalRow row;
   private final long[] lengths;
@@ -42,6 +43,16 @@ final class AnalysedRow {
 
   /** Return the row of a bar, which is good until the next is asked for. */
   InternalRow of(Series series, Bar bar, int place, Indicators values, double latencyMs) {
+    withoutIndicators(series, bar, place);
+    for (int indicator = 0; indicator < columns; indicator++) {
+      set(OF_BAR.length + indicator, values.value(indicator, place));
+    }
+    set(OF_BAR.length + columns + FOR_RULES - 1, latencyMs);
+    return row;
+  }
+
+  /** Return the row of a bar for those who look neither at indicators nor at the latency: there it holds another bar's. */
+  InternalRow withoutIndicators(Series series, Bar bar, int place) {
     int column = 0;
     row.update(column++, UTF8String.fromBytes(series.symbol.record));
     row.update(column++, windows[series.window]);
@@ -56,15 +67,13 @@ final class AnalysedRow {
     row.setLong(column++, bar.tradeCount);
     row.setLong(column++, bar.lastEventTime);
     row.setLong(column++, bar.lastIngestTime);
-    for (int indicator = 0; indicator < columns; indicator++) {
-      set(column++, values.value(indicator, place));
-    }
+    column += columns;
     BarHistory history = series.history;
-    double[] close = history.values(BarHistory.CLOSE);
+    double[] close = history == null ? NONE : history.values(BarHistory.CLOSE);
+    double[] volume = history == null ? NONE : history.values(BarHistory.VOLUME);
     set(column++, Indicators.meanBefore(close, place));
-    set(column++, Indicators.meanBefore(history.values(BarHistory.VOLUME), place));
-    set(column++, place == 0 ? Double.NaN : close[place - 1]);
-    set(column, latencyMs);
+    set(column++, Indicators.meanBefore(volume, place));
+    set(column, place == 0 ? Double.NaN : close[place - 1]);
     return row;
   }
 

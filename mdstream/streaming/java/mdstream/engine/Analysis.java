@@ -12,7 +12,7 @@ import scala.Tuple3;
 
 /** Indicators and findings of revised bars. */
 final class Analysis implements AutoCloseable {
-  private static final List<String> SEVERITIES = List.of("low", "medium", "high", "critical");
+  static final List<String> SEVERITIES = List.of("low", "medium", "high", "critical");
   private static final int AT_ONCE = 16;
   private static final String WITHDRAWN = "no longer so: a late trade has changed what it was found in";
 
@@ -22,6 +22,7 @@ final class Analysis implements AutoCloseable {
   private final BarStore store;
   private final Indicators values;
   private final Rules.Asked rules;
+  private final PromptRules.Asked prompt;
   private final AnalysedRow row;
   private final AnalysisWriter json;
   private final AnalysisQueue queue;
@@ -34,6 +35,7 @@ final class Analysis implements AutoCloseable {
     queue = new AnalysisQueue(plan.everyMicros());
     values = full.indicators();
     rules = full.rules().ask();
+    prompt = full.prompt() == null ? null : full.prompt().ask();
     row = new AnalysedRow(full.columns(), lengths, names);
     List<String> columns = plan.indicators().stream().flatMap(spec -> spec.columns().stream()).toList();
     json = new AnalysisWriter(names, columns);
@@ -48,6 +50,12 @@ final class Analysis implements AutoCloseable {
       full.thinned().add(1);
     }
     queue.add(series, closed);
+    if (prompt != null) {
+      int place = series.history == null ? 0 : take(series, bar);
+      if (!closed && place >= 0 && prompt.haveNews(row.withoutIndicators(series, bar, place), bar.raised)) {
+        queue.hurry(series);
+      }
+    }
   }
 
   /** Take up what was unpublished when the series was written. */
@@ -72,8 +80,9 @@ final class Analysis implements AutoCloseable {
     }
   }
 
-  /** Do beside a tick what has waited too long. */
+  /** Do beside a tick what the next one might undo, and what has waited too long. */
   void whenBusy(List<Tuple3<String, byte[], byte[]>> records) {
+    whenUrgent(records);
     Series series = queue.nextWhenBusy();
     if (series != null) {
       analyse(series, records);
@@ -82,7 +91,14 @@ final class Analysis implements AutoCloseable {
 
   /** Do all at once. */
   void whenTold(List<Tuple3<String, byte[], byte[]>> records) {
+    whenUrgent(records);
     for (Series series = queue.next(); series != null; series = queue.next()) {
+      analyse(series, records);
+    }
+  }
+
+  private void whenUrgent(List<Tuple3<String, byte[], byte[]>> records) {
+    for (Series series = queue.nextUrgent(); series != null; series = queue.nextUrgent()) {
       analyse(series, records);
     }
   }
@@ -115,14 +131,13 @@ final class Analysis implements AutoCloseable {
       readHistories(series.symbol);
     }
     BarHistory history = series.history;
-    long firstChunk = history.firstChunk();
     Set<Long> written = new TreeSet<>();
     for (Bar bar : series.changed) {
       if (bar.late) {
         series.late = Math.min(series.late, bar.start);
         bar.late = false;
       }
-      if (history.take(bar) == BarHistory.TOO_OLD) {
+      if (take(series, bar) == BarHistory.TOO_OLD) {
         full.tooOld().add(1);
         continue;
       }
@@ -134,13 +149,21 @@ final class Analysis implements AutoCloseable {
     series.changed.clear();
     Bar open = series.forming();
     if (open != null && !plan.ofClosedAlone()) {
-      history.take(open);
+      take(series, open);
     }
     long before = open == null ? Long.MAX_VALUE : open.start;
     for (long chunk : written) {
       store.keepChunk(series.window, history, chunk, before);
     }
-    store.dropChunks(series.window, Math.min(firstChunk, history.firstChunk()), history.firstChunk());
+  }
+
+  /** Take a bar into the history of the current symbol; return its place. */
+  private int take(Series series, Bar bar) {
+    BarHistory history = series.history;
+    long first = history.firstChunk();
+    int place = history.take(bar);
+    store.dropChunks(series.window, Math.min(first, history.firstChunk()), history.firstChunk());
+    return place;
   }
 
   private void readHistories(SymbolBars symbol) {

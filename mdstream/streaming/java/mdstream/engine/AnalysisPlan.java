@@ -54,15 +54,30 @@ public record AnalysisPlan(
     }
   }
 
-  /** Add the rules, the columns that they may name, and where it is counted what was left out. */
+  /**
+   * Add the rules, the columns that they may name, and where it is counted what was left out.
+   *
+   * @param severities see {@link PromptRules}; null if there is no such rule
+   */
   public static Full full(
-      String json, Dataset<Row> bars, Dataset<Row> found, LongAccumulator thinned, LongAccumulator tooOld) {
-    return new Full(read(json), new Rules(found), bars.schema(), thinned, tooOld);
+      String json,
+      Dataset<Row> bars,
+      Dataset<Row> found,
+      Dataset<Row> severities,
+      LongAccumulator thinned,
+      LongAccumulator tooOld) {
+    PromptRules prompt = severities == null ? null : new PromptRules(severities);
+    return new Full(read(json), new Rules(found), prompt, bars.schema(), thinned, tooOld);
   }
 
   /** A plan with all that belongs to it. */
   public record Full(
-      AnalysisPlan plan, Rules rules, StructType columns, LongAccumulator thinned, LongAccumulator tooOld)
+      AnalysisPlan plan,
+      Rules rules,
+      PromptRules prompt,
+      StructType columns,
+      LongAccumulator thinned,
+      LongAccumulator tooOld)
       implements Serializable {
 
     Indicators indicators() {

@@ -9,7 +9,8 @@ import java.util.concurrent.TimeUnit;
  * Series that wait to be analysed, and whose turn it is.
  *
  * <p>Bars go first: while ticks wait nothing else is done, but for what has waited too long. Series with a closed bar come before
- * those whose forming bar alone has changed, and provisional values take no more than a share of the time.
+ * those whose forming bar alone has changed, and provisional values take no more than a share of the time. Before all goes what
+ * the next tick might undo: the few revisions that are anomalies by themselves.
  */
 final class AnalysisQueue {
   private static final long LONGEST_CLOSING = TimeUnit.MILLISECONDS.toNanos(250);
@@ -26,6 +27,7 @@ final class AnalysisQueue {
   private final long everyNanos;
   private final ArrayDeque<Series> closing = new ArrayDeque<>();
   private final ArrayDeque<Series> forming = new ArrayDeque<>();
+  private final ArrayDeque<Series> urgent = new ArrayDeque<>();
   private long saved = MOST_SAVED;
   private long savedAt = System.nanoTime();
   private long price;
@@ -50,6 +52,17 @@ final class AnalysisQueue {
       series.queued = true;
       forming.add(series);
     }
+  }
+
+  /** Let one that was added not wait for its turn. */
+  void hurry(Series series) {
+    urgent.add(series);
+  }
+
+  /** Return the next one that must be analysed before the next tick; null if there is none. */
+  Series nextUrgent() {
+    price = 1;
+    return urgent.poll();
   }
 
   /** Return after how many milliseconds without a tick one is due; the largest number if none waits. */

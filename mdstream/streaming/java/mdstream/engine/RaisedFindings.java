@@ -9,12 +9,17 @@ final class RaisedFindings {
 
   /** Note a finding; return whether that is news: the first of its rule, or of a higher severity than before. */
   boolean isNews(String rule, int severity) {
-    Integer known = severities.get(rule);
-    if (known != null && known >= severity) {
+    if (!isGraver(rule, severity)) {
       return false;
     }
     severities.put(rule, severity);
     return true;
+  }
+
+  /** Whether a finding would be news. */
+  boolean isGraver(String rule, int severity) {
+    Integer known = severities.get(rule);
+    return known == null || severity > known;
   }
 
   Map<String, Integer> severities() {

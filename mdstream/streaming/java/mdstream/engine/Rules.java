@@ -43,7 +43,8 @@ public final class Rules implements Serializable {
   /**
    * Take the rules from a frame.
    *
-   * @param found one column, what {@code with_findings} adds, of a frame without rows whose columns are those of an analysed bar
+   * @param found made of a frame without rows whose columns are those of an analysed bar; for {@link Asked#of} its one column is
+   *     what {@code with_findings} adds
    */
   Rules(Dataset<Row> found) {
     LogicalPlan plan = found.queryExecution().optimizedPlan();
@@ -73,12 +74,17 @@ public final class Rules implements Serializable {
 
   /** The rules, ready to be asked. */
   record Asked(List<UnsafeProjection> steps) {
-    List<Finding> of(InternalRow bar) {
+    /** Return the frame's columns for a bar; they are good until the next is asked for. */
+    InternalRow answer(InternalRow bar) {
       InternalRow row = bar;
       for (UnsafeProjection step : steps) {
         row = step.apply(row);
       }
-      ArrayData found = row.getArray(0);
+      return row;
+    }
+
+    List<Finding> of(InternalRow bar) {
+      ArrayData found = answer(bar).getArray(0);
       int count = found.numElements();
       if (count == 0) {
         return List.of();
