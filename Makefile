@@ -2,9 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := local,influxdb,slack,dashboard,calendars
-# The demo shows all it has without these.
-MORE := forecasting,notebook,delta
+EXTRAS := local,influxdb,slack,dashboard,forecasting,notebook,delta,calendars
 INSTALL := python -m pip install --quiet --constraint
 ARGS ?=
 # Which services of docker-compose.yml `make start` starts besides the servers: ingest, jobs, serving, alerts,
@@ -38,7 +36,7 @@ ALONE = [ $$? -eq 1 ] && [ -n "$$CI" ] && echo 'FAILED BESIDE OTHERS, ONCE MORE 
 BASE := 'import tomllib; print("\n".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]))'
 OF_DOCS := 'import tomllib; print("\n".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"]))'
 
-.PHONY: help setup setup-more setup-dev setup-lake setup-spark demo start stop producer consumer api websocket dashboard anomaly metrics train-ml
+.PHONY: help setup setup-dev setup-lake setup-spark demo start stop producer consumer api websocket dashboard anomaly metrics train-ml
 .PHONY: setup-docs test test-lake test-main test-spark test-sparks check docs screenshots sbom bench chaos clean clean-data
 
 help: ## what there is
@@ -46,9 +44,7 @@ help: ## what there is
 
 setup: $(VENV)/.installed ## .venv with everything the demo needs
 
-setup-more: $(VENV)/.installed-more ## the same, and what notebooks, models that forecast and the lake need
-
-setup-dev: $(VENV)/.installed-dev ## all of it, and what tests and checks need
+setup-dev: $(VENV)/.installed-dev ## the same, and what tests and checks need
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -58,17 +54,13 @@ $(BIN)/python:
 	$(BIN)/$(INSTALL) constraints.txt --upgrade pip
 
 $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
-	@echo 'fetching and unpacking about 1.3 GB of packages: two minutes, or as long as the line and the machine take'
+	@echo 'fetching and unpacking about 1.5 GB of packages: two minutes, or as long as the line and the machine take'
 	$(BIN)/$(INSTALL) constraints.txt --editable '.[$(EXTRAS)]'
 	@touch $@
 
-$(VENV)/.installed-more: $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/$(INSTALL) constraints.txt --editable '.[$(EXTRAS),$(MORE)]'
-	@touch $(VENV)/.installed $@
-
 $(VENV)/.installed-dev: $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/$(INSTALL) constraints.txt --editable '.[$(EXTRAS),$(MORE),dev]'
-	@touch $(VENV)/.installed $(VENV)/.installed-more $@
+	$(BIN)/$(INSTALL) constraints.txt --editable '.[$(EXTRAS),dev]'
+	@touch $(VENV)/.installed $@
 
 setup-lake: $(LAKE_VENV)/.installed ## .venv-lake: the job archive, with Delta Lake and Spark 4.2
 
@@ -122,7 +114,7 @@ anomaly: setup ## alerts of severe anomalies
 metrics: setup ## lag, latency and health for Prometheus
 	$(BIN)/mdstream metrics $(ARGS)
 
-train-ml: setup-more ## models that forecast prices
+train-ml: setup ## models that forecast prices
 	$(BIN)/mdstream train $(ARGS)
 
 check: setup-dev ## formats, lint, types, import contracts
@@ -174,7 +166,7 @@ screenshots: setup-dev docs ## pictures of a running demo and of the pages, into
 	$(BIN)/python -m docs.screenshots build/screenshots $(ARGS)
 
 # Its tool is in an environment of its own: what is listed is what mdstream brings.
-sbom: setup-more ## build/sbom.json: all that is installed, with licences (CycloneDX)
+sbom: setup ## build/sbom.json: all that is installed, with licences (CycloneDX)
 	$(PYTHON) -m venv build/cyclonedx
 	build/cyclonedx/bin/$(INSTALL) constraints.txt 'cyclonedx-bom==7.5.0'
 	build/cyclonedx/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file build/sbom.json $(BIN)/python

@@ -28,17 +28,16 @@ from mdstream.demo import Demo, DemoOptions, Snapshot
 _FRONT_PAGE = Path(__file__).parents[1] / "build" / "site" / "index.html"
 _SWITCHES = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 _WINDOW = "1min"
-_COLUMNS = 100
+_COLUMNS = 90
 
-# Bars of now, the list of symbols and lines of indicators; then there has been a frame to paint what came last.
-_DRAWN = """async () => {
+# Bars of now, the list of symbols and lines of indicators. No promise: one that is still open counts as true.
+_DRAWN = """() => {
   const { candles, lines } = mdstream.chart.shown();
   const newest = candles.length > 100 ? candles.at(-1).start : 0;
   const known = Object.keys(lines).length > 0 && document.querySelectorAll("#watchlist .row").length > 1;
-  if (!known || Date.now() - newest > 120000 || !document.querySelector("#connection.live")) return false;
-  await new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted)));
-  return true;
+  return known && Date.now() - newest < 120000 && document.querySelector("#connection.live") !== null;
 }"""
+_PAINTED = "() => new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted)))"
 _DRAWN_MILLIS = 180_000
 
 _RECENT = 6  # snapshots that rates are of
@@ -95,6 +94,7 @@ def pictures_of_dashboard(browser: Browser, demo: Demo, folder: Path) -> None:
         with opened(browser, screen) as page:
             page.goto(f"{demo.dashboard_url}/?symbol={demo.symbol}&window={_WINDOW}")
             page.wait_for_function(_DRAWN, timeout=_DRAWN_MILLIS)
+            page.evaluate(f"({_PAINTED})()")
             page.screenshot(path=folder / f"{name}.png")
 
 
