@@ -38,7 +38,8 @@ def check_findings(
     for record in records:
         by_key[_key(record)].append(record)
     wrong = [violation for key, told in by_key.items() for violation in _repeats(key, told, starts)]
-    last = {key: max(told, key=lambda each: each["trade_count"]) for key, told in by_key.items()}
+    # Of equally many trades the last: late trades of the bars before withdraw a finding too.
+    last = {key: max(reversed(told), key=lambda each: each["trade_count"]) for key, told in by_key.items()}
     wrong += _missing(holding, {key: record for key, record in last.items() if not record.get("withdrawn")})
     for key, record in last.items():
         symbol, window, start, rule = key

@@ -18,12 +18,15 @@ from mdstream.schemas.trades import is_cancelled
 from mdstream.serving.websocket.channels import Channel, WhyRefused, channels_of
 from mdstream.serving.websocket.client import EVERY_SYMBOL, Client, patterns_of
 from mdstream.serving.websocket.counters import Counters
-from mdstream.serving.websocket.streams import Slot, Stream
+from mdstream.serving.websocket.streams import SLOTS_KEPT, Slot, Stream
 from mdstream.telemetry.refused_records import RefusedRecords
 
 _CLIENTS_AT_ONCE = 64
 _LOOK_AGAIN_SECONDS = 0.1
 _MICROSECONDS = 1_000_000
+_RESENT_SECONDS = 900
+"""Of so much time bars may come once more, behind a crash: what live bars did since their last checkpoint, and more."""
+
 _MOST_SYMBOLS = 100_000
 _MOST_WANTS = 500_000
 
@@ -70,6 +73,9 @@ class Hub:
     def __init__(self, settings: Settings, counters: Counters) -> None:
         self.channels = {channel.name: channel for channel in channels_of(settings)}
         self.windows = [window.name for window in settings.windows]
+        self._revisions_kept = {
+            window.name: max(0, _RESENT_SECONDS // window.seconds - SLOTS_KEPT) for window in settings.windows
+        }
         self.symbols = set(settings.symbols)
         self.name = uuid.uuid4().hex
         self._settings = settings.serving.websocket
@@ -136,7 +142,7 @@ class Hub:
     def _new_stream(self, channel: Channel, symbol: str, window: str, bit: int) -> Stream:
         if symbol not in self._streams and len(self._streams) >= _MOST_SYMBOLS:
             raise MalformedRecordError(f"its symbol is one more than the {_MOST_SYMBOLS} that are kept")
-        stream = Stream(channel, symbol, window, bit)
+        stream = Stream(channel, symbol, window, bit, self._revisions_kept.get(window, 0))
         for name in (symbol, *patterns_of(symbol)):
             for client in self._wanting.get(name, ()):
                 if client.wants(stream):

@@ -10,7 +10,7 @@ from websockets.frames import Frame, Opcode
 
 from mdstream.serving.websocket.channels import Channel
 
-_SLOTS_KEPT = 16
+SLOTS_KEPT = 16
 _KINDS_KEPT = 256
 _LATE = "late"
 
@@ -74,12 +74,14 @@ class Stream:
         symbol: Its symbol.
         window: Its window; "" where records have none.
         bit: Its channel and window as a power of two: what a client wants of a symbol is a sum of them.
+        revisions_kept: Of how many things more than those that are kept the revision is: a live engine that was killed
+            sends its older bars again, from their first revisions on.
 
     Attributes:
         subscribers: The frames that wait for each client that wants them.
     """
 
-    def __init__(self, channel: Channel, symbol: str, window: str, bit: int) -> None:
+    def __init__(self, channel: Channel, symbol: str, window: str, bit: int, revisions_kept: int = 0) -> None:
         self.channel = channel
         self.symbol = symbol
         self.window = window
@@ -89,6 +91,8 @@ class Stream:
         self._sequence = 0
         self._slots: dict[Hashable, Slot] = {}
         self._newest: dict[Hashable, Slot] = {}
+        self._revisions: dict[Hashable, int] = {}
+        self._revisions_kept = revisions_kept
 
     @property
     def last_sequence(self) -> int:
@@ -107,8 +111,11 @@ class Stream:
         order = channel.order_of(fields, *place)
         kind = channel.kind_of(fields)
         newest = self._newest.get(kind)
-        slot = self._slot_for(channel.key_of(fields), late=newest is not None and order < newest.order)
+        key = channel.key_of(fields)
         revision = fields[channel.revision_column] if channel.revision_column else None
+        if revision is not None and revision < self._revisions.get(key, revision):
+            return None
+        slot = self._slot_for(key, late=newest is not None and order < newest.order)
         if _is_known(slot, revision, value):
             return None
         self._sequence += 1
@@ -141,9 +148,18 @@ class Stream:
         slot = self._slots.get(key)
         if slot is None:
             slot = self._slots[key] = Slot(self._head)
-            if len(self._slots) > _SLOTS_KEPT:
-                del self._slots[next(iter(self._slots))]
+            self._revisions.pop(key, None)
+            if len(self._slots) > SLOTS_KEPT:
+                self._forget(next(iter(self._slots)))
         return slot
+
+    def _forget(self, key: Hashable) -> None:
+        """Forget a thing, but not for a while at which revision it was."""
+        revision = self._slots.pop(key).revision
+        if revision is not None and self._revisions_kept:
+            self._revisions[key] = revision
+            if len(self._revisions) > self._revisions_kept:
+                del self._revisions[next(iter(self._revisions))]
 
 
 def _sequence(slot: Slot) -> int:

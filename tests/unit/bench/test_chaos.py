@@ -198,6 +198,8 @@ def test_what_late_trades_undo_is_withdrawn() -> None:
     assert of_findings(told(), trades=trades) == ["wrong"]
     undone = told(withdrawn=True, trade_count=2, detected_time=1_001 * SECOND)
     assert of_findings(told(), undone, trades=trades) == []
+    # By late trades of the bars before, while its own are as many as they were.
+    assert of_findings(told(), undone | {"trade_count": 1}, trades=trades) == []
 
 
 def test_the_table_of_findings_has_the_newest_of_each() -> None:

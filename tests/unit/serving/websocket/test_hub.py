@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from mdstream.config import ServingSettings, Settings
 from mdstream.config.serving import WebSocketSettings
+from mdstream.config.settings import WindowConfiguration
 from mdstream.kafka.reader import Arrival
 from mdstream.serving.websocket.channels import DEFAULT_CHANNELS
 from mdstream.serving.websocket.client import Client
@@ -24,9 +25,11 @@ WINDOWS = ("1min", "5min", "15min")
 class Exchange:
     """A hub, the clients it knows, and rounds when the test says so."""
 
-    def __init__(self) -> None:
+    def __init__(self, windows: Sequence[WindowConfiguration] | None = None) -> None:
         self.registry = CollectorRegistry()
         settings = Settings(serving=ServingSettings(websocket=WebSocketSettings(stalled_seconds=15)))
+        if windows is not None:
+            settings = settings.model_copy(update={"window_configurations": tuple(windows)})
         self.hub = Hub(settings, Counters(self.registry))
 
     def join(
@@ -154,6 +157,18 @@ def test_repeats_and_older_revisions_are_dropped(exchange: Exchange) -> None:
         (5, 190.0),
         (6, 189.5),
     ]
+
+
+def test_bars_that_come_again_behind_a_crash_do_not_go_back() -> None:
+    """As many as a live engine sends again of short windows: many more than a client can catch up on."""
+    exchange = Exchange([WindowConfiguration(name="5s", duration=5)])
+    peer, _ = exchange.join("AAPL", channels=["bar"], windows=["5s"])
+    starts = [NOON + number * 5_000_000 for number in range(100)]
+    for count, first in ((7, 0), (3, 0), (8, 90)):
+        exchange.hub.take([bar(start=start, count=count, window="5s") for start in starts[first:]])
+        exchange.round()
+    counts = [message["data"]["trade_count"] for message in peer.received()]
+    assert counts == [7] * 100 + [8] * 10
 
 
 def test_equal_trades_all_count(exchange: Exchange) -> None:
