@@ -37,7 +37,7 @@ BASE := 'import tomllib; print("\n".join(tomllib.load(open("pyproject.toml", "rb
 OF_DOCS := 'import tomllib; print("\n".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"]))'
 
 .PHONY: help setup setup-dev setup-lake setup-spark demo start stop producer consumer api websocket dashboard anomaly metrics train-ml
-.PHONY: setup-docs test test-lake test-main test-spark test-sparks check docs sbom bench chaos clean clean-data
+.PHONY: setup-docs test test-lake test-main test-spark test-sparks check docs screenshots sbom bench chaos clean clean-data
 
 help: ## what there is
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -160,6 +160,10 @@ docs: setup setup-docs ## the pages, with a reference made from the code, into b
 	$(BIN)/python -m docs.reference build/reference
 	NO_MKDOCS_2_WARNING=1 $(DOCS_BIN)/mkdocs build --strict --quiet
 	@echo 'to read, and search: python3 -m http.server --directory build/site --bind 127.0.0.1 8099'
+
+# Minutes: what is shown is a running demo with bars of now.
+screenshots: setup-dev docs ## pictures of a running demo and of the pages, into build/screenshots
+	$(BIN)/python -m docs.screenshots build/screenshots $(ARGS)
 
 # Its tool is in an environment of its own: what is listed is what mdstream brings.
 sbom: setup ## build/sbom.json: all that is installed, with licences (CycloneDX)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import shlex
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -182,7 +183,9 @@ class Demo:
         path = self.servers.run.path / "environment"
         if not path.exists():
             path.touch(mode=0o600)
-            lines = (f"export {name}={shlex.quote(value)}\n" for name, value in self.servers.environment().items())
+            lines = [f"export {name}={shlex.quote(value)}\n" for name, value in self.servers.environment().items()]
+            # `mdstream` is found there too where its virtual environment is not activated.
+            lines.append(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"\n')
             path.write_text("".join(lines), encoding="utf-8")
         return path
 

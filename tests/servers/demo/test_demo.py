@@ -105,7 +105,20 @@ def test_real_input_is_served_as_bars_computed_by_hand_until_sigterm(tmp_path: P
 
 
 def test_a_made_up_market_is_shown_until_ctrl_c() -> None:
-    _assert_signal_ends_it_and_leaves_nothing(signal.SIGINT, *_LITTLE, look=_assert_there_is_a_past)
+    def look(said: str) -> None:
+        _assert_there_is_a_past(said)
+        _assert_another_terminal_finds_mdstream(said)
+
+    _assert_signal_ends_it_and_leaves_nothing(signal.SIGINT, *_LITTLE, look=look)
+
+
+def _assert_another_terminal_finds_mdstream(said: str) -> None:
+    """Where no virtual environment is activated."""
+    [file] = re.findall(r"\. (/\S+);", said)
+    found = subprocess.run(
+        ["sh", "-c", f". {file}; command -v mdstream"], env={"PATH": os.defpath}, capture_output=True, text=True
+    )
+    assert found.stdout.strip() == str(Path(sys.executable).with_name("mdstream"))
 
 
 def _assert_there_is_a_past(said: str) -> None:
