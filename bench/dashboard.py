@@ -38,7 +38,7 @@ BARS = 300
 _MINUTE = timedelta(minutes=1)
 _START_SECONDS = 60
 _WARM_UP_UPDATES = 10
-_SWITCHES = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+SWITCHES = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 # The price is written before the frame in which the chart paints the bar, which is over when the next begins.
 _WATCH = """() => {
   window.seen = {};
@@ -186,7 +186,7 @@ def main() -> None:
         create_topics(kafka, plan_topics(settings.model_copy(update={"kafka": kafka})))
         market = Market(kafka, settings)
         with serving(kafka) as url:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=_SWITCHES)
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=SWITCHES)
             page = browser.new_page(viewport={"width": 1280, "height": 800})
             begin = time.monotonic()
             page.goto(f"{url}/?symbol={SYMBOL}&window=1min")

@@ -21,12 +21,12 @@ from typing import Literal
 from playwright.sync_api import Browser, Page, sync_playwright
 from rich.console import Console
 
+from bench.dashboard import SWITCHES
 from mdstream.cli.demo import addresses_of, live_table
 from mdstream.config import load_settings
 from mdstream.demo import Demo, DemoOptions, Snapshot
 
 _FRONT_PAGE = Path(__file__).parents[1] / "build" / "site" / "index.html"
-_SWITCHES = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 _WINDOW = "1min"
 _COLUMNS = 90
 
@@ -148,7 +148,7 @@ def main(folder: Path, seconds: float) -> None:
     said = Console(stderr=True)
     with sync_playwright() as playwright, Demo(DemoOptions(), load_settings(), said.print) as demo:
         recent = watched(demo, seconds)
-        browser = playwright.chromium.launch(executable_path=program, args=list(_SWITCHES))
+        browser = playwright.chromium.launch(executable_path=program, args=SWITCHES)
         picture_of_table(browser, recent, demo, folder)
         pictures_of_dashboard(browser, demo, folder)
         if _FRONT_PAGE.is_file():

@@ -110,7 +110,8 @@ class Child:
             self._process.wait(grace_seconds)
         except subprocess.TimeoutExpired:
             logger.info("%s did not end within %g s and is killed", self.name, grace_seconds)
-        self._note_followers()
+            # Not of one that has ended: its number may be another's by now.
+            self._note_followers()
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()

@@ -74,7 +74,8 @@ def watch(folder: str) -> None:
             groups[int(group)] = int(number)
         else:
             groups.pop(int(line[1:]), None)
-    _end(groups)
+    if groups:
+        _end(groups)
     shutil.rmtree(folder, ignore_errors=True)
 
 
