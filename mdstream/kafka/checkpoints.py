@@ -25,9 +25,20 @@ def reached_offsets(checkpoint: Path) -> Reached:
     done = max((int(file.name) for file in checkpoint.glob("commits/*") if file.name.isdecimal()), default=None)
     if done is None:
         return {}
-    sources = (checkpoint / "offsets" / str(done)).read_text(encoding="utf-8").splitlines()[_HEAD_LINES:]
+    return offsets_of((checkpoint / "offsets" / str(done)).read_text(encoding="utf-8"))
+
+
+def offsets_of(batch: str) -> Reached:
+    """Return the offsets that a batch goes up to.
+
+    Args:
+        batch: What Spark has written of it in the checkpoint's folder `offsets`.
+
+    Raises:
+        ValueError: The file is torn.
+    """
     reached: Reached = {}
-    for source in sources:
+    for source in batch.splitlines()[_HEAD_LINES:]:
         # A source that had no data is a dash, and one that is not Kafka has no partitions.
         for topic, partitions in ({} if source == "-" else json.loads(source)).items():
             if isinstance(partitions, dict):

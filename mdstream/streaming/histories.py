@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +12,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from mdstream.config import Settings
 from mdstream.errors import StoreError, StoreUnavailableError
 from mdstream.stores.timescaledb.bars import symbols_with_bars
+from mdstream.streaming.checkpoint_files import is_there, remove
 from mdstream.streaming.history_chunks import CHUNKS, chunks_of
 from mdstream.streaming.kafka import checkpoint_of
 from mdstream.streaming.published_bars import published_chunks
@@ -44,8 +44,8 @@ def first_histories(spark: SparkSession, settings: Settings, query: str, topic: 
         QueryFailedError: The broker does not answer.
     """
     place = checkpoint_of(settings, f"histories_of_{query}")
-    _remove(spark, place)
-    if _is_there(spark, f"{checkpoint_of(settings, query)}/commits/0"):
+    remove(spark, place)
+    if is_there(spark, f"{checkpoint_of(settings, query)}/commits/0"):
         return None
     if not _copy_stored(spark, settings, place):
         published = published_chunks(spark, settings, topic)
@@ -67,7 +67,7 @@ def _copy_stored(spark: SparkSession, settings: Settings, place: str) -> int:
         level = logging.WARNING if isinstance(exc, StoreUnavailableError) else logging.INFO
         logger.log(level, "indicators begin without the bars in the database, with those in Kafka: %s", exc)
         # What was copied before it went away would be there twice.
-        _remove(spark, place)
+        remove(spark, place)
         return 0
 
 
@@ -89,20 +89,3 @@ def _copy(spark: SparkSession, settings: Settings, warm_up: WarmUp, place: str) 
             count += len(histories)
     logger.info("%d histories of %d symbols are in the database", count, len(symbols))
     return count
-
-
-def _is_there(spark: SparkSession, place: str) -> bool:
-    path, files = _files(spark, place)
-    return bool(files.exists(path))
-
-
-def _remove(spark: SparkSession, place: str) -> None:
-    path, files = _files(spark, place)
-    files.delete(path, True)
-
-
-def _files(spark: SparkSession, place: str) -> tuple[Any, Any]:
-    """Return a path and the file system that it is in, as Spark sees them: it may be on no disk of this machine."""
-    jvm: Any = spark._jvm  # noqa: SLF001 - there is no public way to look for a file
-    path = jvm.org.apache.hadoop.fs.Path(place)
-    return path, path.getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())  # noqa: SLF001

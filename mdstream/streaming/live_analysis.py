@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -15,6 +15,7 @@ from mdstream.config import Settings
 from mdstream.indicators import Indicator, analysed_schema, bars_needed, indicator_levels
 from mdstream.indicators.library import talib_library
 from mdstream.indicators.values import LATENCY
+from mdstream.kafka.raised import RaisedFinding
 from mdstream.schemas.rules import Rule
 from mdstream.transforms.anomalies import FINDINGS, to_severities, with_findings
 
@@ -34,6 +35,7 @@ class Analysis:
         history_bars: Bars that are kept of a symbol and window, the forming one included.
         every: `revision`, `close`, or the least time between two provisional values of a series, e.g. `100ms`.
         judged_until: Epoch microseconds: how long a bar took is not judged if its newest trade had arrived by then.
+        raised: Findings that were written before the start and may not be in the state.
     """
 
     indicators: tuple[Indicator, ...]
@@ -41,12 +43,15 @@ class Analysis:
     history_bars: int
     every: str = "revision"
     judged_until: int = 0
+    raised: Sequence[RaisedFinding] = ()
 
     @classmethod
-    def of(cls, settings: Settings, rules: Sequence[Rule], judged_until: int = 0) -> Analysis:
+    def of(
+        cls, settings: Settings, rules: Sequence[Rule], judged_until: int = 0, raised: Sequence[RaisedFinding] = ()
+    ) -> Analysis:
         """Return what the settings ask for."""
         every = settings.spark.live_indicators
-        return cls(settings.indicators, tuple(rules), settings.history_bars, every, judged_until)
+        return cls(settings.indicators, tuple(rules), settings.history_bars, every, judged_until, raised)
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,7 @@ def _described(analysis: Analysis, library: str) -> dict[str, object]:
         "context": context_of(analysis.indicators, analysis.history_bars),
         "every_micros": _MICROS[every] if every in _MICROS else int(every.removesuffix("ms")) * _MILLISECOND,
         "judged_until": analysis.judged_until,
+        "raised": [asdict(finding) for finding in analysis.raised],
         "indicators": [
             {
                 "function": indicator.function,

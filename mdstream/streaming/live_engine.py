@@ -21,6 +21,7 @@ from mdstream.config.jobs import live_query, of_topic
 from mdstream.errors import MissingDependencyError
 from mdstream.indicators import indicator_record, runs_in_engine
 from mdstream.kafka.latest import latest_ingest_time
+from mdstream.kafka.raised import findings_since
 from mdstream.schemas import ANOMALY, BAR, BarWindow
 from mdstream.schemas.limits import (
     MAX_CONDITIONS,
@@ -34,6 +35,7 @@ from mdstream.schemas.limits import (
 )
 from mdstream.schemas.rules import Rule
 from mdstream.schemas.windows import check_lengths
+from mdstream.streaming.checkpoint_files import reached_before
 from mdstream.streaming.histories import first_histories
 from mdstream.streaming.kafka import (
     RECORD_COLUMNS,
@@ -117,7 +119,8 @@ def start_live_bars(
     name = of_topic(live_query(_STATE, [window.seconds for window in windows]), taken.topic)
     analysis, before = None, None
     if runs_in_engine(settings.indicators):
-        analysis = Analysis.of(settings, rules, latest_ingest_time(settings, BAR.topic_name))
+        raised = findings_since(settings, ANOMALY.topic_name, reached_before(spark, settings, name))
+        analysis = Analysis.of(settings, rules, latest_ingest_time(settings, BAR.topic_name), raised)
         before = first_histories(spark, settings, name, BAR.topic_name)
     else:
         name = f"{name}_alone"

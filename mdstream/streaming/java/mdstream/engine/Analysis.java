@@ -8,6 +8,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
+import org.apache.spark.sql.streaming.QueryInfo;
 import scala.Tuple3;
 
 /** Indicators and findings of revised bars. */
@@ -26,12 +27,16 @@ final class Analysis implements AutoCloseable {
   private final AnalysedRow row;
   private final AnalysisWriter json;
   private final AnalysisQueue queue;
+  private final RaisedBefore before;
+  private final String[] names;
 
-  Analysis(AnalysisPlan.Full full, Topics topics, BarStore store, long[] lengths, String[] names) {
+  Analysis(AnalysisPlan.Full full, Topics topics, BarStore store, long[] lengths, String[] names, QueryInfo query) {
     this.full = full;
     this.topics = topics;
     this.store = store;
+    this.names = names;
     plan = full.plan();
+    before = RaisedBefore.of(query, plan.raised());
     queue = new AnalysisQueue(plan.everyMicros());
     values = full.indicators();
     rules = full.rules().ask();
@@ -221,11 +226,11 @@ final class Analysis implements AutoCloseable {
   private void judge(
       Series series, Bar bar, int place, boolean isLate, List<Tuple3<String, byte[], byte[]>> records) {
     boolean closed = !series.isForming(bar);
+    boolean news = before.recall(series.symbol.key, names[series.window], bar);
     List<Rules.Finding> found = rules.of(row.of(series, bar, place, values, bar.takeLatency()));
-    if (found.isEmpty() && (bar.raised == null || !isLate)) {
+    if (found.isEmpty() && (bar.raised == null || !isLate) && !news) {
       return;
     }
-    boolean news = false;
     for (Rules.Finding finding : found) {
       if (closed || !plan.onClose().contains(finding.rule())) {
         bar.raised = bar.raised == null ? new RaisedFindings() : bar.raised;

@@ -21,6 +21,7 @@ import org.apache.spark.util.LongAccumulator;
  * @param context bars that a bar needs before it, where earlier ones were cut off
  * @param everyMicros least time between two provisional values of a series; 0 for each revision, below 0 for closed bars alone
  * @param judgedUntil latency of a bar is not judged anew if its newest trade had arrived by then, epoch microseconds
+ * @param raised findings that were written before the start and may not be in the state
  * @param indicators what is computed
  * @param onClose rules that look at closed bars alone
  * @param ofLatency rules that look at how a bar came, which no later trade undoes
@@ -31,6 +32,7 @@ public record AnalysisPlan(
     int context,
     long everyMicros,
     long judgedUntil,
+    List<RaisedBefore.Finding> raised,
     List<IndicatorSpec> indicators,
     Set<String> onClose,
     Set<String> ofLatency)

@@ -111,7 +111,7 @@ public final class LiveBars extends StatefulProcessorWithInitialState<String, Ti
     symbols = null;
     endIsKnown = false;
     json = new BarWriter(lengths, names);
-    analysis = plan == null ? null : new Analysis(plan, topics, store, lengths, names);
+    analysis = plan == null ? null : new Analysis(plan, topics, store, lengths, names, getHandle().getQueryInfo());
     passed = new ArrayList<>();
     for (int window = 0; window < lengths.length; window++) {
       passed.add(new LinkedHashMap<>());

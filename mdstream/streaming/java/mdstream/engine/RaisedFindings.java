@@ -22,6 +22,18 @@ final class RaisedFindings {
     return known == null || severity > known;
   }
 
+  /** Take what was written later: severities by rule, below 0 for what was withdrawn. */
+  void recall(Map<String, Integer> later) {
+    later.forEach(
+        (rule, severity) -> {
+          if (severity < 0) {
+            severities.remove(rule);
+          } else {
+            severities.merge(rule, severity, Math::max);
+          }
+        });
+  }
+
   Map<String, Integer> severities() {
     return severities;
   }
