@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, TopicPartition
 from bench.chaos.model import BarKey
 from mdstream.config import Settings
 from mdstream.schemas import ANOMALY, BAR, STORED_TICK, Record
-from mdstream.schemas.wire import to_micros
+from mdstream.schemas.wire import from_micros, to_micros
 from mdstream.stores.timescaledb.database_url import database_url
 from mdstream.stores.timescaledb.definitions import table_of
 
@@ -105,6 +105,13 @@ class Tables:
 
     def count(self, record: Record) -> int:
         query = sa.select(sa.func.count()).select_from(table_of(record))
+        with self._engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def bars_with(self, event_time: int) -> int:
+        """Return how many bars have a tick of that time, in microseconds, or a later one."""
+        bars = table_of(BAR)
+        query = sa.select(sa.func.count()).where(bars.c.last_event_time >= from_micros(event_time))
         with self._engine.connect() as connection:
             return int(connection.execute(query).scalar_one())
 

@@ -84,7 +84,9 @@ def run(options: Options, say: Callable[[str], None]) -> list[Violation]:
             with watch.watching():
                 _disturb(stage, sender, options, say)
                 time.sleep(max(windows.values()))
-                sender.close_bars()
+                last = sender.close_bars()
+                bars = options.symbols * len(windows)
+                _wait_for(lambda: tables.bars_with(last) >= bars)
                 say(f"still after {_wait_until_still(stage, sender, tables):.0f} s")
                 if options.planted:
                     plant(options.planted, servers.kafka.bootstrap_servers, sender, tables)
@@ -193,6 +195,16 @@ def _wait_until_still(stage: Stage, sender: Sender, tables: Tables) -> float:
             break
         time.sleep(1)
     return time.monotonic() - began
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until something holds, or that takes too long: a process that has just been started may stand still."""
+    deadline = time.monotonic() + _QUIET_SECONDS
+    while time.monotonic() < deadline:
+        with suppress(sa.exc.SQLAlchemyError):
+            if condition():
+                return
+        time.sleep(1)
 
 
 def _counts(stage: Stage, tables: Tables) -> Iterator[tuple[int, ...]]:

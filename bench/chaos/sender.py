@@ -57,11 +57,13 @@ class Sender:
         if left:
             self.failed.append(f"{left} ticks were not taken by the broker")
 
-    def close_bars(self) -> None:
-        """Send a tick of each symbol; they are with the broker when this returns."""
-        for draft in self._tape.last(time.time_ns() // 1000):
+    def close_bars(self) -> int:
+        """Send a tick of each symbol; they are with the broker when this returns. Return their time in microseconds."""
+        now = time.time_ns() // 1000
+        for draft in self._tape.last(now):
             self._send(draft)
         self._producer.flush(60)
+        return now
 
     def _send_steadily(self) -> None:
         began, made = time.monotonic(), 0
