@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mdstream.config import Settings
+from mdstream.config.section import interval_seconds
 from mdstream.kafka.reader import Arrival
 from mdstream.schemas.checking import MalformedRecordError
 from mdstream.schemas.trades import is_cancelled
@@ -26,6 +27,9 @@ _LOOK_AGAIN_SECONDS = 0.1
 _MICROSECONDS = 1_000_000
 _RESENT_SECONDS = 900
 """Of so much time bars may come once more, behind a crash: what live bars did since their last checkpoint, and more."""
+
+_BATCHES_RESENT = 3
+"""And at least so many batches of live bars, where those are longer."""
 
 _MOST_SYMBOLS = 100_000
 _MOST_WANTS = 500_000
@@ -73,8 +77,9 @@ class Hub:
     def __init__(self, settings: Settings, counters: Counters) -> None:
         self.channels = {channel.name: channel for channel in channels_of(settings)}
         self.windows = [window.name for window in settings.windows]
+        resent = max(_RESENT_SECONDS, round(_BATCHES_RESENT * interval_seconds(settings.spark.real_time_trigger)))
         self._revisions_kept = {
-            window.name: max(0, _RESENT_SECONDS // window.seconds - SLOTS_KEPT) for window in settings.windows
+            window.name: max(0, resent // window.seconds - SLOTS_KEPT) for window in settings.windows
         }
         self.symbols = set(settings.symbols)
         self.name = uuid.uuid4().hex

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from prometheus_client import CollectorRegistry
 
-from mdstream.config import ServingSettings, Settings
+from mdstream.config import ServingSettings, Settings, SparkSettings
 from mdstream.config.serving import WebSocketSettings
 from mdstream.config.settings import WindowConfiguration
 from mdstream.kafka.reader import Arrival
@@ -25,9 +25,12 @@ WINDOWS = ("1min", "5min", "15min")
 class Exchange:
     """A hub, the clients it knows, and rounds when the test says so."""
 
-    def __init__(self, windows: Sequence[WindowConfiguration] | None = None) -> None:
+    def __init__(
+        self, windows: Sequence[WindowConfiguration] | None = None, spark: SparkSettings | None = None
+    ) -> None:
         self.registry = CollectorRegistry()
-        settings = Settings(serving=ServingSettings(websocket=WebSocketSettings(stalled_seconds=15)))
+        websocket = WebSocketSettings(stalled_seconds=15)
+        settings = Settings(serving=ServingSettings(websocket=websocket), spark=spark or SparkSettings())
         if windows is not None:
             settings = settings.model_copy(update={"window_configurations": tuple(windows)})
         self.hub = Hub(settings, Counters(self.registry))
@@ -169,6 +172,17 @@ def test_bars_that_come_again_behind_a_crash_do_not_go_back() -> None:
         exchange.round()
     counts = [message["data"]["trade_count"] for message in peer.received()]
     assert counts == [7] * 100 + [8] * 10
+
+
+def test_the_longer_a_batch_is_the_more_bars_come_again() -> None:
+    spark = SparkSettings(real_time_trigger="30 minutes")
+    exchange = Exchange([WindowConfiguration(name="5s", duration=5)], spark=spark)
+    peer, _ = exchange.join("AAPL", channels=["bar"], windows=["5s"])
+    starts = [NOON + number * 5_000_000 for number in range(500)]
+    for count in (7, 3):
+        exchange.hub.take([bar(start=start, count=count, window="5s") for start in starts])
+        exchange.round()
+    assert {message["data"]["trade_count"] for message in peer.received()} == {7}
 
 
 def test_equal_trades_all_count(exchange: Exchange) -> None:
