@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from mdstream.errors import ConfigError, InvalidInputError, MdstreamError, MissingDependencyError
     from mdstream.indicators import Indicator, parse_indicators
     from mdstream.schemas import ANOMALY, BAR, QUOTE, STORED_TICK, TICK, BarWindow, Record, Rule
-    from mdstream.streaming import to_activity_bar_stream, to_indicator_stream, with_asof_stream
+    from mdstream.streaming import (
+        to_activity_bar_stream,
+        to_indicator_stream,
+        to_nbbo_stream,
+        to_quote_bar_stream,
+        with_asof_stream,
+        with_trade_sign_stream,
+    )
     from mdstream.transforms import (
         Calendar,
         ConditionTable,
@@ -109,7 +116,9 @@ __all__ = [
     "to_larger_bars",
     "to_movers",
     "to_nbbo",
+    "to_nbbo_stream",
     "to_order_flow",
+    "to_quote_bar_stream",
     "to_quote_bars",
     "to_realised_variance",
     "to_run_bars",
@@ -132,6 +141,7 @@ __all__ = [
     "with_returns",
     "with_trade_columns",
     "with_trade_sign",
+    "with_trade_sign_stream",
     "with_volatility",
     "with_z_scores",
 ]

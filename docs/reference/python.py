@@ -31,7 +31,10 @@ PACKAGES: Mapping[str, _Package] = {
     "mdstream.testing": _Package("Testing"),
     "mdstream.streaming": _Package(
         "Streaming",
-        ("to_indicator_stream", "with_asof_stream", "to_activity_bar_stream", "build_session", "stop_session"),
+        (
+            *("to_indicator_stream", "with_asof_stream", "to_activity_bar_stream", "to_nbbo_stream"),
+            *("to_quote_bar_stream", "with_trade_sign_stream", "build_session", "stop_session"),
+        ),
     ),
     "mdstream.forecasting": _Package("Forecasting"),
 }

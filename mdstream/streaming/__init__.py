@@ -14,9 +14,12 @@ with brought_by("jobs"):
     from mdstream.streaming.kafka import IS_VENDORS, read_bars, read_topic
     from mdstream.streaming.lifecycle import Job, run_jobs, stop_session
     from mdstream.streaming.live_engine import BarRecords, start_live_bars, to_bar_records
+    from mdstream.streaming.nbbo import to_nbbo_stream
+    from mdstream.streaming.quote_bars import to_quote_bar_stream
     from mdstream.streaming.rules import check_rules
     from mdstream.streaming.running_query import RunningQuery
     from mdstream.streaming.session import build_session
+    from mdstream.streaming.trade_signs import with_trade_sign_stream
     from mdstream.streaming.triggers import Trigger, trigger_for
 
 __all__ = [
@@ -44,8 +47,11 @@ __all__ = [
     "to_activity_bar_stream",
     "to_bar_records",
     "to_indicator_stream",
+    "to_nbbo_stream",
+    "to_quote_bar_stream",
     "trigger_for",
     "with_asof_stream",
     "with_delta",
+    "with_trade_sign_stream",
     "write_batch",
 ]

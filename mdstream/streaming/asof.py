@@ -7,13 +7,14 @@ from datetime import timedelta
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, DataType, MapType, StringType, StructType, TimestampType
+from pyspark.sql.types import DataType, TimestampType
 
 from mdstream.errors import InvalidInputError
 from mdstream.streaming.asof_matching import AsofTerms
 from mdstream.streaming.asof_processor import MET, AsofProcessor
 from mdstream.streaming.buckets import bucket_of
 from mdstream.streaming.held_rows import NEVER
+from mdstream.streaming.json_rows import JSON, check_json
 from mdstream.transforms.asof_terms import (
     Direction,
     check_direction,
@@ -24,13 +25,6 @@ from mdstream.transforms.asof_terms import (
     ties_of,
     units_of,
 )
-
-_JSON = {
-    "timeZone": "UTC",
-    "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
-    "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
-}
-"""How rows are written so that each value is read as it was."""
 
 _MILLISECOND = 1000
 
@@ -125,8 +119,8 @@ def with_asof_stream(
         .groupBy("bucket")
         .transformWithStateInPandas(processor, MET, outputMode="Append", timeMode="EventTime")
     )
-    own = F.from_json("own", left.schema, {**_JSON, "mode": "FAILFAST"})
-    met = F.from_json("met", right.drop(*keys).schema, {**_JSON, "mode": "FAILFAST"})
+    own = F.from_json("own", left.schema, {**JSON, "mode": "FAILFAST"})
+    met = F.from_json("met", right.drop(*keys).schema, {**JSON, "mode": "FAILFAST"})
     return pairs.select(own.alias("own"), met.alias("met")).select(
         *(F.col("own").getField(name).alias(name) for name in left.columns),
         *(F.col("met").getField(name).alias(alias) for name, alias in added.items()),
@@ -138,25 +132,11 @@ def _checked(left: DataFrame, right: DataFrame, on: str, keys: Sequence[str]) ->
     for name, frame in (("left", left), ("right", right)):
         if not frame.isStreaming:
             raise InvalidInputError(f"found stored {name} rows; expected a stream: with_asof is for stored ones")
-        for field in frame.schema:
-            if not _is_json(field.dataType):
-                raise InvalidInputError(
-                    f"column {field.name} of the {name} rows is {field.dataType.simpleString()}, which cannot be "
-                    "kept as text; expected maps with text as keys, or leave it out"
-                )
+        check_json(frame, f"{name} rows")
     kind = kind_of_time(left, right, on, keys)
     if not isinstance(kind, TimestampType):
         raise InvalidInputError(f"column {on} is {kind.simpleString()}; expected timestamps, in streams")
     return kind
-
-
-def _is_json(kind: DataType) -> bool:
-    """Return whether Spark reads a value of this type from JSON."""
-    if isinstance(kind, StructType):
-        return all(_is_json(field.dataType) for field in kind)
-    if isinstance(kind, ArrayType):
-        return _is_json(kind.elementType)
-    return not isinstance(kind, MapType) or (isinstance(kind.keyType, StringType) and _is_json(kind.valueType))
 
 
 def _as_text(
@@ -166,10 +146,10 @@ def _as_text(
     *key, time = place_of(frame, on, keys)
     return frame.select(
         bucket_of(*key),
-        F.to_json(F.struct(*key), _JSON).alias("key"),
+        F.to_json(F.struct(*key), JSON).alias("key"),
         F.lit(is_left).alias("is_left"),
         F.when(has_place(on, keys), time).otherwise(F.lit(NEVER)).alias("time"),
         *(F.coalesce(tie, F.lit(NEVER)).cast("bigint").alias(name) for name, tie in ties.items()),
-        F.to_json(F.struct("*"), _JSON).alias("row"),
+        F.to_json(F.struct("*"), JSON).alias("row"),
         F.timestamp_micros(time).alias("seen"),
     ).withWatermark("seen", f"{-(-lateness // _MILLISECOND)} milliseconds")

@@ -36,7 +36,8 @@ EXTREMES = ("eligible_high", "eligible_low", "any_high", "any_low")
 _SEQUENCES = 2**64
 _OFFSETS = 2**20
 _RANKS = MAX_WINDOW_SECONDS * MICROSECONDS * _SEQUENCES * _OFFSETS
-_FRACTIONS = 10**11
+FRACTIONS = 10**11
+"""Rests are whole numbers of so small parts."""
 
 
 def is_trade() -> Column:
@@ -82,7 +83,7 @@ def with_trade_terms(ticks: DataFrame, conditions: ConditionTable, **more: Colum
 def parts_of(name: str, value: Column) -> dict[str, Column]:
     """Return the whole part and the rest of a value, by their names."""
     whole = F.floor(value)
-    return {f"{name}_whole": whole, f"{name}_rest": F.floor((value - whole) * _FRACTIONS + 0.5)}
+    return {f"{name}_whole": whole, f"{name}_rest": F.floor((value - whole) * FRACTIONS + 0.5)}
 
 
 def trade_rank(columns: Sequence[str], time: Column) -> Column:
@@ -143,7 +144,7 @@ def bar_aggregates() -> list[Column]:
 
 def total(name: str) -> Column:
     """Put a sum together from its whole part and its rest, both summed as integers: exact in any order."""
-    return F.col(f"{name}_whole") + F.col(f"{name}_rest") / _FRACTIONS
+    return F.col(f"{name}_whole") + F.col(f"{name}_rest") / FRACTIONS
 
 
 def _vwap(trades: str) -> Column:

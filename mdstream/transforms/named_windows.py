@@ -32,9 +32,7 @@ def with_named_windows(rows: DataFrame, windows: Window | str | Sequence[Window 
     Raises:
         InvalidInputError: There is no window, two have the same name, one is too long, or one names no calendar.
     """
-    named = read_windows(windows)
-    check_names(named)
-    check_lengths([window for window in named if isinstance(window, BarWindow)])
+    named = read_named(windows)
     home = F.col("placed")
     belongs = home["start"].isNotNull() & (F.lit(extended) | ~home["extended"])
     # What carries the metadata of event_time carries its watermark: a bar is forgotten when that has passed its end.
@@ -47,6 +45,14 @@ def with_named_windows(rows: DataFrame, windows: Window | str | Sequence[Window 
         F.timestamp_micros(home["end"]).alias("window_end", metadata=metadata),
         home["extended"].alias(EXTENDED),
     )
+
+
+def read_named(windows: Window | str | Sequence[Window | str]) -> list[Window]:
+    """Return windows, after a look at their names and lengths."""
+    named = list(read_windows(windows))
+    check_names(named)
+    check_lengths([window for window in named if isinstance(window, BarWindow)])
+    return named
 
 
 def bar_keys(*, extended: bool) -> list[str]:

@@ -14,7 +14,9 @@ from mdstream.transforms.quotes import PRICES, QUOTED, usable
 from mdstream.transforms.required_columns import check_columns, refuse_stream
 
 _SIDES = {"bid": F.array_max, "ask": F.array_min}
-_STATE = ("bid", "ask", "bid_size", "ask_size", "bid_exchanges", "ask_exchanges")
+_SIZES = ("bid_size", "ask_size")
+BEST = ("bid", "ask", *_SIZES, "bid_exchanges", "ask_exchanges")
+"""What is best, and who quotes it."""
 
 
 def to_nbbo(quotes: DataFrame, exchanges: Sequence[str]) -> DataFrame:
@@ -49,17 +51,9 @@ def to_nbbo(quotes: DataFrame, exchanges: Sequence[str]) -> DataFrame:
         >>> best.select("bid", "ask", "bid_size", "bid_exchanges", "ask_exchanges").collect()
         [Row(bid=10.0, ask=10.2, bid_size=6.0, bid_exchanges=['P', 'Q'], ask_exchanges=['P'])]
     """
-    sizes = dict.fromkeys(("bid_size", "ask_size"), NumericType)
-    check_columns(quotes, "quotes", {**QUOTED, "exchange": StringType, **PRICES, **sizes})
+    check_books(quotes, exchanges)
     refuse_stream(quotes, "quotes", "to_nbbo")
-    if not exchanges or len(set(exchanges)) < len(exchanges):
-        raise InvalidInputError(f"expected different exchanges, found: {', '.join(exchanges) or 'none'}")
-    ties = order_of(quotes)
-    own = F.struct(
-        _known(exchanges).alias("exchange"),
-        *(F.when(usable(side), F.col(side).cast("double")).alias(side) for side in _SIDES),
-        *(F.col(name).cast("double").alias(name) for name in sizes),
-    )
+    ties, own = order_of(quotes), book_of(exchanges)
     order = Window.partitionBy("symbol").orderBy("event_time", *ties, F.xxhash64("own"))
     so_far = order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     of = F.col("own").getField("exchange")
@@ -72,10 +66,27 @@ def to_nbbo(quotes: DataFrame, exchanges: Sequence[str]) -> DataFrame:
     )
     best = newest.withColumns({side: pick(F.col("books").getField(side)) for side, pick in _SIDES.items()})
     whole = best.withColumns({name: column for side in _SIDES for name, column in _at_best(side).items()})
-    state = F.struct(*_STATE)
+    state = F.struct(*BEST)
     before = F.lag("state").over(Window.partitionBy("symbol").orderBy("event_time"))
     changes = whole.withColumn("state", state).withColumn("before", before)
-    return changes.where(~F.col("state").eqNullSafe(F.col("before"))).select("symbol", "event_time", *_STATE)
+    return changes.where(~F.col("state").eqNullSafe(F.col("before"))).select("symbol", "event_time", *BEST)
+
+
+def check_books(quotes: DataFrame, exchanges: Sequence[str]) -> None:
+    """See that quotes have what the best of several exchanges is made of."""
+    sizes = dict.fromkeys(_SIZES, NumericType)
+    check_columns(quotes, "quotes", {**QUOTED, "exchange": StringType, **PRICES, **sizes})
+    if not exchanges or len(set(exchanges)) < len(exchanges):
+        raise InvalidInputError(f"expected different exchanges, found: {', '.join(exchanges) or 'none'}")
+
+
+def book_of(exchanges: Sequence[str]) -> Column:
+    """Return what a quote says as a struct: its exchange, prices that are null where nobody quotes, and sizes."""
+    return F.struct(
+        _known(exchanges).alias("exchange"),
+        *(F.when(usable(side), F.col(side).cast("double")).alias(side) for side in _SIDES),
+        *(F.col(name).cast("double").alias(name) for name in _SIZES),
+    )
 
 
 def _known(exchanges: Sequence[str]) -> Column:

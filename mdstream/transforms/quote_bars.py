@@ -71,15 +71,20 @@ def to_quote_bars(
     )
 
 
-def _with_neighbours(quotes: DataFrame) -> DataFrame:
-    """Give each quote its place in its series, when it ends, and the quote that it ends."""
+def as_books(quotes: DataFrame) -> DataFrame:
+    """Keep what a quote contributes to its bars: mid and spreads, null if it can not be right."""
     bid, ask = both_prices()
     spread = F.when(fair_mid().isNotNull(), ask - bid)
-    known = quotes.select(
+    return quotes.select(
         "symbol", "event_time", *order_of(quotes),
         F.unix_micros("event_time").alias("time"), fair_mid().alias("mid"), spread.alias("spread"),
         (spread / fair_mid() * BASIS_POINTS).alias("spread_bps"),
     )  # fmt: skip
+
+
+def _with_neighbours(quotes: DataFrame) -> DataFrame:
+    """Give each quote its place in its series, when it ends, and the quote that it ends."""
+    known = quotes.transform(as_books)
     # Of quotes that share a time and have no order, one is the last, the same in every run.
     order = Rows.partitionBy("symbol").orderBy("event_time", *order_of(quotes), F.xxhash64("mid", "spread"))
     before = {f"earlier_{name}": F.lag(name).over(order) for name in ("time", *_SPREADS)}

@@ -31,6 +31,12 @@ def with_windows(rows: DataFrame, micros: Column, windows: Sequence[Window]) -> 
         All columns and `placed`: number, start and end (microseconds) of the window, and whether it is outside of all
         sessions (`extended`). An instant that a calendar does not cover fails the query, which says so.
     """
+    homes = with_homes(rows, micros, windows)
+    return homes.select(*rows.columns, F.explode("homes").alias("placed"))
+
+
+def with_homes(rows: DataFrame, micros: Column, windows: Sequence[Window]) -> DataFrame:
+    """Add the array `homes` of what `with_windows` makes rows of."""
     tables = list(dict.fromkeys(_table_of(window) for window in windows if isinstance(window, SessionWindow)))
     helpers = {
         "placed_micros": micros,
@@ -44,7 +50,7 @@ def with_windows(rows: DataFrame, micros: Column, windows: Sequence[Window]) -> 
         placed = placed.withColumns({f"placed_pattern_{n}": _pattern(n, *table) for n, table in numbered})
         placed = placed.withColumns({f"placed_part_{n}": _part(n, session_table(*table)) for n, table in numbered})
     homes = [_home(number, window, tables) for number, window in enumerate(windows)]
-    return placed.select(*rows.columns, F.explode(F.array(*homes)).alias("placed"))
+    return placed.select(*rows.columns, F.array(*homes).alias("homes"))
 
 
 def names_of(windows: Sequence[Window], number: Column) -> Column:

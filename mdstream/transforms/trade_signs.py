@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import NumericType, StringType, TimestampType
+from pyspark.sql.types import DataType, NumericType, StringType, TimestampType
 
 from mdstream.errors import InvalidInputError
 from mdstream.transforms.asof import with_asof
@@ -15,9 +16,9 @@ from mdstream.transforms.asof_terms import order_of
 from mdstream.transforms.quotes import BASIS_POINTS, PRICES, QUOTED, fair_mid
 from mdstream.transforms.required_columns import check_columns, refuse_stream
 
-_TRADED = {"symbol": StringType, "event_time": TimestampType, "price": NumericType}
+TRADED: Mapping[str, type[DataType]] = {"symbol": StringType, "event_time": TimestampType, "price": NumericType}
 _LATER, _CHANGE = "mid_later__", "price_change__"
-_ROUNDING = 1e-12
+ROUNDING = 1e-12
 """Share of a mid that is no difference to it: of cents, every fourth mid is not the very double that the price is."""
 _NEEDS_MID = "with_trade_sign adds it if it is given quotes"
 
@@ -76,21 +77,16 @@ def with_trade_sign(
         >>> trades.transform(with_trade_sign, quotes).select("price", "mid", "sign", "signed_size").collect()
         [Row(price=10.1, mid=10.0, sign=1, signed_size=5.0)]
     """
-    if rule not in list(SignRule):
-        raise InvalidInputError(f"there is no rule '{rule}'; expected one of {', '.join(SignRule)}")
-    if quotes is None and rule != SignRule.TICK:
-        raise InvalidInputError(f"the rule {rule} needs quotes; give with_trade_sign some, or take the rule tick")
-    check_columns(trades, "trades", {**_TRADED, "size": NumericType})
+    check_sign_rule(rule, trades, quotes)
     refuse_stream(trades, "trades", "with_trade_sign")
     known = trades.drop("mid", "sign", "signed_size")
     if quotes is not None:
-        check_columns(quotes, "quotes", {**QUOTED, **PRICES})
-        mids = _mids_of(quotes, "mid", lag)
+        mids = mids_of(quotes, "mid", lag)
         known = _with_mid(known, "mid", mids, tolerance=tolerance, allow_exact=False, bucket=bucket)
     sides = []
     if rule != SignRule.TICK:
         difference = F.col("price").cast("double") - F.col("mid")
-        sides.append(_side(F.when(F.abs(difference) > _ROUNDING * F.col("mid"), difference)))
+        sides.append(side_of(F.when(F.abs(difference) > ROUNDING * F.col("mid"), difference)))
     if rule != SignRule.QUOTE:
         known = known.transform(_with_last_change)
         sides.append(F.col(_CHANGE))
@@ -140,10 +136,10 @@ def with_paid_spreads(
         >>> [round(spread, 4) for spread in spreads]
         [1.0, 0.6, 0.4]
     """
-    check_columns(trades, "trades", {**_TRADED, "sign": NumericType})
+    check_columns(trades, "trades", {**TRADED, "sign": NumericType})
     check_columns(trades, "trades", {"mid": NumericType}, _NEEDS_MID)
     check_columns(quotes, "quotes", {**QUOTED, **PRICES})
-    later = _mids_of(quotes, _LATER, -horizon)
+    later = mids_of(quotes, _LATER, -horizon)
     met = _with_mid(trades, _LATER, later, tolerance=tolerance, allow_exact=True, bucket=bucket)
     twice, price = 2 * F.col("sign"), F.col("price").cast("double")
     effective = twice * (price - F.col("mid"))
@@ -156,7 +152,18 @@ def with_paid_spreads(
     return met.withColumns(paid).drop(_LATER)
 
 
-def _mids_of(quotes: DataFrame, name: str, lag: timedelta) -> DataFrame:
+def check_sign_rule(rule: SignRule | str, trades: DataFrame, quotes: DataFrame | None) -> None:
+    """See that there is such a rule, and what it needs."""
+    if rule not in list(SignRule):
+        raise InvalidInputError(f"there is no rule '{rule}'; expected one of {', '.join(SignRule)}")
+    if quotes is None and rule != SignRule.TICK:
+        raise InvalidInputError(f"the rule {rule} needs quotes; give with_trade_sign some, or take the rule tick")
+    check_columns(trades, "trades", {**TRADED, "size": NumericType})
+    if quotes is not None:
+        check_columns(quotes, "quotes", {**QUOTED, **PRICES})
+
+
+def mids_of(quotes: DataFrame, name: str, lag: timedelta) -> DataFrame:
     """Return the mids of quotes as if all had come by so much later; what cannot be right has none."""
     late = F.timestamp_micros(F.unix_micros("event_time") + lag // timedelta(microseconds=1))
     return quotes.select("symbol", late.alias("event_time"), fair_mid().alias(name), *order_of(quotes))
@@ -177,7 +184,7 @@ def _with_mid(
     return met.select(*alone.columns, name)
 
 
-def _side(difference: Column) -> Column:
+def side_of(difference: Column) -> Column:
     """Return 1 for what is above 0, -1 for what is below, else null: also for what is not a number."""
     up, down = (difference > 0) & (difference < float("inf")), (difference < 0) & (difference > float("-inf"))
     return F.when(up, 1).when(down, -1)
@@ -188,6 +195,6 @@ def _with_last_change(trades: DataFrame) -> DataFrame:
     # Prices that share a time and have no order get one that neither rises nor falls, and is the same in every run.
     order = Window.partitionBy("symbol").orderBy("event_time", *order_of(trades), F.xxhash64("price"))
     last = F.last("price", ignorenulls=True).over(order.rowsBetween(Window.unboundedPreceding, -1))
-    change = _side(F.col("price").cast("double") - last.cast("double"))
+    change = side_of(F.col("price").cast("double") - last.cast("double"))
     newest = F.last(_CHANGE, ignorenulls=True).over(order.rowsBetween(Window.unboundedPreceding, Window.currentRow))
     return trades.withColumn(_CHANGE, change).withColumn(_CHANGE, newest)
