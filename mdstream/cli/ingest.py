@@ -150,8 +150,8 @@ def ingest(  # one parameter an option
     What cannot be used goes to the topic `dead_letter` with the reason. Topics that are missing are created. A feed
     that fails for good ends the others too. Where two feeds deliver a symbol, `ticks.primary_source` has to say which
     of them makes its bars. `--kind bars` is for plans of Massive that have no trades: its minute bars go to
-    `aggregated_data`, whatever `ticks.primary_source` says. `feeds.binance.quotes` and `feeds.massive.quotes` bring
-    quotes too, into `quote_data`.
+    `aggregated_data`, whatever `ticks.primary_source` says. `feeds.binance.quotes`, `feeds.massive.quotes` and
+    `feeds.synthetic.quotes` bring quotes too, into `quote_data`.
 
     For example:
 

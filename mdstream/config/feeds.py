@@ -22,6 +22,12 @@ class BinanceSettings(Section):
     quotes: bool = Field(False, description="bring best bid and ask, too, into `quote_data`")
 
 
+class SyntheticSettings(Section):
+    """The made-up market."""
+
+    quotes: bool = Field(False, description="bring the best bid and ask, too, into `quote_data`: one a tick")
+
+
 class MassiveSettings(Section):
     """Massive, formerly Polygon.io."""
 
@@ -88,3 +94,4 @@ class FeedSettings(ExtensibleSection):
     finage: FinageSettings = FinageSettings()
     fmp: FmpSettings = FmpSettings()
     alphavantage: AlphaVantageSettings = AlphaVantageSettings()
+    synthetic: SyntheticSettings = SyntheticSettings()

@@ -19,7 +19,7 @@ from mdstream.indicators.catalogue import BAR_SERIES
 from mdstream.schemas import BAR
 from mdstream.schemas.text_lists import read_symbols
 from mdstream.stores import TimescaleSink
-from mdstream.testing.market import MarketOptions
+from mdstream.testing.market_options import MarketOptions
 from mdstream.testing.past import past_bars
 
 _DAYS = 3  # enough for an average of 200 bars of 15 minutes

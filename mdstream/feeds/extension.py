@@ -155,7 +155,7 @@ def open_feeds(symbols_of: Mapping[str, Sequence[str]], options: FeedOptions, se
     if options.kind is Kind.QUOTES and (without := [name for name, of in extensions.items() if not of.has_quotes]):
         raise InvalidInputError(
             f"--kind quotes: expected replay, which reads files of quotes, found {without[0]}; vendors bring them with "
-            "their trades: feeds.massive.quotes, feeds.binance.quotes"
+            "their trades: feeds.massive.quotes, feeds.binance.quotes, and so does feeds.synthetic.quotes"
         )
     return [
         extension.open(FeedRequest(name, tuple(symbols_of[name]), options, settings.feeds.section_of(name), settings))

@@ -12,6 +12,7 @@ from mdstream.config.feeds import (
     FinageSettings,
     FmpSettings,
     MassiveSettings,
+    SyntheticSettings,
 )
 from mdstream.config.section import Section
 from mdstream.errors import InvalidInputError
@@ -75,7 +76,7 @@ def _replay(request: FeedRequest[Section]) -> OpenedFeed:
     return replay_feed(request.options, request.settings.ticks), request.symbols
 
 
-def _synthetic(request: FeedRequest[Section]) -> OpenedFeed:
+def _synthetic(request: FeedRequest[SyntheticSettings]) -> OpenedFeed:
     options = request.options
     names = symbols_traded(request.symbols, request.settings.symbols)
     market = MarketOptions(
@@ -86,7 +87,7 @@ def _synthetic(request: FeedRequest[Section]) -> OpenedFeed:
         duplicate_share=options.duplicate_share,
         history_minutes=options.history_minutes,
     )
-    return SyntheticFeed(market, limit=options.ticks, since=options.since), names
+    return SyntheticFeed(market, limit=options.ticks, since=options.since, quotes=request.own.quotes), names
 
 
 def _alphavantage(request: FeedRequest[AlphaVantageSettings]) -> OpenedFeed:
@@ -147,4 +148,4 @@ FINAGE = FeedExtension(settings=FinageSettings, open=_of_trades(_finage))
 FMP = FeedExtension(settings=FmpSettings, open=_of_trades(_fmp))
 MASSIVE = FeedExtension(settings=MassiveSettings, open=_massive, has_bars=True)
 REPLAY = FeedExtension(open=_replay, has_quotes=True, ends=True)
-SYNTHETIC = FeedExtension(open=_synthetic)
+SYNTHETIC = FeedExtension(settings=SyntheticSettings, open=_synthetic)

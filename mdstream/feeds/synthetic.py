@@ -1,4 +1,4 @@
-"""The ticks of a made-up market, as they happen."""
+"""The ticks of a made-up market as they happen, and its quotes if they are asked for."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mdstream.errors import InvalidInputError
-from mdstream.feeds.base import FeedBatch, WireTick
+from mdstream.feeds.base import FeedBatch, WireQuote, WireTick
 from mdstream.feeds.pacing import Clock, Pacer, SystemClock
 from mdstream.schemas.wire import to_micros
 from mdstream.testing.instruments import KNOWN_SYMBOLS
-from mdstream.testing.market import CONDITIONS, EXCHANGES, Market, MarketOptions, Trades
+from mdstream.testing.market import CONDITIONS, EXCHANGES, Market, Trades
+from mdstream.testing.market_options import MarketOptions
+from mdstream.testing.quotes import LEAD_MICROS
 
 NAME = "synthetic"
 
@@ -72,6 +75,31 @@ def wire_ticks(trades: Trades, symbols: npt.NDArray[np.object_]) -> list[WireTic
     return [_tick(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
+def wire_quotes(trades: Trades, symbols: npt.NDArray[np.object_]) -> list[WireQuote | None]:
+    """Return the quote in front of each trade as the feed sends it, without `ingest_time`; None before a late trade.
+
+    Args:
+        trades: What was traded.
+        symbols: The symbols of the market.
+    """
+    columns = (
+        symbols[trades.symbol],
+        trades.event - LEAD_MICROS,
+        trades.bid,
+        trades.ask,
+        trades.bid_size,
+        trades.ask_size,
+        trades.sequence,
+    )
+    names = ("symbol", "event_time", "bid", "ask", "bid_size", "ask_size", "sequence")
+    quotes = [
+        {**dict(zip(names, row, strict=True)), "source": NAME}
+        for row in zip(*(column.tolist() for column in columns), strict=True)
+    ]
+    is_late = (trades.event < trades.arrival).tolist()
+    return [None if late else quote for quote, late in zip(quotes, is_late, strict=True)]
+
+
 def _tick(
     symbol: str, price: float, size: float, event: int, exchange: str, sequence: int, conditions: tuple[str, ...]
 ) -> WireTick:
@@ -95,6 +123,7 @@ class SyntheticFeed:
         limit: End after this many ticks besides the history; None to go on.
         clock: Time; tests bring their own.
         since: When its history begins; without it, as long ago as the options say.
+        quotes: Whether it brings the best quotes, too: one in front of each tick that is not late.
     """
 
     def __init__(
@@ -104,9 +133,11 @@ class SyntheticFeed:
         limit: int | None = None,
         clock: Clock | None = None,
         since: datetime | None = None,
+        quotes: bool = False,
     ) -> None:
         self._options = options
         self._since = since
+        self._has_quotes = quotes
         self._limit = limit
         self._clock = clock or SystemClock()
         self._closed = asyncio.Event()
@@ -144,18 +175,19 @@ class SyntheticFeed:
         pacer = Pacer(1.0, self._clock, self._closed)
         made = 0
         for trades in market.history():
-            past = wire_ticks(trades, symbols)
+            past, books = wire_ticks(trades, symbols), self._quotes(trades, symbols)
             for start in range(0, len(past), _BLOCK):
                 await asyncio.sleep(0)  # others have their turn
                 if self._closed.is_set():
                     return
-                yield FeedBatch(self._arrive(past[start : start + _BLOCK]), ())
+                yield self._batch(past, books, start, start + _BLOCK)
         while self._limit is None or made < self._limit:
             trades = market.block()
+            books = self._quotes(trades, symbols)
             ticks = wire_ticks(trades, symbols)[: None if self._limit is None else self._limit - made]
             async for start, end in pacer.release(trades.arrival[: len(ticks)]):
                 fraction = None if self._limit is None else (made + end) / self._limit
-                yield FeedBatch(self._arrive(ticks[start:end]), (), fraction)
+                yield self._batch(ticks, books, start, end, fraction)
             if self._closed.is_set():
                 return
             made += len(ticks)
@@ -164,8 +196,23 @@ class SyntheticFeed:
         """End the iteration."""
         self._closed.set()
 
-    def _arrive(self, ticks: list[WireTick]) -> list[WireTick]:
+    def _quotes(self, trades: Trades, symbols: npt.NDArray[np.object_]) -> list[WireQuote | None]:
+        return wire_quotes(trades, symbols) if self._has_quotes else []
+
+    def _batch(
+        self,
+        ticks: list[WireTick],
+        quotes: list[WireQuote | None],
+        start: int,
+        end: int,
+        fraction: float | None = None,
+    ) -> FeedBatch:
+        """Return what arrives now of a block."""
+        books = [quote for quote in quotes[start:end] if quote is not None]
+        return FeedBatch(self._arrive(ticks[start:end]), (), fraction, quotes=self._arrive(books))
+
+    def _arrive(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         now = self._clock.micros()
-        for tick in ticks:
-            tick["ingest_time"] = now
-        return [tick for tick in ticks if tick["symbol"] in self._wanted] if self._wanted else ticks
+        for row in rows:
+            row["ingest_time"] = now
+        return [row for row in rows if row["symbol"] in self._wanted] if self._wanted else rows

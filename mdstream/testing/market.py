@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from mdstream.errors import InvalidInputError
 from mdstream.schemas.conditions import CANCEL
-from mdstream.schemas.limits import SYMBOL_PATTERN, Reason
 from mdstream.testing.instruments import instrument
+from mdstream.testing.market_options import MarketOptions
 from mdstream.testing.prices import SESSION_SECONDS, Floats, Prices, session_shape
 
 EXCHANGES = ("Q", "N", "P", "Z", "K", "D")
@@ -36,6 +34,7 @@ _BLOCK_TRADES, _BLOCK_SIZE = 5e-4, 50
 # Of a logarithmic normal distribution with a standard deviation of 1, and blocks among it.
 _MEAN_OF_SIZES = np.exp(0.5) * (1 + _BLOCK_TRADES * (_BLOCK_SIZE - 1))
 _SWEEPS = 0.3
+_BOOK = 3.0  # what is quoted, as a multiple of what is usually traded
 _ROUND_LOT = 100
 HALF_SPREAD = 3e-5
 """What buyers pay more, and sellers get less, as a share of the price."""
@@ -46,52 +45,6 @@ LATENCY_MICROS = 5_000
 MORE_TRADES, _LARGER_TRADES = 4.0, 1.0  # right behind news, as multiples of the usual
 _MEAN_DELAY_SECONDS = 20.0
 _LONGEST_DELAY_SECONDS = 600.0
-
-
-@dataclass(frozen=True)
-class MarketOptions:
-    """What the made-up market is like.
-
-    Attributes:
-        symbols: What is traded; the first ones most.
-        rate: Ticks a second over all symbols, on average.
-        seed: The same seed gives the same ticks, but for the time at which they begin.
-        late_share: Share of ticks that are reported late, 20 seconds on average, 10 minutes at most.
-        duplicate_share: Share of ticks that are sent twice.
-        cancelled_share: Share of ticks that are marked as cancelled.
-        history_minutes: So long before the feed starts the market opens. Its ticks until then come at once: few and
-            large ones, so that bars have the volume they would have, and charts and indicators begin with a past.
-
-    Raises:
-        InvalidInputError: No usable symbols, a rate that is not positive, a share outside 0 to 1, or a history
-            shorter than nothing.
-
-    Example:
-        >>> MarketOptions(symbols=("AAPL", "MSFT"), rate=50.0).seed
-        0
-    """
-
-    symbols: tuple[str, ...]
-    rate: float = 1000.0
-    seed: int = 0
-    late_share: float = 0.0
-    duplicate_share: float = 0.0
-    cancelled_share: float = 0.0
-    history_minutes: float = 0
-
-    def __post_init__(self) -> None:
-        if not self.symbols or len(set(self.symbols)) < len(self.symbols):
-            raise InvalidInputError(f"expected different symbols, found: {', '.join(self.symbols) or 'none'}")
-        for symbol in self.symbols:
-            if not re.fullmatch(SYMBOL_PATTERN, symbol):
-                raise InvalidInputError(Reason.MALFORMED.of("symbol", symbol))
-        if not 0 < self.rate < float("inf"):
-            raise InvalidInputError(f"expected a positive number of ticks a second, found {self.rate}")
-        for share in (self.late_share, self.duplicate_share, self.cancelled_share):
-            if not 0 <= share <= 1:
-                raise InvalidInputError(f"expected a share between 0 and 1, found {share}")
-        if self.history_minutes < 0:
-            raise InvalidInputError(f"expected minutes of history, 0 or more, found {self.history_minutes}")
 
 
 @dataclass(frozen=True)
@@ -107,6 +60,10 @@ class Trades:
         sequence: Number among the trades of its symbol, from 0 on.
         exchange: Place in `EXCHANGES`.
         conditions: Place in `CONDITIONS`.
+        bid: The best bid that the trade met.
+        ask: The best ask.
+        bid_size: Units bid for.
+        ask_size: Units offered.
 
     Example:
         >>> trades = Market(MarketOptions(symbols=("AAPL", "MSFT")), start_micros=0).block()
@@ -123,6 +80,10 @@ class Trades:
     sequence: Integers
     exchange: Integers
     conditions: Integers
+    bid: Floats
+    ask: Floats
+    bid_size: Floats
+    ask_size: Floats
 
     def __len__(self) -> int:
         return len(self.symbol)
@@ -153,6 +114,8 @@ class Market:
     def __init__(self, options: MarketOptions, start_micros: int) -> None:
         self._options = options
         self._random = np.random.default_rng(options.seed)
+        # Of its own, so that trades are what they were before there were quotes.
+        self._random_of_books = np.random.default_rng((options.seed, 1))
         self._start = start_micros
         self._elapsed = 0.0
         instruments = [instrument(symbol, options.seed) for symbol in options.symbols]
@@ -213,9 +176,11 @@ class Market:
         arrival = self._start + (seconds * 1e6).astype(np.int64)
         late = random.random(count) < options.late_share
         delay = np.clip(random.exponential(_MEAN_DELAY_SECONDS, count), 0.001, _LONGEST_DELAY_SECONDS)
+        price, bid, ask = self._bounced(np.exp(level))
+        bid_size, ask_size = self._sizes_of_books(symbol)
         trades = Trades(
             symbol=symbol,
-            price=self._bounced(np.exp(level)),
+            price=price,
             size=size,
             arrival=arrival,
             event=arrival - np.where(late, delay * 1e6, 0).astype(np.int64),
@@ -227,6 +192,10 @@ class Market:
                 late,
                 random.random(count) < options.cancelled_share,
             ),
+            bid=bid,
+            ask=ask,
+            bid_size=bid_size,
+            ask_size=ask_size,
         )
         twice = random.random(count) < options.duplicate_share
         return trades.taken(np.repeat(np.arange(count), 1 + twice)) if twice.any() else trades
@@ -245,12 +214,21 @@ class Market:
             symbol[ticks] = np.minimum(np.searchsorted(more, place[ticks] - usual[-1]), len(more) - 1)
         return symbol
 
-    def _bounced(self, price: Floats) -> Floats:
-        """Return prices of buyers and sellers, half a spread above and below."""
+    def _bounced(self, price: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return prices of buyers and sellers, half a spread above and below, or between, and bid and ask."""
         cents = 100 * price
         spread = np.maximum(np.round(HALF_SPREAD * cents), 1)
         side = self._random.integers(-1, 2, len(price))
-        return np.maximum(np.round(cents) + side * spread, 1) / 100
+        middle = np.round(cents)
+        bid = np.maximum(middle - spread, 1)
+        return np.maximum(middle + side * spread, 1) / 100, bid / 100, np.maximum(middle + spread, bid + 1) / 100
+
+    def _sizes_of_books(self, symbol: npt.NDArray[np.intp]) -> Floats:
+        """Return how much is bid for and offered: a few times what is usually traded, of one mind for neither side."""
+        steps = self._steps_of_size[symbol]
+        sizes = self._random_of_books.lognormal(0.0, 0.7, (2, len(symbol))) * _BOOK * self._usual_size[symbol]
+        whole: Floats = np.ceil(sizes * steps) / steps
+        return whole
 
     def _numbered(self, symbol: npt.NDArray[np.intp]) -> Integers:
         """Return the numbers of trades of these symbols; count on."""

@@ -13,7 +13,8 @@ import pyarrow as pa
 from mdstream.schemas import BAR, BarWindow
 from mdstream.schemas.records import TIME
 from mdstream.testing.instruments import Instrument, instrument
-from mdstream.testing.market import HALF_SPREAD, LATENCY_MICROS, MORE_TRADES, MarketOptions, mean_size, shares_of_trades
+from mdstream.testing.market import HALF_SPREAD, LATENCY_MICROS, MORE_TRADES, mean_size, shares_of_trades
+from mdstream.testing.market_options import MarketOptions
 from mdstream.testing.prices import STEP_SECONDS, Floats, Prices, session_shape
 
 _MINUTE_SECONDS = 60

@@ -15,7 +15,8 @@ from mdstream.errors import InvalidInputError
 from mdstream.schemas import TICK
 from mdstream.schemas.records import TIME
 from mdstream.testing.instruments import KNOWN_SYMBOLS, instrument
-from mdstream.testing.market import CONDITIONS, EXCHANGES, LATENCY_MICROS, Integers, Market, MarketOptions, Trades
+from mdstream.testing.market import CONDITIONS, EXCHANGES, LATENCY_MICROS, Integers, Market, Trades
+from mdstream.testing.market_options import MarketOptions
 
 SOURCE = "made up"
 """What `source` says in made-up ticks."""
@@ -77,6 +78,31 @@ def made_up_ticks(
         >>> bool((prices > 200).all() and (prices < 260).all())
         True
     """
+    made = trades_of_days(
+        symbols,
+        start,
+        days,
+        ticks_a_minute=ticks_a_minute,
+        seed=seed,
+        late_share=late_share,
+        cancelled_share=cancelled_share,
+        halts=halts,
+    )
+    return _in_order(_table_of(trades, names) for trades, names in made)
+
+
+def trades_of_days(
+    symbols: Sequence[str],
+    start: date,
+    days: int,
+    *,
+    ticks_a_minute: float,
+    seed: int,
+    late_share: float,
+    cancelled_share: float,
+    halts: int,
+) -> Iterator[tuple[Trades, tuple[str, ...]]]:
+    """Yield trades of whole days, and the symbols that they are of; see `made_up_ticks`."""
     if days < 1 or halts < 0:
         raise InvalidInputError(f"expected at least one day and no less than no halts, found {days} and {halts}")
     options = MarketOptions(
@@ -85,14 +111,10 @@ def made_up_ticks(
     coins = tuple(symbol for symbol in symbols if instrument(symbol, seed).is_coin)
     shares = tuple(symbol for symbol in symbols if symbol not in coins)
     markets = ((shares, _sessions_of_shares(start, days), seed), (coins, _whole_days(start, days), seed + 1))
-    return _in_order(
-        _table_of(trades, names)
-        for names, sessions, own_seed in markets
-        if names and sessions
-        for trades in _traded(
-            replace(options, symbols=names, rate=options.rate * len(names), seed=own_seed), sessions, halts
-        )
-    )
+    for names, sessions, own_seed in markets:
+        if names and sessions:
+            own = replace(options, symbols=names, rate=options.rate * len(names), seed=own_seed)
+            yield from ((trades, names) for trades in _traded(own, sessions, halts))
 
 
 def ticks_of_market(options: MarketOptions, start: datetime, hours: float) -> pa.Table:
@@ -159,20 +181,21 @@ def _is_halted(trades: Trades, pauses: Integers) -> npt.NDArray[np.bool_]:
 
 def _table_of(trades: Trades, symbols: Sequence[str]) -> pa.Table:
     columns = {
-        "symbol": _chosen(symbols, pa.string(), trades.symbol),
+        "symbol": chosen(symbols, pa.string(), trades.symbol),
         "price": trades.price,
         "size": trades.size,
         "event_time": trades.event,
         "ingest_time": trades.arrival + LATENCY_MICROS,
         "source": pa.array([SOURCE] * len(trades)),
-        "exchange": _chosen(EXCHANGES, pa.string(), trades.exchange),
+        "exchange": chosen(EXCHANGES, pa.string(), trades.exchange),
         "trade_id": pa.nulls(len(trades), pa.string()),
         "sequence": trades.sequence,
-        "conditions": _chosen(CONDITIONS, pa.list_(pa.string()), trades.conditions),
+        "conditions": chosen(CONDITIONS, pa.list_(pa.string()), trades.conditions),
     }
     arrays = [pa.array(columns[field.name]).cast(field.type) for field in TICK.schema]
     return pa.Table.from_arrays(arrays, schema=TICK.schema)
 
 
-def _chosen(values: Sequence[object], kind: pa.DataType, places: Integers | npt.NDArray[np.intp]) -> pa.Array:
+def chosen(values: Sequence[object], kind: pa.DataType, places: Integers | npt.NDArray[np.intp]) -> pa.Array:
+    """Return the values at these places."""
     return pa.array(values, kind).take(pa.array(places))

@@ -166,7 +166,11 @@ def test_signs_are_those_of_all_rows_over_restarts(
     signed = streams[0].transform(md.with_trade_sign_stream, books, rule, lateness=LATENESS, **more)
     # One side is ahead of the other, and a trade comes too late.
     late = [trades[0] | {"event_time": at(1), "sequence": -1}, trades[0] | {"symbol": None, "sequence": -2}]
-    runs: list[tuple[list[list[Row]], list[list[Row]]]] = [(parts[0], parts[1][:1]), ([end(10_000)], [*parts[1][1:], end(10_000)]), ([late], [])]
+    runs: list[tuple[list[list[Row]], list[list[Row]]]] = [
+        (parts[0], parts[1][:1]),
+        ([end(10_000)], [*parts[1][1:], end(10_000)]),
+        ([late], []),
+    ]
     rows = given(
         signed,
         tmp_path / "checkpoint",

@@ -15,8 +15,8 @@ import pytest
 from mdstream.errors import InvalidInputError
 from mdstream.feeds import SyntheticFeed
 from mdstream.feeds.synthetic import symbol_names, wire_ticks
-from mdstream.feeds.validation import refusal
-from mdstream.schemas import TICK
+from mdstream.feeds.validation import quote_refusal, refusal
+from mdstream.schemas import QUOTE, TICK
 from mdstream.testing import KNOWN_SYMBOLS, Market, MarketOptions
 from tests.unit.feeds.clock import ManualClock
 
@@ -225,3 +225,26 @@ def test_closing_ends_the_past_too() -> None:
     options = MarketOptions(SYMBOLS, history_minutes=600)
     batches = deliver(SyntheticFeed(options, clock=ManualClock(NOW)), close_after=1)
     assert len(batches) == 1
+
+
+def test_quotes_come_with_the_ticks_that_met_them() -> None:
+    options = MarketOptions(SYMBOLS, rate=100.0, late_share=0.2, history_minutes=30)
+    feed = SyntheticFeed(options, limit=2000, clock=ManualClock(NOW), quotes=True)
+    batches = deliver(feed, ("AAPL", "SPY"))
+    ticks = [tick for batch in batches for tick in batch.ticks]
+    quotes = {(quote["symbol"], quote["sequence"]): quote for batch in batches for quote in batch.quotes}
+    in_time = [tick for tick in ticks if "Z" not in tick["conditions"]]
+    assert quotes.keys() == {(tick["symbol"], tick["sequence"]) for tick in in_time}
+    assert {symbol for symbol, _ in quotes} == {"AAPL", "SPY"}
+    for tick in in_time:
+        quote = quotes[tick["symbol"], tick["sequence"]]
+        assert quote.keys() <= set(QUOTE.schema.names)
+        assert quote_refusal(quote) is None
+        assert (quote["event_time"], quote["ingest_time"]) == (tick["event_time"] - 1_000, tick["ingest_time"])
+        assert quote["bid"] <= tick["price"] <= quote["ask"]
+
+
+def test_nobody_gets_quotes_who_did_not_ask_for_them() -> None:
+    options = MarketOptions(SYMBOLS, history_minutes=1)
+    batches = deliver(SyntheticFeed(options, limit=100, clock=ManualClock(NOW)))
+    assert not [quote for batch in batches for quote in batch.quotes]
