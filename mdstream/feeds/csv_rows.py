@@ -32,7 +32,7 @@ def read_csv(part: FilePart, form: FileForm) -> Iterator[RawRows]:
     for block in read_lines(part.path, part.member):
         lines, first = block.lines, block.first
         if header is None:
-            cells = _first_cells(lines[0], part)
+            cells = first_cells(lines[0], part)
             layout = form.layout_of(part.name, cells)
             header = list(layout.positions) or cells
             if len(header) != len(cells):
@@ -48,7 +48,12 @@ def read_csv(part: FilePart, form: FileForm) -> Iterator[RawRows]:
         raise InvalidInputError(f"{part} is empty; expected a header line with the names of the columns")
 
 
-def _first_cells(line: bytes, part: FilePart) -> list[str]:
+def first_cells(line: bytes, part: FilePart) -> list[str]:
+    """Return the cells of a file's first line.
+
+    Raises:
+        InvalidInputError: It is no CSV.
+    """
     cells = _cells_of_line(line.removeprefix(_BYTE_ORDER_MARK))
     if isinstance(cells, Reason):
         raise InvalidInputError(f"the first line of {part} is {cells}; expected the names of the columns")
@@ -69,7 +74,7 @@ def _rows_of(header: Sequence[str], layout: Layout, block: LineBlock) -> RawRows
     rows: list[list[str]] = []
     kept: list[int] = []
     rejects: list[Reject] = []
-    for number, line, cells in zip(numbers, lines, _cells(lines), strict=True):
+    for number, line, cells in zip(numbers, lines, cells_of(lines), strict=True):
         if len(line) > MAX_PAYLOAD_BYTES:
             rejects.append(Reject(Reason.PAYLOAD_TOO_LONG.of(found=len(line)), line, number))
         elif isinstance(cells, Reason):
@@ -92,7 +97,7 @@ def _rows_of(header: Sequence[str], layout: Layout, block: LineBlock) -> RawRows
     )
 
 
-def _cells(lines: Sequence[bytes]) -> Sequence[list[str] | Reason]:
+def cells_of(lines: Sequence[bytes]) -> Sequence[list[str] | Reason]:
     """Return the cells of each line: at once if all lines are sound, else line by line."""
     try:
         rows = list(csv.reader([line.decode() for line in lines], strict=True))

@@ -1,9 +1,9 @@
-"""Recorded quotes, replayed at the speed they came or another: JSON lines with our own fields or Alpaca's."""
+"""Recorded quotes, replayed at the speed they came or another."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,60 +11,21 @@ import numpy as np
 
 from mdstream.errors import InvalidInputError
 from mdstream.feeds.base import FeedBatch, WireQuote
-from mdstream.feeds.json_rows import objects_of
-from mdstream.feeds.lines import LineBlock, read_lines
 from mdstream.feeds.pacing import Clock, Pacer, SystemClock
-from mdstream.feeds.parts import JSON_LINES, FilePart, parts_of
+from mdstream.feeds.parts import CSV, JSON_LINES, FilePart, parts_of
+from mdstream.feeds.quote_rows import QuoteBlock, quote_of_fields, read_quote_rows
 from mdstream.feeds.rejects import Reject
 from mdstream.feeds.replay import NAME
 from mdstream.feeds.validation import MAX_FUTURE_SKEW, quote_refusal
-from mdstream.schemas import QUOTE
-from mdstream.schemas.times import parse_time
-from mdstream.schemas.wire import to_micros
 
-_ALPACA = {"symbol": "S", "event_time": "t", "bid": "bp", "ask": "ap", "bid_size": "bs", "ask_size": "as"}
-"""Names of Alpaca's fields, by ours."""
-
-
-def quote_of_fields(fields: Mapping[str, object], symbol: str | None = None) -> WireQuote:
-    """Return the quote that a line of a file holds, not judged yet.
-
-    Sizes stay as they are: Alpaca's count round lots before 2025-11-03. Its two sides may be of different exchanges:
-    then it is a quote of none.
-
-    Args:
-        fields: Those of QUOTE, or of Alpaca's historical and live quotes; others are left alone.
-        symbol: Whose quote it is, where no field says so.
-
-    Example:
-        >>> line = {"t": "2021-02-06T13:04:56.334320128Z", "ax": "C", "ap": 387.62, "bx": "N", "bp": 387.5, "bs": 1}
-        >>> quote = quote_of_fields(line, "SPY")
-        >>> quote["symbol"], quote["event_time"], quote["bid"], quote["ask"], quote["exchange"]
-        ('SPY', 1612616696334320, 387.5, 387.62, None)
-    """
-    quote = {name: fields.get(name, fields.get(_ALPACA.get(name, name))) for name in QUOTE.schema.names}
-    if quote["symbol"] is None:
-        quote["symbol"] = symbol
-    if quote["exchange"] is None and fields.get("bx") == fields.get("ax"):
-        quote["exchange"] = fields.get("bx")
-    if isinstance(time := quote["event_time"], str):
-        quote["event_time"] = _micros(time)
-    return quote
-
-
-def _micros(time: str) -> int | str:
-    """Return epoch microseconds; what is no time stays, and is refused as one later."""
-    try:
-        return to_micros(parse_time(time))
-    except ValueError:
-        return time
+_KINDS = (*JSON_LINES, *CSV)
 
 
 class QuoteReplayFeed:
     """Quotes of a file or a folder, in the file's order.
 
     Args:
-        path: A `.jsonl` file, also with `.gz`, `.zst` or in a `.zip`, or a folder of such files.
+        path: A `.jsonl` or `.csv` file, also with `.gz`, `.zst` or in a `.zip`, or a folder of such files.
         speed: 1 is as it happened, 10 ten times faster, infinite without any wait.
         symbol: Whose quotes they are, where no field says so.
         max_future_skew: How far event time may be ahead of ingest time.
@@ -104,8 +65,8 @@ class QuoteReplayFeed:
             InvalidInputError: There is none, or one is of no kind that has quotes.
         """
         self._parts = parts_of(self._path)
-        if (other := next((part for part in self._parts if not part.is_of(JSON_LINES)), None)) is not None:
-            raise InvalidInputError(f"{other} is no file of quotes; expected JSON lines: {', '.join(JSON_LINES)}")
+        if (other := next((part for part in self._parts if not part.is_of(_KINDS)), None)) is not None:
+            raise InvalidInputError(f"{other} is no file of quotes; expected one of {', '.join(_KINDS)}")
 
     async def subscribe(self, symbols: Sequence[str]) -> None:
         """Deliver only these symbols from now on; all if empty."""
@@ -128,19 +89,19 @@ class QuoteReplayFeed:
         """End the replay."""
         self._closed.set()
 
-    def _blocks(self) -> Iterator[tuple[LineBlock, float]]:
+    def _blocks(self) -> Iterator[tuple[QuoteBlock, float]]:
         total, read = max(sum(part.size for part in self._parts), 1), 0
         for part in self._parts:
-            for block in read_lines(part.path, part.member):
+            for block in read_quote_rows(part, self._symbol):
                 yield block, (read + block.fraction * part.size) / total
             read += part.size
 
-    def _read(self, block: LineBlock) -> tuple[list[WireQuote], list[Reject]]:
+    def _read(self, block: QuoteBlock) -> tuple[list[WireQuote], list[Reject]]:
         """Return the usable quotes of some lines that are wanted, and what is none."""
         quotes: list[WireQuote] = []
         rejects: list[Reject] = []
         now = self._clock.micros()
-        for number, line, fields in objects_of(block):
+        for number, line, fields in block.rows:
             if isinstance(fields, str):
                 rejects.append(Reject(fields, line, number))
                 continue

@@ -80,6 +80,59 @@ def test_what_is_no_quote_is_rejected_with_its_line_and_the_rest_goes_on(tmp_pat
     assert found[-1].fraction == 1
 
 
+# Headers as Massive's files have them, and as Alpaca's client writes its frames.
+MASSIVE = (
+    "ticker,ask_exchange,ask_price,ask_size,bid_exchange,bid_price,bid_size,conditions,indicators,participant_timestamp,"
+    "sequence_number,sip_timestamp,tape,trf_timestamp\n"
+    'A,8,180.0,100,8,164.28,200,"1,81",,1629716400001245000,79497,1629716400044243200,1,0\n'
+    "NA,12,0.0,0,12,9.5,1,1,,1629716400001245000,79498,1629716400044243999,1,0\n"
+)
+ALPACA = (
+    "symbol,timestamp,ask_exchange,ask_price,ask_size,bid_exchange,bid_price,bid_size,conditions,tape\n"
+    "AMD,2021-02-22 15:51:45.335689322+00:00,U,87.68,4.0,U,87.66,1.0,['R'],C\n"
+    "AMD,2021-02-22 15:51:46+00:00,U,87.68,4.0,N,87.66,1.0,['R'],C\n"
+)
+
+
+def test_csv_files_of_vendors_and_our_own_are_what_they_say(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "a.csv.gz", "wt") as file:
+        file.write(MASSIVE)
+    (tmp_path / "b.csv").write_text(ALPACA)
+    (tmp_path / "c.csv").write_text("event_time,bid,ask,bid_size\n1612616696334320,9.5,,3\n")
+    found = quotes_of(batches(tmp_path, symbol="SPY"))
+    names = ("symbol", "event_time", "bid", "ask", "bid_size", "ask_size", "exchange", "sequence")
+    assert [tuple(quote[name] for name in names) for quote in found] == [
+        ("A", 1_629_716_400_044_243, 164.28, 180.0, 200.0, 100.0, None, 79_497),
+        ("NA", 1_629_716_400_044_243, 9.5, 0.0, 1.0, 0.0, None, 79_498),
+        ("AMD", 1_614_009_105_335_689, 87.66, 87.68, 1.0, 4.0, "U", None),
+        ("AMD", 1_614_009_106_000_000, 87.66, 87.68, 1.0, 4.0, None, None),
+        ("SPY", 1_612_616_696_334_320, 9.5, None, 3.0, None, None, None),
+    ]
+
+
+def test_rows_of_csv_files_that_are_no_quotes_are_rejected_with_their_lines(tmp_path: Path) -> None:
+    file = tmp_path / "q.csv"
+    file.write_text(
+        'symbol,event_time,bid,ask\nA,soon,1,2\n\nA,1612616696334320,x,2\nA,1\nA,"1\nA,1612616696334320,1,2\n'
+    )
+    found = batches(file)
+    assert len(quotes_of(found)) == 1
+    assert [(reject.row, reject.reason) for batch in found for reject in batch.rejects] == [
+        (2, "event_time not a time: soon"),
+        (4, "bid not a number: x"),
+        (5, "wrong number of columns: found 2, expected 4"),
+        (6, "not CSV"),
+    ]
+    for text, said in (
+        ("time,bid,ask\n", "no column event_time, also called t, timestamp, sip_timestamp; found: time, bid, ask"),
+        ("event_time,bid,ask\n", "no column symbol, .*: --symbol AAPL"),
+        ("", "is empty; expected a header"),
+    ):
+        file.write_text(text)
+        with pytest.raises(InvalidInputError, match=said):
+            batches(file)
+
+
 LINE = st.binary(max_size=60).map(lambda data: data.replace(b"\n", b" "))
 VALUE = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.lists(st.none(), max_size=2)
 OBJECT = st.dictionaries(st.sampled_from([*OURS, *OF_STREAM]), VALUE).map(lambda fields: json.dumps(OURS | fields))
@@ -119,6 +172,6 @@ def test_how_they_are_asked_for(tmp_path: Path) -> None:
     ):
         with pytest.raises(InvalidInputError, match=said):
             opened(**refused)
-    file.with_suffix(".csv").write_text("symbol\n")
-    with pytest.raises(InvalidInputError, match="is no file of quotes; expected JSON lines"):
-        batches(file.with_suffix(".csv"))
+    file.with_suffix(".parquet").write_text("")
+    with pytest.raises(InvalidInputError, match=r"is no file of quotes; expected one of \.jsonl, .*\.csv"):
+        batches(file.with_suffix(".parquet"))
