@@ -33,6 +33,9 @@ _INDEX = """<!DOCTYPE html>
 _CREDIT = html.A("TradingView Lightweight Charts™", href="https://www.tradingview.com/", rel="noopener noreferrer")
 
 
+_MOVERS = "Who rose and who fell most since their sessions began"
+
+
 def create_page(settings: Settings) -> Dash:
     """Return the page as a Dash application; everything it loads comes from this process."""
     page = Dash(
@@ -123,6 +126,7 @@ def _ranges() -> html.Div:
 def _side() -> html.Aside:
     return html.Aside(
         [
+            html.Section([html.H2("Movers", title=_MOVERS), html.Div(id="movers", className="empty")]),
             html.Section([html.H2("Watchlist"), _finder(), html.Div(id="watchlist", className="empty")]),
             html.Section([html.H2("Anomalies"), html.Div(id="anomalies", className="empty")]),
         ]

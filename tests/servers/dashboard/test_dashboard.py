@@ -463,6 +463,20 @@ def test_many_symbols_are_listed_by_the_rows_that_are_seen(page: Page, kafka: Ka
     assert page.locator('[data-symbol="MANY.0300"]').evaluate("row => row.style.transform") == "translateY(0px)"
 
 
+def test_who_moved_most_is_on_the_front_page(page: Page, kafka: KafkaSettings) -> None:
+    show(page)
+    has_candles(page)
+    closes = {"MOVED.UP9": 1_900.0, "MOVED.UP2": 1_200.0, "MOVED.UP5": 1_500.0, "MOVED.UP1": 1_100.0}
+    closes |= {"MOVED.DOWN": 1.0, "MOVED.NOT": 100.0}
+    send(kafka, BAR, *(minute_bar(LAST, close, symbol, open=100.0) for symbol, close in closes.items()))
+    risen, fallen = page.locator("#movers .up .mover:visible"), page.locator("#movers .down .mover:visible")
+    expect(risen).to_have_text(["MOVED.UP9+1800.00 %", "MOVED.UP5+1400.00 %", "MOVED.UP2+1100.00 %"])
+    expect(fallen.first).to_have_text("MOVED.DOWN−99.00 %")
+    expect(page.locator("#movers")).not_to_contain_text("MOVED.NOT")
+    fallen.first.click()
+    expect(page.locator("#quote .symbol")).to_have_text("MOVED.DOWN")
+
+
 def test_volume_and_change_of_a_session_count_what_was_stored_before(page: Page) -> None:
     show(page)
     has_candles(page)

@@ -125,6 +125,7 @@ Object.assign(mdstream, (() => {
     const changed = market.take(answer);
     if (changed.quotes.length) {
       mdstream.watchlist.show(market.quotes, picked.symbol, pick);
+      mdstream.movers.show(market.quotes, pick);
       offerSymbols();
     }
     if (changed.anomalies.length) panels.anomalies(market.feed, showAnomaly);
