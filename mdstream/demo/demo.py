@@ -118,7 +118,7 @@ class Demo:
         self._say("starting Kafka, PostgreSQL and Redis")
         with ThreadPoolExecutor() as pool:
             past = pool.submit(self._make_past)
-            self.servers = steps.enter_context(LocalServers())
+            self.servers = steps.enter_context(LocalServers(small=self._options.is_small))
         settings = with_checkpoints(self.servers.settings(self._settings), self.servers.run)
         self._say("making topics, tables and the days before")
         create_topics(settings.kafka, plan_topics(settings))
@@ -126,7 +126,7 @@ class Demo:
         self._meter = Meter(settings, self._store_past(settings, past.result()))
         steps.callback(self._meter.close)
         self._say("starting Spark, the REST API, the WebSocket server and the dashboard")
-        self._processes = DemoProcesses(self.servers, self._options, self._settings.serving)
+        self._processes = DemoProcesses(self.servers, self._options, self._settings)
         steps.push(self._processes.__exit__)
         self._began = time.monotonic()
         while not self._processes.is_reading():

@@ -16,7 +16,7 @@ from types import TracebackType
 
 import psutil
 
-from mdstream.config import CONFIG_VARIABLE, ServingSettings, Settings
+from mdstream.config import CONFIG_VARIABLE, Settings
 from mdstream.config.jobs import ANALYTICS_JOB, LIVE_JOB, STORE_JOB
 from mdstream.embedded.server import HOST, free_port, is_free
 from mdstream.embedded.servers import LocalServers
@@ -30,6 +30,11 @@ from mdstream.schemas.text_lists import read_symbols
 _STOP_SECONDS = 45
 _HURRIED_STOP_SECONDS = 8
 _LOOK_SECONDS = 0.1
+# Up to this many ticks a second and symbols, what live bars and micro-batches have in Java's memory is 180 MB.
+_SMALL_RATE = 1000
+_SMALL_SYMBOLS = 100
+_HEAP = "spark.driver.memory"
+_SMALL_HEAP = "640m"
 _JOBS = (LIVE_JOB, STORE_JOB, ANALYTICS_JOB)
 
 
@@ -57,6 +62,13 @@ class DemoOptions:
     rate: float = 1000
     config: Path | None = None
 
+    @property
+    def is_small(self) -> bool:
+        """Whether little comes: then Java does with little memory."""
+        asked = (self.symbols or "").strip()
+        symbols = int(asked) if asked.isdecimal() else asked.count(",")
+        return self.replay is None and self.rate <= _SMALL_RATE and symbols <= _SMALL_SYMBOLS
+
 
 class DemoProcesses:
     """The Spark application, what serves its results, and the feed, as processes of their own; the feed comes last.
@@ -64,7 +76,7 @@ class DemoProcesses:
     Args:
         servers: The running servers.
         options: What the demo shows.
-        serving: Where the API, the WebSocket server and the dashboard listen, if those ports are free.
+        settings: The configuration; what serves listens where it says, if those ports are free.
 
     Attributes:
         spark: The Spark application.
@@ -77,11 +89,12 @@ class DemoProcesses:
         ServerError: One of them does not start; the message has the end of its log.
     """
 
-    def __init__(self, servers: LocalServers, options: DemoOptions, serving: ServingSettings) -> None:
+    def __init__(self, servers: LocalServers, options: DemoOptions, settings: Settings) -> None:
+        serving = settings.serving
         self._run = servers.run
         self._options = options
         self.in_a_hurry = False
-        self._environment = os.environ | demo_environment(servers, options)
+        self._environment = os.environ | demo_environment(servers, options, settings)
         self.spark = self._start("spark", "run", *_JOBS)
         self._feed: Child | None = None
         self._feed_is_stopped = False
@@ -204,7 +217,7 @@ def _checkpoints(run: RunFolder) -> Path:
     return run.path / "checkpoints"
 
 
-def demo_environment(servers: LocalServers, options: DemoOptions) -> dict[str, str]:
+def demo_environment(servers: LocalServers, options: DemoOptions, settings: Settings) -> dict[str, str]:
     """Return the variables that point mdstream at the servers, and keep all that it leaves behind in the run folder."""
     temporary = servers.run.path / "temporary"
     temporary.mkdir(exist_ok=True)
@@ -217,11 +230,14 @@ def demo_environment(servers: LocalServers, options: DemoOptions) -> dict[str, s
         "spark.sql.warehouse.dir": str(temporary / "warehouse"),
         "spark.driver.defaultJavaOptions": " ".join(options_of_java),
     }
+    if options.is_small and _HEAP not in settings.spark.conf:
+        spark[_HEAP] = _SMALL_HEAP
     environment = servers.environment() | {
         "MDSTREAM_SPARK__CHECKPOINT_LOCATION": str(_checkpoints(servers.run)),
         "MDSTREAM_SPARK__CONF": json.dumps(spark),
         "MDSTREAM_SPARK__TRACE_FOLDER": str(temporary),
         "SPARK_LAUNCHER_OPTS": WITHOUT_TRACES,
+        "MALLOC_ARENA_MAX": "2",
         "TMPDIR": str(temporary),
     }
     # Its servers are its own and listen here only: no keys of others are asked for.

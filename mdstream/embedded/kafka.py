@@ -26,6 +26,8 @@ _ANSWER_MS = 2_000
 _FROM_SPARK = ("scala-library", "slf4j-api", "log4j-slf4j2-impl", "log4j-api", "log4j-core")
 # Collectors with several threads stop for 100 ms where the clients keep every core busy; this one takes 5.
 _JVM_OPTIONS = ("-Xmx512m", "-Xmn256m", "-XX:+UseSerialGC", WITHOUT_TRACES, "-Djava.awt.headless=true")
+# By default Java begins with a heap of a 64th of the machine's memory.
+_SMALL = ("-Xms96m", "-Xmn64m")
 _LOG_SETTINGS = """\
 rootLogger.level = INFO
 rootLogger.appenderRef.stdout.ref = stdout
@@ -64,6 +66,10 @@ class LocalKafka(LocalServer):
 
     Options in the environment variable `KAFKA_OPTS` are passed to its Java, as Kafka's own scripts do.
 
+    Args:
+        run: A run folder to share with others; None for one of its own.
+        small: Whether it is to be small rather than quick: for thousands of records a second, not tens of thousands.
+
     Example:
         >>> with LocalKafka() as server:  # doctest: +SKIP
         ...     server.bootstrap_servers
@@ -71,6 +77,10 @@ class LocalKafka(LocalServer):
     """
 
     name = "Kafka"
+
+    def __init__(self, run: RunFolder | None = None, *, small: bool = False) -> None:
+        super().__init__(run)
+        self._java_options = (*_JVM_OPTIONS, *(_SMALL if small else ()))
 
     @property
     def bootstrap_servers(self) -> str:
@@ -112,7 +122,7 @@ class LocalKafka(LocalServer):
     def _java_with(self, folder: Path, *options: str) -> list[str | Path]:
         return [
             self._java.executable,
-            *_JVM_OPTIONS,
+            *self._java_options,
             *options,
             f"-Djava.io.tmpdir={folder}/temporary",
             f"-Dlog4j2.configurationFile={folder}/log4j2.properties",

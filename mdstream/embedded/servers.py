@@ -22,6 +22,9 @@ _CACHE_ADDRESS = ("host", "port", "database", "password")
 class LocalServers(RunsInBlock):
     """Kafka, PostgreSQL and Redis in one run folder, for the length of a `with` block.
 
+    Args:
+        small: Whether the broker is to be small rather than quick, see `LocalKafka`.
+
     Attributes:
         run: Their run folder.
         kafka: The broker.
@@ -33,9 +36,9 @@ class LocalServers(RunsInBlock):
         ...     subprocess.run(["mdstream", "doctor"], env=os.environ | servers.environment())
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, small: bool = False) -> None:
         self.run = RunFolder()
-        self.kafka = LocalKafka(self.run)
+        self.kafka = LocalKafka(self.run, small=small)
         self.postgres = LocalPostgres(self.run)
         self.redis = LocalRedis(self.run)
 

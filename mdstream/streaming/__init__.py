@@ -1,8 +1,16 @@
-"""Streaming queries: the session, Kafka, micro-batches into sinks, and a life from start to stop."""
+"""Streaming queries: the session, Kafka, micro-batches into sinks, and a life from start to stop.
+
+What is exported here is imported when it is asked for: who starts a job, or computes a part of one, does not load all.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from mdstream.errors import brought_by
 
-with brought_by("jobs"):
+if TYPE_CHECKING:
     from mdstream.streaming.activity import to_activity_bar_stream
     from mdstream.streaming.archive import archive_revisions, archive_rows, with_delta
     from mdstream.streaming.asof import with_asof_stream
@@ -55,3 +63,41 @@ __all__ = [
     "with_trade_sign_stream",
     "write_batch",
 ]
+
+_PLACES = {
+    "BUCKETS": "mdstream.streaming.buckets",
+    "IS_VENDORS": "mdstream.streaming.kafka",
+    "AcceptedOrDeadLetter": "mdstream.streaming.dead_letters",
+    "BarRecords": "mdstream.streaming.live_engine",
+    "ByRecord": "mdstream.streaming.dead_letters",
+    "Forecasts": "mdstream.streaming.forecasts",
+    "Job": "mdstream.streaming.lifecycle",
+    "RunningQuery": "mdstream.streaming.running_query",
+    "Trigger": "mdstream.streaming.triggers",
+    "analyse_stream": "mdstream.streaming.indicators",
+    "archive_revisions": "mdstream.streaming.archive",
+    "archive_rows": "mdstream.streaming.archive",
+    "build_session": "mdstream.streaming.session",
+    "check_rules": "mdstream.streaming.rules",
+    "read_bars": "mdstream.streaming.kafka",
+    "read_topic": "mdstream.streaming.kafka",
+    "run_jobs": "mdstream.streaming.lifecycle",
+    "start_live_bars": "mdstream.streaming.live_engine",
+    "stop_session": "mdstream.streaming.lifecycle",
+    "store_results": "mdstream.streaming.foreach_batch",
+    "store_stream": "mdstream.streaming.foreach_batch",
+    "to_activity_bar_stream": "mdstream.streaming.activity",
+    "to_bar_records": "mdstream.streaming.live_engine",
+    "to_indicator_stream": "mdstream.streaming.indicators",
+    "trigger_for": "mdstream.streaming.triggers",
+    "with_asof_stream": "mdstream.streaming.asof",
+    "with_delta": "mdstream.streaming.archive",
+    "write_batch": "mdstream.streaming.foreach_batch",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    with brought_by("jobs"):
+        return getattr(import_module(_PLACES[name]), name)

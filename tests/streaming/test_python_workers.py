@@ -29,6 +29,25 @@ def test_workers_import_the_installed_pyspark_and_not_the_zip_that_spark_offers(
     assert found.place == _INSTALLED
 
 
+def test_workers_share_what_their_daemon_has_imported_without_beginning_a_thread(spark: SparkSession) -> None:
+    def seen(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        daemon = Path("/proc") / str(os.getppid())
+        arguments = (daemon / "cmdline").read_text()
+        libraries = (daemon / "maps").read_text()
+        for _ in batches:
+            yield pa.RecordBatch.from_pydict(
+                {
+                    "is_daemon": ["pyspark.daemon" in arguments],
+                    "packages": [" ".join(name for name in ("pandas", "pyarrow", "talib") if f"/{name}/" in libraries)],
+                    "threads": [len(list((daemon / "task").iterdir()))],
+                }
+            )
+
+    columns = "is_daemon boolean, packages string, threads bigint"
+    (found,) = spark.range(1).coalesce(1).mapInArrow(seen, columns).collect()
+    assert tuple(found) == (True, "pandas pyarrow talib", 1)
+
+
 def test_the_zip_of_another_pyspark_stays_in_front(tmp_path: Path) -> None:
     def first_places(zipped: Path) -> list[str]:
         path = os.pathsep.join([str(zipped), str(session.PYTHON_WORKERS)])

@@ -17,7 +17,7 @@ import httpx
 import psutil
 import pytest
 
-from mdstream.config import ServingSettings
+from mdstream.config import Settings
 from mdstream.demo import DemoOptions, processes
 from mdstream.embedded import LocalServers
 from tests.servers.embedded.processes import names_of, open_to_others, words_of
@@ -189,7 +189,7 @@ def test_api_takes_another_port_if_someone_else_was_quicker(monkeypatch: pytest.
     monkeypatch.setattr(processes, "_JOBS", ())  # Spark would take longer than all others
     with LocalServers() as servers, socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
-        running = processes.DemoProcesses(servers, DemoOptions(), ServingSettings(rest_port=taken))
+        running = processes.DemoProcesses(servers, DemoOptions(), Settings(serving={"rest_port": taken}))
         assert running.rest_port != taken
         socket.create_connection(("127.0.0.1", running.rest_port)).close()
         running.stop()

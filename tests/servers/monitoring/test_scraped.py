@@ -21,7 +21,7 @@ import yaml
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from mdstream.config import load_settings
+from mdstream.config import Settings, load_settings
 from mdstream.demo import DemoOptions
 from mdstream.demo.processes import demo_environment
 from mdstream.embedded import LocalServers
@@ -54,7 +54,7 @@ class Running:
         self.database = database
         self._servers, self._folder, self._ends = servers, folder, ends
         self.ports = {name: free_port() for name in (*_PROCESSES, "prometheus")}
-        self._environment = os.environ | demo_environment(servers, DemoOptions()) | self._variables()
+        self._environment = os.environ | demo_environment(servers, DemoOptions(), Settings()) | self._variables()
         self.children: list[Child] = []
 
     def _variables(self) -> dict[str, str]:

@@ -40,6 +40,21 @@ def test_relative_file_is_found_from_any_folder(monkeypatch: pytest.MonkeyPatch,
     assert feed_arguments(DemoOptions(replay=Path("ticks.csv")))[1] == str(tmp_path / "ticks.csv")
 
 
+@pytest.mark.parametrize(
+    ("options", "small"),
+    [
+        (DemoOptions(), True),
+        (DemoOptions(symbols="100"), True),
+        (DemoOptions(symbols="AAPL,MSFT"), True),
+        (DemoOptions(symbols="101"), False),
+        (DemoOptions(rate=1001), False),
+        (DemoOptions(replay=Path("/ticks.csv"), rate=1), False),
+    ],
+)
+def test_java_has_little_memory_only_where_little_comes(options: DemoOptions, *, small: bool) -> None:
+    assert options.is_small is small
+
+
 def _snapshot(time: float, ticks: int, bars: int, latency: Latency | None = None) -> Snapshot:
     return Snapshot(
         time,
