@@ -45,7 +45,8 @@ class MissingDependencyError(MdstreamError):
     @classmethod
     def for_extra(cls, package: str, extra: str) -> MissingDependencyError:
         """Name the extra of mdstream that brings `package`."""
-        return cls(f"{package} is not installed; it comes with: pip install '{DISTRIBUTION}[{extra}]'")
+        command = f"pip install '{DISTRIBUTION}[{extra}]'"
+        return cls(f"{package} is not installed; it comes with: {command} (in a checkout: make setup)")
 
 
 @contextmanager

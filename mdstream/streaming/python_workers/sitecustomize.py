@@ -6,8 +6,9 @@ Spark puts its own copy, a zip, in front of it, and what is in a zip is compiled
 that a worker needs to come up. On a busy machine that can be more than the ten seconds that Spark gives the worker of a
 stateful processor before it says "Python worker failed to connect back", and there is no setting for them.
 
-Workers are forks of a daemon, into which Spark imports nothing: some packages begin threads, which no fork has. Ours are
-told to begin none. What is imported before the fork is in memory once, not once a worker, and a worker is there at once.
+Workers are forks of a daemon, into which Spark imports nothing: some packages begin threads, which no fork has. Here
+they are told to begin none. What is imported before the fork is in memory once, not once a worker, and workers are
+there at once.
 """
 
 from __future__ import annotations
