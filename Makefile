@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 DEMO := local,dashboard,slack,calendars
 EXTRAS := $(DEMO),influxdb,forecasting,notebook,delta
 INSTALL := python -m pip install --quiet --constraint
-# Python compiles what it imports: to compile all of it takes as long as to unpack it, and 0.2 GB.
-INSTALL_QUICKLY := python -m pip install --quiet --no-compile --constraint
+# It shows what comes, with sizes. Python compiles what it imports: to compile all of it takes as long as to unpack it, and 0.2 GB.
+INSTALL_QUICKLY := python -m pip install --no-compile --constraint
 ARGS ?=
 # Which services of docker-compose.yml `make start` starts besides the servers: ingest, jobs, serving, alerts,
 # monitoring, influxdb, or all (but influxdb).

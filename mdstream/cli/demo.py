@@ -126,8 +126,7 @@ def _print_lines(running: Demo) -> None:
             output.print(
                 f"{snapshot.ticks:,} ticks ({ticks}/s), {snapshot.bars:,} bar updates ({bars}/s), "
                 f"stored {snapshot.stored_ticks:,} ticks, {snapshot.stored_bars:,} bars, "
-                f"{snapshot.ticks_behind:,} and {snapshot.bars_behind:,} behind; "
-                f"tick to bar {_milliseconds(snapshot.latency)}",
+                f"{snapshot.ticks_behind:,} ticks behind; tick to bar {_of_last_seconds(snapshot)}",
                 highlight=False,
                 soft_wrap=True,
             )
@@ -147,9 +146,10 @@ def live_table(recent: deque[Snapshot], addresses: Table, feed_has_ended: bool) 
     numbers = grid_of(3)
     numbers.add_row("ticks", f"{now.ticks:,}", "the file has ended" if feed_has_ended else f"{ticks}/s")
     numbers.add_row("bar updates", f"{now.bars:,}", f"{bars}/s")
-    numbers.add_row("tick to bar", _milliseconds(now.latency), "of the last 10 s")
+    numbers.add_row("tick to bar", _of_last_seconds(now), "of the last 10 s")
+    numbers.add_row("", _milliseconds(now.since_start, "-"), "since the start, without its first 10 s")
     numbers.add_row("ticks stored", f"{now.stored_ticks:,}", f"{now.ticks_behind:,} behind")
-    numbers.add_row("bars stored", f"{now.stored_bars:,}", f"{now.bars_behind:,} updates behind")
+    numbers.add_row("bars stored", f"{now.stored_bars:,}", "")
     numbers.add_row("dead letters", f"{now.dead_letters:,}", "")
     dashboard = table_of("mdstream demo")
     dashboard.caption = "Ctrl-C ends it and leaves nothing behind"
@@ -166,7 +166,13 @@ def _rates(before: Snapshot, now: Snapshot) -> tuple[str, str]:
     return f"{(now.ticks - before.ticks) / seconds:,.0f}", f"{(now.bars - before.bars) / seconds:,.0f}"
 
 
-def _milliseconds(latency: Latency | None, otherwise: str = "no bar yet") -> str:
+def _of_last_seconds(now: Snapshot) -> str:
+    if now.first_bar is None:
+        return "waiting for the first bar"
+    return "warming up" if now.is_warming_up else _milliseconds(now.latency, "no bar in the last 10 s")
+
+
+def _milliseconds(latency: Latency | None, otherwise: str) -> str:
     if latency is None:
         return otherwise
     return f"p50 {latency.p50:.1f} ms, p95 {latency.p95:.1f} ms, p99 {latency.p99:.1f} ms"
@@ -176,16 +182,24 @@ def addresses_of(running: Demo) -> Table:
     """Return where the demo's servers are."""
     database = running.servers.postgres.settings
     table = grid_of(2)
-    table.add_row("dashboard", running.dashboard_url or escape("comes with: pip install 'mdstream-spark[dashboard]'"))
-    table.add_row("bars", running.bars_url)
-    table.add_row("API", f"http://127.0.0.1:{running.rest_port}/docs")
+    without = escape("comes with: pip install 'mdstream-spark[dashboard]'")
+    table.add_row("dashboard", _link(running.dashboard_url) if running.dashboard_url else without)
+    table.add_row("API", _link(f"http://127.0.0.1:{running.rest_port}/docs"))
     table.add_row("WebSocket", running.websocket_url)
-    table.add_row("metrics", f"http://127.0.0.1:{running.rest_port}/metrics")
+    table.add_row("metrics", _link(f"http://127.0.0.1:{running.rest_port}/metrics"))
     table.add_row("Kafka", running.servers.kafka.bootstrap_servers)
     table.add_row("database", f"postgresql://{database.user}@{database.host}:{database.port}/{database.database}")
     table.add_row("Redis", f"redis://127.0.0.1:{running.servers.redis.port}")
     table.add_row("another terminal", f". {running.environment_file}; mdstream doctor")
+    table.add_row()
+    for what, line in running.things_to_try:
+        table.add_row(what, _link(line) if line.startswith("http") else escape(line))
     return table
+
+
+def _link(url: str) -> str:
+    """Return an address that a terminal opens when it is clicked, also where it goes on in the next line."""
+    return f"[link={url}]{escape(url)}[/link]"
 
 
 def _print_summary(summary: Summary) -> None:

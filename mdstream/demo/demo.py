@@ -18,6 +18,7 @@ from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 from mdstream.config import Settings
+from mdstream.demo.fetching import fetch_jars_of_demo
 from mdstream.demo.meter import Meter, Snapshot
 from mdstream.demo.past import Past, make_past, opening_of, store_past
 from mdstream.demo.processes import DemoOptions, DemoProcesses, example_symbol, with_checkpoints
@@ -27,8 +28,6 @@ from mdstream.errors import ServerError
 from mdstream.kafka.latency import Latency
 from mdstream.kafka.topics import create_topics, plan_topics
 from mdstream.operations.maintain import maintain_stores
-from mdstream.runtime.engine import live_jars
-from mdstream.runtime.jars import KAFKA_SERVER_PACKAGE, are_cached, fetch_jars
 from mdstream.runtime.java import find_java
 from mdstream.schemas import BAR, STORED_TICK
 
@@ -39,8 +38,6 @@ _DRAIN_SECONDS = 120.0
 # Long enough for jobs that have only just begun; usually it is a second.
 _HURRIED_DRAIN_SECONDS = 45.0
 _REST_SECONDS = 10.0
-# Ticks of the first seconds are left out of the summary's latency: the Java machine compiles meanwhile.
-_WARM_UP_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -107,14 +104,7 @@ class Demo:
         self._end.__exit__(kind, error, trace)
 
     def _start(self, steps: ExitStack) -> None:
-        java = find_java()
-        for packages in ((KAFKA_SERVER_PACKAGE,), self._settings.spark.packages):
-            if packages and not are_cached(packages):
-                self._say(f"fetching {', '.join(packages)}; this happens once")
-                fetch_jars(packages, java)
-        if self._settings.spark.packages:
-            self._say("looking for the live engine; the first time it is compiled")
-            live_jars(self._settings.spark.packages, java)
+        fetch_jars_of_demo(self._settings.spark.packages, find_java(), self._say)
         self._say("starting Kafka, PostgreSQL and Redis")
         with ThreadPoolExecutor() as pool:
             past = pool.submit(self._make_past)
@@ -168,6 +158,17 @@ class Demo:
         return None if port is None else f"http://{HOST}:{port}"
 
     @property
+    def things_to_try(self) -> tuple[tuple[str, str], ...]:
+        """What to do next, and the line to type: dashboard, API, WebSocket server."""
+        dashboard = (("see it", self.dashboard_url),) if self.dashboard_url else ()
+        wanted = json.dumps({"type": "subscribe", "symbols": [self.symbol], "channels": ["bar"]}, separators=(",", ":"))
+        return (
+            *dashboard,
+            ("ask it", f"curl '{self.bars_url}&limit=3'"),
+            ("listen to it", f"echo '{wanted}' | websocat -n {self.websocket_url}"),
+        )
+
+    @property
     def bars_url(self) -> str:
         """Where the REST API has the bars of a symbol."""
         return f"http://{HOST}:{self.rest_port}{self._bars_path}"
@@ -217,7 +218,6 @@ class Demo:
         seconds = time.monotonic() - self._began
         self._wait_until_stored(_HURRIED_DRAIN_SECONDS if in_a_hurry else _DRAIN_SECONDS)
         last = self._meter.snapshot()
-        first_bar = self._meter.latency.first_bar
         bar, address = self._serve_a_bar()
         return Summary(
             seconds=seconds,
@@ -226,7 +226,7 @@ class Demo:
             dead_letters=last.dead_letters,
             stored_ticks=self._meter.count_rows(STORED_TICK),
             stored_bars=self._meter.count_rows(BAR),
-            latency=None if first_bar is None else self._meter.latency.of_ticks_since(first_bar + _WARM_UP_SECONDS),
+            latency=last.since_start,
             served_bar=bar,
             served_from=address,
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 from mdstream.config import Settings
 from mdstream.config.jobs import STORE_QUERY, STORE_TICKS_QUERY, of_topic
 from mdstream.kafka.checkpoints import records_behind
-from mdstream.kafka.latency import Latency, LatencySampler, open_consumer, partitions_of
+from mdstream.kafka.latency import SETTLING_SECONDS, Latency, LatencySampler, open_consumer, partitions_of
 from mdstream.schemas import BAR, DEAD_LETTER, STORED_TICK, Record
 from mdstream.stores.timescaledb.state import RowCounts
 
@@ -31,6 +31,8 @@ class Snapshot:
         ticks_behind: Ticks that are not yet in the database.
         bars_behind: Bar revisions that are not yet in the database.
         latency: Over the last ten seconds; None if there was no bar.
+        since_start: Of all ticks but those of the first seconds; None if there is no bar of any.
+        first_bar: Time of the first bar; None before.
     """
 
     time: float
@@ -42,6 +44,13 @@ class Snapshot:
     ticks_behind: int
     bars_behind: int
     latency: Latency | None
+    since_start: Latency | None = None
+    first_bar: float | None = None
+
+    @property
+    def is_warming_up(self) -> bool:
+        """Whether the latency is not yet what it will be: Java compiles, or the last ten seconds have such ticks."""
+        return self.first_bar is None or self.time < self.first_bar + SETTLING_SECONDS + _RECENT_SECONDS
 
 
 class Meter:
@@ -76,6 +85,8 @@ class Meter:
             ticks_behind=records_behind(checkpoint, self._ticks.topic_name, ticks),
             bars_behind=records_behind(self._checkpoints / STORE_QUERY, BAR.topic_name, bars),
             latency=self.latency.of_bars_since(now - _RECENT_SECONDS),
+            since_start=self.latency.since_settled(),
+            first_bar=self.latency.first_bar,
         )
 
     def count_rows(self, record: Record) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,7 +24,12 @@ from mdstream.telemetry.refused_records import RefusedRecords
 _ANSWER_SECONDS = 10.0
 _SAMPLES_KEPT = 200_000
 _SAMPLES_A_SECOND = 5_000
+_BUCKET = math.log(1.01)  # a hundredth, which is what a percentile of all ages is exact to
+_LEAST_MILLIS = 1e-3
 _CHECK = RecordCheck(BAR)
+
+SETTLING_SECONDS = 10.0
+"""Ticks that arrive so soon after the first bar do not count as usual: the Java machine compiles meanwhile."""
 _REFUSED = RefusedRecords(logging.getLogger(__name__))
 
 
@@ -46,6 +52,36 @@ class Latency:
     longest: float
 
 
+class Ages:
+    """Ages of any number, by how many there are of each, to a hundredth.
+
+    Example:
+        >>> ages = Ages()
+        >>> for milliseconds in range(1, 101):
+        ...     ages.add(milliseconds)
+        >>> found = ages.latency()
+        >>> found.bars, round(found.p50), round(found.p95), round(found.longest)
+        (100, 50, 95, 100)
+    """
+
+    def __init__(self) -> None:
+        self._counts: Counter[int] = Counter()
+
+    def add(self, milliseconds: float) -> None:
+        """Count one."""
+        self._counts[round(math.log(max(milliseconds, _LEAST_MILLIS)) / _BUCKET)] += 1
+
+    def latency(self) -> Latency | None:
+        """Return the latency of all; None if there are none."""
+        if not self._counts:
+            return None
+        buckets = sorted(self._counts)
+        up_to = np.cumsum([self._counts[bucket] for bucket in buckets])
+        places = np.searchsorted(up_to, up_to[-1] * np.array([0.5, 0.95, 0.99, 1.0]))
+        p50, p95, p99, longest = (math.exp(buckets[place] * _BUCKET) for place in places)
+        return Latency(int(up_to[-1]), p50, p95, p99, longest)
+
+
 class LatencySampler:
     """Reads bars as they come and measures their age.
 
@@ -64,6 +100,7 @@ class LatencySampler:
         self._observe = observe
         self._samples: deque[tuple[float, float]] = deque(maxlen=_SAMPLES_KEPT)
         self._first_bar: float | None = None
+        self._settled = Ages()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._consumer = open_consumer(settings)
@@ -79,19 +116,18 @@ class LatencySampler:
 
     def of_bars_since(self, begin: float) -> Latency | None:
         """Return the latency of the bars that came after a monotonic time; None if none came."""
-        return self._latency(lambda came, _: came >= begin)
-
-    def of_ticks_since(self, begin: float) -> Latency | None:
-        """Return the latency of the ticks that arrived after a monotonic time; None if no bar has one of them."""
-        return self._latency(lambda came, age: came - age / 1_000 >= begin)
-
-    def _latency(self, wanted: Callable[[float, float], bool]) -> Latency | None:
+        ages = []
         with self._lock:
-            ages = np.array([age for came, age in self._samples if wanted(came, age)])
-        if not len(ages):
-            return None
-        p50, p95, p99, longest = (float(value) for value in np.percentile(ages, [50, 95, 99, 100]))
-        return Latency(len(ages), p50, p95, p99, longest)
+            for came, age in reversed(self._samples):
+                if came < begin:
+                    break
+                ages.append(age)
+        return _latency_of(ages)
+
+    def since_settled(self) -> Latency | None:
+        """Return the latency of all ticks but those of the first seconds; None if no bar has one of them."""
+        with self._lock:
+            return self._settled.latency()
 
     def close(self) -> None:
         """Stop reading."""
@@ -123,7 +159,16 @@ class LatencySampler:
             self._observe(age)
             with self._lock:
                 self._samples.append((came, age * 1_000))
+                if came - age >= self._first_bar + SETTLING_SECONDS:
+                    self._settled.add(age * 1_000)
         return True
+
+
+def _latency_of(ages: list[float]) -> Latency | None:
+    if not ages:
+        return None
+    p50, p95, p99, longest = (float(value) for value in np.percentile(ages, [50, 95, 99, 100]))
+    return Latency(len(ages), p50, p95, p99, longest)
 
 
 def ingest_micros(value: bytes) -> int | None:

@@ -88,6 +88,19 @@ def are_cached(packages: Sequence[str]) -> bool:
     return (cache_folder() / _cache_name(packages)).is_dir()
 
 
+def fetched_bytes(packages: Sequence[str]) -> int:
+    """Return how much of packages that are being fetched has come."""
+    unfinished = cache_folder().glob(f".{_cache_name(packages)}-*/ivy-*/cache/**/*.jar*")
+    return sum(_size_of(file) for file in unfinished)
+
+
+def _size_of(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:  # renamed meanwhile
+        return 0
+
+
 def _cache_name(packages: Sequence[str]) -> str:
     label = "+".join(re.sub(r"[^\w.-]", "_", package.split(":", 1)[-1]) for package in packages)
     return f"jars-{label[:100]}-{hashlib.sha256(','.join(packages).encode()).hexdigest()[:8]}"

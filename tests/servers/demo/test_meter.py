@@ -90,7 +90,7 @@ def test_latency_is_the_age_of_the_newest_tick_when_its_bar_comes(settings: Sett
         assert latency.p50 >= 2_000_000
         assert latency.p99 >= latency.p95 >= 3_000_000 > latency.p50
         assert meter.latency.first_bar is not None
-        assert meter.latency.of_ticks_since(begin) is None, "all those ticks had arrived long before"
+        assert meter.latency.since_settled() is None, "all those ticks had arrived long before"
     finally:
         meter.close()
 

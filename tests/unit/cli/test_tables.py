@@ -67,7 +67,7 @@ TABLES = {
         doctor._table([Finding("database", LONG, False, "18.1 of something", fixes=(f"mkdir -p {LONG}",))]),
         ["not reachable", "database"],
     ),
-    "demo": (tick_numbers(), ["123,456,789", "123,456 updates behind"]),
+    "demo": (tick_numbers(), ["123,456,789", "12,345 behind", "waiting for the first bar"]),
     "train": (train_table(), [SYMBOL, "1,234,567", "not better"]),
     "topics": (topics_table(), ["technical_indicators", "49,382,688"]),
 }  # fmt: skip

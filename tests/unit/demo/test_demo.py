@@ -55,7 +55,9 @@ def test_java_has_little_memory_only_where_little_comes(options: DemoOptions, *,
     assert options.is_small is small
 
 
-def _snapshot(time: float, ticks: int, bars: int, latency: Latency | None = None) -> Snapshot:
+def _snapshot(
+    time: float, ticks: int, bars: int, latency: Latency | None = None, first_bar: float | None = None
+) -> Snapshot:
     return Snapshot(
         time,
         ticks,
@@ -66,6 +68,8 @@ def _snapshot(time: float, ticks: int, bars: int, latency: Latency | None = None
         ticks_behind=250,
         bars_behind=0,
         latency=latency,
+        since_start=Latency(bars=5_000, p50=2.5, p95=20.0, p99=30.0, longest=40.0),
+        first_bar=first_bar,
     )
 
 
@@ -85,11 +89,26 @@ def test_rates_are_differences_over_time() -> None:
 def test_dashboard_shows_rates_latency_and_what_is_behind() -> None:
     console = Console(width=120, record=True, file=io.StringIO())
     latency = Latency(bars=100, p50=1.26, p95=1.84, p99=3.3, longest=9.0)
-    recent = deque([_snapshot(10.0, 1_000, 3_000), _snapshot(12.0, 3_000, 9_000, latency)])
+    recent = deque([_snapshot(10.0, 1_000, 3_000), _snapshot(12.0, 3_000, 9_000, latency, first_bar=-9.0)])
     console.print(command.live_table(recent, Table(), feed_has_ended=False))
     shown = " ".join(console.export_text().split())
     for expected in ("3,000 1,000/s", "9,000 3,000/s", "p50 1.3 ms, p95 1.8 ms, p99 3.3 ms", "2,750 250 behind"):
         assert expected in shown
+    assert "p50 2.5 ms, p95 20.0 ms, p99 30.0 ms since the start" in shown
+
+
+@pytest.mark.parametrize(
+    ("latency", "first_bar", "said"),
+    [
+        (None, None, "waiting for the first bar"),
+        (Latency(100, 900.0, 4_000.0, 5_000.0, 6_000.0), 81.0, "warming up"),
+        (Latency(100, 1.0, 4.0, 5.0, 6.0), 80.0, "p50 1.0 ms, p95 4.0 ms, p99 5.0 ms"),
+        (None, 80.0, "no bar in the last 10 s"),
+    ],
+)
+def test_latency_is_shown_once_it_has_settled(latency: Latency | None, first_bar: float | None, said: str) -> None:
+    """Ten seconds behind the first bar, and ten more until these are none of the last ten."""
+    assert command._of_last_seconds(_snapshot(100.0, 1, 1, latency, first_bar)) == said
 
 
 def test_summary_shows_the_bar_that_was_served(monkeypatch: pytest.MonkeyPatch) -> None:
