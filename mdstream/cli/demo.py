@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections import deque
 from pathlib import Path
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 _PLAIN_LINE_SECONDS = 5.0
 _RATE_SNAPSHOTS = 6
 _INTERRUPTED = 130
+_END = "Ctrl-C ends it and leaves nothing behind"
+_BUSY = 2.0
+"""Processes that want a processor, for each that there is, from which on a machine is busy with other things too."""
 
 
 def demo(  # one parameter an option
@@ -106,6 +110,8 @@ def _say(step: str) -> None:
 def _show(running: Demo) -> None:
     """Show what happens until the demo's time is over: a live table on a terminal, else a line now and then."""
     addresses = addresses_of(running)
+    if busy := busy_machine():
+        errors.print(busy, soft_wrap=True, highlight=False)
     if not output.is_terminal:
         output.print(addresses)
         _print_lines(running)
@@ -152,11 +158,21 @@ def live_table(recent: deque[Snapshot], addresses: Table, feed_has_ended: bool) 
     numbers.add_row("bars stored", f"{now.stored_bars:,}", "")
     numbers.add_row("dead letters", f"{now.dead_letters:,}", "")
     dashboard = table_of("mdstream demo")
-    dashboard.caption = "Ctrl-C ends it and leaves nothing behind"
+    busy = "" if now.is_warming_up else busy_machine()
+    dashboard.caption = f"{busy}\n{_END}" if busy else _END
     dashboard.add_row(numbers)
     dashboard.add_section()
     dashboard.add_row(addresses)
     return dashboard
+
+
+def busy_machine() -> str:
+    """Return what to say where others want the processors too; empty where they do not."""
+    processors = len(os.sched_getaffinity(0))
+    load = os.getloadavg()[0]
+    if load < _BUSY * processors:
+        return ""
+    return f"this machine is busy, a load of {load:.0f} on {processors} processors: all takes longer than it need"
 
 
 def _rates(before: Snapshot, now: Snapshot) -> tuple[str, str]:

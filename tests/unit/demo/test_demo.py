@@ -111,6 +111,21 @@ def test_latency_is_shown_once_it_has_settled(latency: Latency | None, first_bar
     assert command._of_last_seconds(_snapshot(100.0, 1, 1, latency, first_bar)) == said
 
 
+@pytest.mark.parametrize(("load", "said"), [(3.9, False), (7.6, True)])
+def test_a_busy_machine_is_said_once_latency_has_settled(
+    monkeypatch: pytest.MonkeyPatch, load: float, *, said: bool
+) -> None:
+    monkeypatch.setattr("os.getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    texts = []
+    for first_bar in (99.0, 10.0):
+        console = Console(width=120, record=True, file=io.StringIO())
+        recent = deque([_snapshot(100.0, 1, 1, first_bar=first_bar)])
+        console.print(command.live_table(recent, Table(), feed_has_ended=False))
+        texts.append(console.export_text())
+    assert ["a load of 8 on 2 processors" in text for text in texts] == [False, said]
+
+
 def test_summary_shows_the_bar_that_was_served(monkeypatch: pytest.MonkeyPatch) -> None:
     bar = {"symbol": "ACME", "close": 10.5}
     summary = Summary(60.0, 60_000, 180_000, 0, 60_000, 15, None, bar, "http://127.0.0.1:8000/x")

@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 import mdstream as md
+from mdstream.config import Settings, load_rules
 from mdstream.schemas import QUOTE, STORED_TICK
 from mdstream.schemas.spark import spark_schema
 from mdstream.testing import frame_of
@@ -152,6 +153,23 @@ def test_rules_on_quotes_and_signs(spark: SparkSession) -> None:
         ("wide_spread", "one_sided_volume", "volatility_breakout"), starts[-1].timestamp()
     )
     assert (round(found["wide_spread"]["value"], 9), found["one_sided_volume"]["value"]) == (1.0, 100.0)
+
+
+def test_the_rule_of_the_page_finds_what_it_says(spark: SparkSession, tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(samples("docs/start/own-rule.md", "yaml")[0], encoding="utf-8")
+    trades = [
+        {"symbol": symbol, "event_time": OPEN + timedelta(seconds=second), "price": price, "size": 5.0}
+        for symbol, close in (("FLAT", 100.05), ("UP", 100.2), ("FAR", 101.0))
+        for second, price in ((1, 100.0), (2, close))
+    ]
+    bars = frame_of(spark, STORED_TICK, trades).transform(md.to_bars, ["1min", "5min"])
+    analysed = bars.transform(md.with_indicators, ["rsi(14)"])
+    found = analysed.transform(md.to_anomalies, load_rules(Settings(rules_file=file))).collect()
+    assert sorted((row["symbol"], row["window"], row["severity"], row["message"]) for row in found) == [
+        ("FAR", "1min", "critical", "up 1.00 % within a minute, to 101.00"),
+        ("UP", "1min", "high", "up 0.20 % within a minute, to 100.20"),
+    ]
 
 
 def test_volatility_of_bars_of_the_pages(vendors: DataFrame) -> None:
