@@ -28,6 +28,10 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
             "spark.local.dir": str(folder / "local"),
             "spark.sql.warehouse.dir": str(folder / "warehouse"),
             "spark.driver.defaultJavaOptions": f"-Djava.io.tmpdir={folder}",
+            # The slots are many for the sake of real-time mode. Without these, a frame of a few rows is cut into as
+            # many parts, each with a task, and where Python is asked a process of its own.
+            "spark.default.parallelism": "2",
+            "spark.sql.leafNodeDefaultParallelism": "2",
         }
     )
     if importlib.util.find_spec("delta") is not None:

@@ -98,16 +98,16 @@ def archive_revisions(revisions: DataFrame, settings: Settings, record: Record, 
 
     Args:
         revisions: A stream with the columns of `record`.
-        settings: The lake, patience and the checkpoint location.
+        settings: The lake, how long a write is tried again, and the checkpoint location.
         record: What the rows are.
         name: Name of the query; its checkpoint is a folder of that name.
     """
-    where, patience = table_url(settings.stores.lake, record), settings.stores.retry_seconds
+    where, retry_seconds = table_url(settings.stores.lake, record), settings.stores.retry_seconds
 
     def write(batch: DataFrame, _: int) -> None:
         newest = batch.transform(to_newest_revisions, record).transform(with_date, record).persist()
         try:
-            with_retries(partial(merge_revisions, newest, where, record), patience)
+            with_retries(partial(merge_revisions, newest, where, record), retry_seconds)
         finally:
             newest.unpersist()
 

@@ -30,7 +30,7 @@ def store_stream(frame: DataFrame, sinks: Sequence[Sink], settings: Settings, na
     Args:
         frame: A stream with the columns that the sinks take.
         sinks: Where the rows go.
-        settings: Trigger, patience and checkpoint location.
+        settings: Trigger, how long a write is tried again, and checkpoint location.
         name: Name of the query; its checkpoint is a folder of that name.
     """
     return _start(frame, write_batch(sinks, settings.stores.retry_seconds), settings, name)
@@ -45,7 +45,7 @@ def store_results(frame: DataFrame, results: Sequence[Result], settings: Setting
     Args:
         frame: A stream.
         results: What is made of each batch and where it goes, in order.
-        settings: Trigger, patience and checkpoint location.
+        settings: Trigger, how long a write is tried again, and checkpoint location.
         name: Name of the query; its checkpoint is a folder of that name.
     """
     writes = [(transform, write_batch(sinks, settings.stores.retry_seconds)) for transform, sinks in results]

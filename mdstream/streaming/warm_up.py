@@ -45,8 +45,8 @@ class WarmUp:
         stores = settings.stores
         if not stores.timescaledb.enabled:
             return None
-        patience = stores.retry_seconds if retry_seconds is None else retry_seconds
-        return cls(stores.timescaledb, settings.history_bars, patience)
+        seconds = stores.retry_seconds if retry_seconds is None else retry_seconds
+        return cls(stores.timescaledb, settings.history_bars, seconds)
 
     def read(self, firsts: Mapping[SeriesKey, np.datetime64]) -> dict[SeriesKey, History]:
         """Return the last bars before each of `firsts`, for the series that have any.

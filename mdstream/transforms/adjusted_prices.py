@@ -102,11 +102,11 @@ def to_adjustment_factors(actions: DataFrame, closes: DataFrame) -> DataFrame:
     check_columns(actions, "actions", {**kinds, "split": NumericType, "dividend": NumericType})
     check_columns(closes, "closes", {"symbol": StringType, "window_end": TimestampType, "close": NumericType})
     split, dividend = (F.col(name).cast("double") for name in ("split", "dividend"))
-    told = actions.select("symbol", "effective_time", split.alias("split"), dividend.alias("dividend"))
+    given = actions.select("symbol", "effective_time", split.alias("split"), dividend.alias("dividend"))
     prices = closes.select(F.col("symbol").alias("of"), F.col("window_end").alias("at"), "close")
     is_before = (F.col("of") == F.col("symbol")) & (F.col("at") <= F.col("effective_time"))
     last = F.max_by("close", F.when(F.col("close").isNotNull(), F.col("at"))).alias("last_close")
-    known = told.join(prices, is_before, "left").groupBy(*told.columns).agg(last)
+    known = given.join(prices, is_before, "left").groupBy(*given.columns).agg(last)
     paid = F.coalesce(F.col("dividend") / F.col("last_close"), F.lit(0.0))
     shares = F.coalesce("split", F.lit(1.0))
     return known.select(

@@ -224,10 +224,10 @@ def test_signs_and_spreads_are_those_of_the_quotes_that_were_met(run: Run) -> No
     met = pd.merge_asof(trades, quotes, on="time", by="symbol", allow_exact_matches=False)
     mid = (met["bid"] + met["ask"]) / 2
     side = np.sign((met["price"] - mid).round(9))
-    told = side[(side != 0) & mid.notna()]
-    assert found["rules"]["quote"]["told"] == len(told)
-    assert found["rules"]["quote"]["right %"] == pytest.approx(100 * (told == met["taker"][told.index]).mean())
-    assert found["rules"]["lee_ready"]["told"] > len(told)
+    signed = side[(side != 0) & mid.notna()]
+    assert found["rules"]["quote"]["signed"] == len(signed)
+    assert found["rules"]["quote"]["right %"] == pytest.approx(100 * (signed == met["taker"][signed.index]).mean())
+    assert found["rules"]["lee_ready"]["signed"] > len(signed)
     assert found["rules"]["quote"]["right %"] > 95 > found["rules"]["tick"]["right %"] > 45
     # In the middle, where only the tick rule tells, nothing is paid.
     paid = (2 * (met["price"] - mid).abs()).groupby(met["symbol"]).mean()

@@ -17,9 +17,9 @@ class Forecasts:
 
     Example:
         >>> forecasts = Forecasts()
-        >>> told = dict.fromkeys(("predicted_price", "lower", "upper", "naive_price", "beats_naive", "relative_mae"))
-        >>> told |= {"horizon_minutes": 5, "target_time": 600_000_000, "made_at": 300_000_000}
-        >>> forecasts.take(told, version=1), forecasts.take(told | {"target_time": 540_000_000}, version=2)
+        >>> fields = dict.fromkeys(("predicted_price", "lower", "upper", "naive_price", "beats_naive", "relative_mae"))
+        >>> fields |= {"horizon_minutes": 5, "target_time": 600_000_000, "made_at": 300_000_000}
+        >>> forecasts.take(fields, version=1), forecasts.take(fields | {"target_time": 540_000_000}, version=2)
         (True, False)
         >>> [each["target"] for each in forecasts.since(0)], list(forecasts.since(1))
         ([600000], [])

@@ -254,9 +254,9 @@ class Hub:
 
     async def _wait_for_change(self) -> None:
         # Nobody says when a client that was behind has caught up.
-        patience = _LOOK_AGAIN_SECONDS if self._behind else None
+        seconds = _LOOK_AGAIN_SECONDS if self._behind else None
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(seconds):
                 await self._has_changed.wait()
         except TimeoutError:
             return

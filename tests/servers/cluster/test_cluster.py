@@ -116,6 +116,7 @@ class Stage:
             "MDSTREAM_SPARK__CHECKPOINT_LOCATION": self._checkpoints.as_uri(),
             # Short, so that the worker ends behind a checkpoint.
             "MDSTREAM_SPARK__REAL_TIME_TRIGGER": "20 seconds",
+            "MDSTREAM_SPARK__HEAD_START_SECONDS": "1",
             # Both executors have live bars then, whichever ends.
             "MDSTREAM_SPARK__LIVE_PARTITIONS": "2",
             "MDSTREAM_SPARK__CONF": json.dumps(conf),

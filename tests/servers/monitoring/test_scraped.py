@@ -64,6 +64,7 @@ class Running:
             # A live feed whose vendor is away: its counts are there, and say so.
             "MDSTREAM_FEEDS__BINANCE__URL": f"ws://127.0.0.1:{free_port()}/stream",
             "MDSTREAM_SPARK__REAL_TIME_TRIGGER": "10 seconds",
+            "MDSTREAM_SPARK__HEAD_START_SECONDS": "1",
             "MDSTREAM_MONITORING__INTERVAL_SECONDS": "2",
             "MDSTREAM_MONITORING__HEALTH_SECONDS": "10",
             "MDSTREAM_MONITORING__JOBS_PORT": str(self.ports["jobs"]),
