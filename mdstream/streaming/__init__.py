@@ -89,9 +89,12 @@ _PLACES = {
     "to_activity_bar_stream": "mdstream.streaming.activity",
     "to_bar_records": "mdstream.streaming.live_engine",
     "to_indicator_stream": "mdstream.streaming.indicators",
+    "to_nbbo_stream": "mdstream.streaming.nbbo",
+    "to_quote_bar_stream": "mdstream.streaming.quote_bars",
     "trigger_for": "mdstream.streaming.triggers",
     "with_asof_stream": "mdstream.streaming.asof",
     "with_delta": "mdstream.streaming.archive",
+    "with_trade_sign_stream": "mdstream.streaming.trade_signs",
     "write_batch": "mdstream.streaming.foreach_batch",
 }
 

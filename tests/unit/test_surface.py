@@ -87,3 +87,9 @@ def test_a_name_that_is_not_public_is_answered_by_the_nearest() -> None:
     with pytest.raises(AttributeError, match="no attribute 'to_bar'; did you mean 'to_bars'"):
         md.to_bar  # noqa: B018
     assert {"to_bars", "testing", "__version__"} <= set(dir(md))
+
+
+def test_all_that_the_streaming_layer_exports_is_where_it_is_looked_for() -> None:
+    streaming = importlib.import_module("mdstream.streaming")
+    missing = [name for name in streaming.__all__ if not hasattr(streaming, name)]
+    assert missing == []

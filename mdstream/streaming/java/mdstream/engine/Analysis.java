@@ -27,7 +27,7 @@ final class Analysis implements AutoCloseable {
   private final AnalysedRow row;
   private final AnalysisWriter json;
   private final AnalysisQueue queue;
-  private final RaisedBefore before;
+  private final RaisedBefore raisedBefore;
   private final String[] names;
 
   Analysis(AnalysisPlan.Full full, Topics topics, BarStore store, long[] lengths, String[] names, QueryInfo query) {
@@ -36,7 +36,7 @@ final class Analysis implements AutoCloseable {
     this.store = store;
     this.names = names;
     plan = full.plan();
-    before = RaisedBefore.of(query, plan.raised());
+    raisedBefore = RaisedBefore.of(query, plan.raised());
     queue = new AnalysisQueue(plan.everyMicros());
     values = full.indicators();
     rules = full.rules().ask();
@@ -226,7 +226,7 @@ final class Analysis implements AutoCloseable {
   private void judge(
       Series series, Bar bar, int place, boolean isLate, List<Tuple3<String, byte[], byte[]>> records) {
     boolean closed = !series.isForming(bar);
-    boolean news = before.recall(series.symbol.key, names[series.window], bar);
+    boolean news = raisedBefore.recall(series.symbol.key, names[series.window], bar);
     List<Rules.Finding> found = rules.of(row.of(series, bar, place, values, bar.takeLatency()));
     if (found.isEmpty() && (bar.raised == null || !isLate) && !news) {
       return;
