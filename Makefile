@@ -32,8 +32,14 @@ SPARK ?= $(firstword $(SPARKS))
 SPARK_VENV = .venv-spark-$(SPARK)
 # Where a session is connected to; empty for none. local[2] is a server of its own, which Spark Connect is tested with.
 REMOTE ?=
-SPARK_TESTS := mdstream/transforms mdstream/testing \
-  $(addprefix tests/unit/transforms/test_,$(addsuffix .py,any_session trade_columns usable_trades indicators anomalies session_bars larger_bars))
+# All tests of the library, but for those that also ask feeds or the configuration.
+WITH_EXTRAS := any_record bar_cancels quote_records revisions shipped_rules
+SPARK_TESTS := mdstream/transforms mdstream/testing tests/unit/transforms tests/unit/testing/test_frames.py \
+  $(WITH_EXTRAS:%=--ignore=tests/unit/transforms/test_%.py)
+# What tells most of a Spark, in CI, beside all tests on the newest in .venv: every public transform once, by its example;
+# any session and any columns; sums and orders to the last bit; Python in the workers; a whole notebook.
+TELLING_TESTS := mdstream/transforms $(addprefix tests/unit/transforms/test_,$(addsuffix .py, \
+  any_session any_columns larger_bars indicators trades_of_a_vendor))
 # What hangs ends so many seconds after it began, where there is something that ends it; a single test by its own limit.
 SPARK_SECONDS := 900
 LIMITED := $(shell command -v timeout >/dev/null && echo timeout --kill-after=30 $(SPARK_SECONDS))
@@ -45,10 +51,10 @@ BASE := 'import tomllib; print("\n".join(tomllib.load(open("pyproject.toml", "rb
 OF_DOCS := 'import tomllib; print("\n".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"]))'
 
 .PHONY: help setup setup-demo setup-dev setup-lake setup-spark demo start stop producer consumer api websocket dashboard anomaly metrics train-ml
-.PHONY: setup-docs test test-lake test-main test-spark test-sparks check docs screenshots sbom bench chaos clean clean-data
+.PHONY: setup-docs test test-lake test-main test-spark test-sparks test-spark-connect test-older-sparks check docs screenshots sbom bench chaos clean clean-data
 
 help: ## what there is
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: $(VENV)/.installed ## .venv with everything but what tests and checks need
 
@@ -167,13 +173,20 @@ test-lake: setup-lake ## the lake, and of streams what depends on Spark on its 4
 
 # Without tests/conftest.py, which asks for servers.
 test-spark: setup-spark ## the library on SPARK=4.0.1 or another; REMOTE='local[2]': over Spark Connect
-	$(if $(REMOTE),SPARK_REMOTE='$(REMOTE)') $(LIMITED) $(SPARK_VENV)/bin/python -m pytest -o cache_dir=.pytest_cache/spark-$(SPARK) \
+	$(if $(REMOTE),SPARK_REMOTE='$(REMOTE)') $(LIMITED) $(SPARK_VENV)/bin/python -m pytest -o cache_dir=.pytest_cache/spark-$(SPARK)$(REMOTE) \
 	  --confcutdir tests/unit/transforms -p tests.any_spark $(SPARK_TESTS) $(ARGS)
 
-# One after the other, so that they take one of the places that `make --jobs` has.
-test-sparks: $(BIN)/python ## the library on older Sparks, and over Spark Connect
-	for version in $(SPARKS); do $(MAKE) test-spark SPARK=$$version || exit 1; done
+# Beside each other, as many as `make --jobs` says; over Spark Connect in the environment that the first has made.
+test-sparks: $(SPARKS:%=test-spark-%) test-spark-connect ## the library on Spark 4.0, 4.1, 4.3 and over Spark Connect
+
+$(SPARKS:%=test-spark-%): test-spark-%: $(BIN)/python
+	$(MAKE) test-spark SPARK=$*
+
+test-spark-connect: test-spark-$(firstword $(SPARKS))
 	$(MAKE) test-spark SPARK=$(firstword $(SPARKS)) REMOTE='local[2]'
+
+test-older-sparks: $(BIN)/python ## of that what tells most, without the Spark of .venv
+	$(MAKE) test-sparks SPARKS='$(filter-out 4.3.%,$(SPARKS))' SPARK_TESTS='$(TELLING_TESTS)'
 
 setup-docs: $(DOCS_VENV)/.installed ## .venv-docs: what builds the pages
 

@@ -37,8 +37,10 @@ _OPEN = 1_767_364_200
 _SECONDS = 6 * 3_600 + 1_800
 _FILES = 4
 
-Summary = tuple[int, float, float, int]
-"""Bars, the sums of their opens and volumes, and their trades: what engines that make the same bars agree in."""
+SUMMED = ("open", "high", "low", "close", "vwap", "volume", "trade_count")
+
+Summary = tuple[float, ...]
+"""How many bars, and the sum of each column in `SUMMED`: what engines that make the same bars agree in."""
 
 
 def made_up_ticks(spark: SparkSession, count: int) -> DataFrame:
@@ -72,7 +74,7 @@ def of_polars(path: str, windows: Sequence[str]) -> Summary:
         for window in windows
     ]
     found = pl.concat(bars).collect(engine="streaming")
-    return found.height, found["open"].sum(), found["volume"].sum(), found["trade_count"].sum()
+    return found.height, *(found[name].sum() for name in SUMMED)
 
 
 def of_duckdb(path: str, windows: Sequence[str]) -> Summary:
@@ -83,14 +85,12 @@ def of_duckdb(path: str, windows: Sequence[str]) -> Summary:
       FROM read_parquet('{path}/*.parquet') GROUP BY ALL"""
     bars = " UNION ALL ".join(one.format(micros=MINUTES[window] * 60_000_000, path=path) for window in windows)
     # Every column has to be there, or DuckDB would leave out what nobody asks for.
-    rest = "sum(high + low + close + vwap), max(last_event_time), max(window_number)"
-    asked = f"count(*), sum(open), sum(volume), sum(trade_count)::BIGINT, {rest}"
+    asked = ", ".join(("count(*)", *(f"sum({name})" for name in SUMMED), "max(last_event_time), max(window_number)"))
     duckdb: Any = importlib.import_module("duckdb")
     with duckdb.connect(config={"threads": CORES}) as database:
         row = database.execute(f"SELECT {asked} FROM ({bars})").fetchone()  # noqa: S608
     assert row is not None
-    found: Summary = row[:4]
-    return found
+    return tuple(map(float, row[: 1 + len(SUMMED)]))
 
 
 def of_spark(spark: SparkSession, path: str, windows: Sequence[str]) -> None:
@@ -99,8 +99,7 @@ def of_spark(spark: SparkSession, path: str, windows: Sequence[str]) -> None:
 
 def summary_of_spark(spark: SparkSession, path: str, windows: Sequence[str]) -> Summary:
     bars = spark.read.parquet(path).transform(to_bars, list(windows))
-    row = bars.select(F.count("*"), F.sum("open"), F.sum("volume"), F.sum("trade_count")).collect()[0]
-    return row[0], row[1], row[2], row[3]
+    return tuple(bars.select(F.count("*"), *map(F.sum, SUMMED)).collect()[0])
 
 
 def seconds_of(work: Callable[[], object]) -> float:

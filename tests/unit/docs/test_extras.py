@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import subprocess
 import sys
 import tomllib
@@ -16,6 +17,7 @@ from packaging.utils import canonicalize_name
 from mdstream.errors import DISTRIBUTION
 
 ROOT = Path(__file__).parents[3]
+INSTALL = ROOT / "docs" / "start" / "install.md"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 
@@ -66,6 +68,40 @@ def brought_by(extras: str) -> set[str]:
             texts = importlib.metadata.distribution(requirement.name).requires or ()
             pending += [(Requirement(text), extra) for text in texts]
     return {name for name, _ in seen}
+
+
+def megabytes_of(packages: set[str]) -> float:
+    files = [file.locate() for package in packages for file in importlib.metadata.distribution(package).files or ()]
+    return sum(Path(str(file)).stat().st_size for file in files if Path(str(file)).exists()) / 1e6
+
+
+def sizes_in_table() -> dict[str, tuple[int, int]]:
+    """Packages and MB by extra, as docs/start/install.md has them; the library alone has no name."""
+    found = {}
+    rows = re.findall(
+        r"^\| (\S.*?) \| .* \| ([\d, ]+) \| ([\d, ]+) \|$", INSTALL.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    for names, packages, megabytes in rows:
+        columns = (re.findall("`([a-z]+)`", names) or [""], packages.split(", "), megabytes.split(", "))
+        for name, count, size in zip(*columns, strict=True):
+            found[name] = int(count), int(size)
+    return found
+
+
+def test_pages_say_how_many_packages_an_extra_brings_and_how_large_they_are() -> None:
+    told = sizes_in_table()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    in_readme = {
+        name: (int(count), int(size)) for name, count, size in re.findall(r"`([a-z]+)`\s(\d+), (\d+) MB", readme)
+    }
+    assert in_readme | {"": told[""]} == told
+    assert f"{told[''][0]} packages, {told[''][1]} MB" in readme
+    assert told.keys() >= {extra for extra in PARTS if "," not in extra} - {"commands"} | {"jobs", "slack", "influxdb"}
+    for extra, (count, size) in told.items():
+        packages = brought_by(extra)
+        assert (extra, len(packages)) == (extra, count)
+        # Wheels of other machines are of other sizes.
+        assert megabytes_of(packages) == pytest.approx(size, rel=0.1), extra
 
 
 @pytest.mark.parametrize("extras", PARTS)

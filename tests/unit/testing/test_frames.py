@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
 
 from mdstream.errors import InvalidInputError
 from mdstream.schemas import ANOMALY, BAR, DEAD_LETTER, PREDICTION, STORED_TICK, TICK, Record
-from mdstream.testing import assert_bars_equal, table_of
+from mdstream.testing import assert_bars_equal, frame_of, kafka_records, table_of
 
 BARS: list[dict[str, Any]] = [
     {"symbol": "AAPL", "close": 2.0},
@@ -25,6 +26,15 @@ def test_a_row_of_nothing_is_complete(record: Record) -> None:
     for field in record.schema:
         assert (table[field.name].null_count == 0) == (not field.nullable), field.name
     assert table_of(record).num_rows == 0
+
+
+def test_a_frame_without_rows_has_its_columns(spark: SparkSession) -> None:
+    empty, one = frame_of(spark, BAR), frame_of(spark, BAR, [{}])
+    assert (empty.columns, empty.dtypes) == (BAR.schema.names, one.dtypes)
+    assert (empty.count(), one.count()) == (0, 1)
+    records = kafka_records(spark, [])
+    assert records.dtypes == kafka_records(spark, [b"{}", None]).dtypes
+    assert records.count() == 0
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
 
 from mdstream.schemas import BAR, STORED_TICK, BarWindow
+from mdstream.schemas.spark import spark_schema
 from mdstream.transforms import ConditionTable, to_bars
 
 OPENING = datetime(2026, 1, 2, 14, 30, tzinfo=UTC)
@@ -49,7 +50,7 @@ def bar(
 
 def ticks_frame(spark: SparkSession, ticks: Iterable[Row], partitions: int = 2) -> DataFrame:
     table = pa.Table.from_pylist(list(ticks), schema=STORED_TICK.schema)
-    return spark.createDataFrame(table).repartition(partitions)
+    return spark.createDataFrame(table, spark_schema(STORED_TICK)).repartition(partitions)
 
 
 def frame_of(spark: SparkSession, rows: Sequence[tuple[object, ...]], schema: str) -> DataFrame:
@@ -58,7 +59,7 @@ def frame_of(spark: SparkSession, rows: Sequence[tuple[object, ...]], schema: st
 
 
 def bars_frame(spark: SparkSession, bars: Iterable[Row]) -> DataFrame:
-    return spark.createDataFrame(pa.Table.from_pylist(list(bars), schema=BAR.schema))
+    return spark.createDataFrame(pa.Table.from_pylist(list(bars), schema=BAR.schema), spark_schema(BAR))
 
 
 def assert_bars(
