@@ -52,6 +52,7 @@ def made_up_quotes(
         InvalidInputError: As `made_up_ticks`.
 
     Example:
+        >>> from mdstream.testing import made_up_ticks
         >>> quotes = made_up_quotes(["AAPL"], date(2026, 1, 5), ticks_a_minute=2)
         >>> ticks = made_up_ticks(["AAPL"], date(2026, 1, 5), ticks_a_minute=2)
         >>> quotes.num_rows == ticks.num_rows
