@@ -278,6 +278,8 @@ def test_older_bars_are_loaded_and_the_place_is_kept(page: Page, postgres: Local
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowLeft")
     expect(page.locator("#follow")).to_be_visible()
+    # The chart moves when it is drawn.
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     seen = shown(page)["range"]
     page.get_by_text("5min", exact=True).click()
     until(lambda: candles(page) == LONG_BARS // 5)
