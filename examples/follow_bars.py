@@ -23,18 +23,21 @@ async def closed_bars(url: str, symbols: Sequence[str], window: str = "1min") ->
     newest: dict[str, dict[str, Any]] = {}
     wanted = {"type": "subscribe", "symbols": list(symbols), "channels": ["bar"], "windows": [window]}
     async for socket in connect(url):  # connects again, later and later, when the connection is lost
-        await socket.send(json.dumps(wanted))
-        async for text in socket:
-            message = json.loads(text)
-            if message["type"] == "error":
-                raise ValueError(f"{message['code']}: {message['message']}")
-            if message["type"] != "bar":
-                continue
-            bar, before = message["data"], newest.get(message["symbol"])
-            if before is not None and bar["window_start"] > before["window_start"]:
-                yield before
-            if before is None or bar["window_start"] >= before["window_start"]:
-                newest[message["symbol"]] = bar
+        try:
+            await socket.send(json.dumps(wanted))
+            async for text in socket:
+                message = json.loads(text)
+                if message["type"] == "error":
+                    raise ValueError(f"{message['code']}: {message['message']}")
+                if message["type"] != "bar":
+                    continue
+                bar, before = message["data"], newest.get(message["symbol"])
+                if before is not None and bar["window_start"] > before["window_start"]:
+                    yield before
+                if before is None or bar["window_start"] >= before["window_start"]:
+                    newest[message["symbol"]] = bar
+        finally:
+            await socket.close()  # when nobody wants more bars
 
 
 async def main(url: str, *symbols: str) -> None:
