@@ -31,12 +31,19 @@ def with_windows(rows: DataFrame, micros: Column, windows: Sequence[Window]) -> 
         All columns and `placed`: number, start and end (microseconds) of the window, and whether it is outside of all
         sessions (`extended`). An instant that a calendar does not cover fails the query, which says so.
     """
-    homes = with_homes(rows, micros, windows)
-    return homes.select(*rows.columns, F.explode("homes").alias("placed"))
+    placed, homes = _looked_up(rows, micros, windows)
+    # Made here: of an array in a column Spark asks whether it is empty, and computes all of it once more for that.
+    return placed.select(*rows.columns, F.explode(homes).alias("placed"))
 
 
 def with_homes(rows: DataFrame, micros: Column, windows: Sequence[Window]) -> DataFrame:
     """Add the array `homes` of what `with_windows` makes rows of."""
+    placed, homes = _looked_up(rows, micros, windows)
+    return placed.select(*rows.columns, homes.alias("homes"))
+
+
+def _looked_up(rows: DataFrame, micros: Column, windows: Sequence[Window]) -> tuple[DataFrame, Column]:
+    """Return the rows with what the windows need to know of them, and the array of what each makes of a row."""
     tables = list(dict.fromkeys(_table_of(window) for window in windows if isinstance(window, SessionWindow)))
     helpers = {
         "placed_micros": micros,
@@ -49,8 +56,7 @@ def with_homes(rows: DataFrame, micros: Column, windows: Sequence[Window]) -> Da
         placed = placed.withColumns({f"placed_slot_{n}": _slot(*table) for n, table in numbered})
         placed = placed.withColumns({f"placed_pattern_{n}": _pattern(n, *table) for n, table in numbered})
         placed = placed.withColumns({f"placed_part_{n}": _part(n, session_table(*table)) for n, table in numbered})
-    homes = [_home(number, window, tables) for number, window in enumerate(windows)]
-    return placed.select(*rows.columns, F.array(*homes).alias("homes"))
+    return placed, F.array(*(_home(number, window, tables) for number, window in enumerate(windows)))
 
 
 def names_of(windows: Sequence[Window], number: Column) -> Column:
