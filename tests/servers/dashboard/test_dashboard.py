@@ -39,6 +39,8 @@ expect.set_options(timeout=60_000)
 
 MARGIN_MILLIS = 120_000
 _SHOWN = "() => mdstream.chart.shown()"
+# The chart moves when it is drawn.
+_DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(null))))"
 _PAINTED = """color => {
   const [red, green, blue] = color.match(/\\d+/g).map(Number);
   return [...document.querySelectorAll("#chart canvas")].reduce((sum, canvas) => {
@@ -64,7 +66,8 @@ def show(page: Page, symbol: str = FIRST) -> None:
 
 
 def shown(page: Page) -> dict[str, Any]:
-    """What the chart's library has drawn, see `shown` in assets/chart.js."""
+    """What the chart's library has drawn once all is drawn that was asked of it; see `shown` in assets/chart.js."""
+    page.evaluate(_DRAWN)
     found: dict[str, Any] = page.evaluate(_SHOWN)
     return found
 
@@ -182,8 +185,7 @@ def test_an_anomaly_becomes_visible_and_its_words_stay_words(page: Page, kafka: 
 
     # Pointed at, a mark says what was found.
     page.locator("#anomalies .anomaly", has_text=message).click()
-    begin, end = shown(page)["range"]
-    assert (begin + end) / 2 == pytest.approx(millis(LAST - MINUTE), abs=MARGIN_MILLIS)
+    until(lambda: sum(shown(page)["range"]) / 2 == pytest.approx(millis(LAST - MINUTE), abs=MARGIN_MILLIS))
     box = page.locator("#chart").bounding_box()
     assert box is not None
 
@@ -278,8 +280,6 @@ def test_older_bars_are_loaded_and_the_place_is_kept(page: Page, postgres: Local
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("ArrowLeft")
     expect(page.locator("#follow")).to_be_visible()
-    # The chart moves when it is drawn.
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     seen = shown(page)["range"]
     page.get_by_text("5min", exact=True).click()
     until(lambda: candles(page) == LONG_BARS // 5)
