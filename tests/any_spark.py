@@ -26,6 +26,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for warning in ("ignore:unclosed <socket:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"):
         config.addinivalue_line("filterwarnings", warning)
     os.environ["PYSPARK_PYTHON"] = sys.executable
+    # mdstream is not installed beside it: the workers of a server of Spark Connect find it by this alone.
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(config.rootpath), os.environ.get("PYTHONPATH"))))
     # Java is here for a minute: what its better compiler would gain, it costs several times over.
     quick = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
     # What a client of Spark Connect cannot set, and nobody else on the network is to see.
