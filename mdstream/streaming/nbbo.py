@@ -17,15 +17,14 @@ from mdstream.streaming.replay import (
     Series,
     as_side,
     micros_of,
+    own_ties,
     refuse_stored,
     replay_of,
-    ties_first,
 )
 from mdstream.transforms.asof_terms import has_place, order_of
 from mdstream.transforms.nbbo import BEST, book_of, check_books
 
 _BOOK = ("bid", "ask", "bid_size", "ask_size")
-_TIES = ("tie_sequence", "tie_kafka_offset", "tie_hash")
 
 
 def to_nbbo_stream(quotes: DataFrame, exchanges: Sequence[str], *, lateness: timedelta) -> DataFrame:
@@ -64,11 +63,10 @@ def to_nbbo_stream(quotes: DataFrame, exchanges: Sequence[str], *, lateness: tim
     terms = ReplayTerms(1, micros_of(lateness))
     placed = quotes.where(has_place("event_time", ["symbol"]))
     named = placed.select("symbol", "event_time", *order_of(quotes), book_of(exchanges).alias("book"))
-    known = {f"tie_{name}": F.col(name) for name in order_of(quotes)} | {"tie_hash": F.xxhash64("book")}
     columns = {
         "symbol": F.col("symbol"),
         "time": F.unix_micros("event_time"),
-        **ties_first(_TIES, known),
+        **own_ties(named, "book"),
         **{name: F.col("book").getField(name) for name in ("exchange", *_BOOK)},
     }
     best = replay_of([named.transform(as_side, 0, lateness, columns)], NbboReplay(tuple(exchanges)), terms)
@@ -87,7 +85,6 @@ class NbboReplay:
     rows: ClassVar[pa.Schema] = pa.schema(
         [
             *ORDER,
-            *((name, pa.int64()) for name in _TIES),
             ("exchange", pa.string()),
             *((name, pa.float64()) for name in _BOOK),
         ]

@@ -19,11 +19,11 @@ from mdstream.streaming.replay import (
     Series,
     as_side,
     micros_of,
+    own_ties,
     refuse_stored,
     replay_of,
-    ties_first,
 )
-from mdstream.transforms.asof_terms import has_place, order_of
+from mdstream.transforms.asof_terms import has_place
 from mdstream.transforms.bar_terms import EXTENDED
 from mdstream.transforms.named_windows import bar_keys, read_named
 from mdstream.transforms.quote_bars import as_books
@@ -31,7 +31,6 @@ from mdstream.transforms.quotes import PRICES, QUOTED
 from mdstream.transforms.required_columns import check_columns
 from mdstream.transforms.session_columns import names_of, with_homes
 
-_TIES = ("tie_sequence", "tie_kafka_offset", "tie_hash")
 _BOOK = ("mid", "spread", "spread_bps")
 _PLACES = ("number", "start", "end", "extended")
 
@@ -79,11 +78,10 @@ def to_quote_bar_stream(
     refuse_stored(quotes, "quotes", "to_quote_bars")
     named, terms = read_named(windows), ReplayTerms(1, micros_of(lateness))
     books = quotes.where(has_place("event_time", ["symbol"])).transform(as_books)
-    known = {f"tie_{name}": F.col(name) for name in order_of(books)} | {"tie_hash": F.xxhash64("mid", "spread")}
     columns = {
         "symbol": F.col("symbol"),
         "time": F.col("time"),
-        **ties_first(_TIES, known),
+        **own_ties(books, "mid", "spread"),
         **{name: F.col(name) for name in _BOOK},
         **{f"window_{name}": _placed(name, extended=extended) for name in _PLACES},
     }
@@ -113,7 +111,6 @@ class QuoteBarReplay:
     rows: ClassVar[pa.Schema] = pa.schema(
         [
             *ORDER,
-            *((name, pa.int64()) for name in _TIES),
             *((name, pa.float64()) for name in _BOOK),
             *((f"window_{name}", pa.list_(pa.int64())) for name in _PLACES),
         ]

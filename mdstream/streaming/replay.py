@@ -15,9 +15,12 @@ from pyspark.sql import functions as F
 from mdstream.errors import InvalidInputError
 from mdstream.streaming.buckets import bucket_of
 from mdstream.streaming.held_rows import NEVER
+from mdstream.transforms.asof_terms import order_of
 
-ORDER = (("symbol", pa.string()), ("time", pa.int64()), ("side", pa.int64()))
-"""The first columns of all rows: whose they are, when in epoch microseconds, and which side comes first of one time."""
+_TIES = ("tie_sequence", "tie_kafka_offset", "tie_hash")
+ORDER = (("symbol", pa.string()), *((name, pa.int64()) for name in ("time", "side", *_TIES)))
+"""The first columns of all rows, by which they are ordered: whose they are, when in epoch microseconds, which side
+comes first of one time, and what orders rows of one side and time."""
 
 Series = dict[str, Any]
 """What is kept of each symbol, by its name, of what JSON can hold."""
@@ -55,7 +58,7 @@ class Replay(Protocol):
     """Makes something of the rows of many symbols, one after another in their order."""
 
     rows: ClassVar[pa.Schema]
-    """Columns of a row: those of `ORDER`, then what orders rows of one time and side, `tie_…`, then any others."""
+    """Columns of a row: those of `ORDER`, then any others."""
 
     results: ClassVar[Mapping[str, str]]
     """Names of the columns of what is made, and their types, as Spark's SQL writes them."""
@@ -97,9 +100,14 @@ def refuse_stored(frame: DataFrame, what: str, transform: str) -> None:
         raise InvalidInputError(f"found stored {what}; expected a stream: {transform} is for stored ones")
 
 
-def ties_first(ties: Iterable[str], known: Mapping[str, Column]) -> dict[str, Column]:
+def ties_first(known: Mapping[str, Column]) -> dict[str, Column]:
     """Return what orders rows of one time, `NEVER` where there is nothing: that comes first, as nulls do in Spark."""
-    return {name: F.coalesce(known.get(name, F.lit(None)), F.lit(NEVER)).cast("bigint") for name in ties}
+    return {name: F.coalesce(known.get(name, F.lit(None)), F.lit(NEVER)).cast("bigint") for name in _TIES}
+
+
+def own_ties(frame: DataFrame, *hashed: str) -> dict[str, Column]:
+    """Return what orders a frame's rows of one time: what they bring for it, then a hash of some columns."""
+    return ties_first({f"tie_{name}": F.col(name) for name in order_of(frame)} | {"tie_hash": F.xxhash64(*hashed)})
 
 
 def as_side(frame: DataFrame, side: int, lateness: timedelta, columns: Mapping[str, Column]) -> DataFrame:

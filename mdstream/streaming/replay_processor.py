@@ -18,7 +18,7 @@ from pyspark.sql.streaming.stateful_processor import (
 )
 
 from mdstream.streaming.held_rows import NEVER, decoded, encoded, micros_of_watermark, moved_timer
-from mdstream.streaming.replay import Replay, ReplayTerms, Series
+from mdstream.streaming.replay import ORDER, Replay, ReplayTerms, Series
 
 _STATE = "rows binary, series string, newest string, reached bigint, timer bigint"
 
@@ -103,8 +103,7 @@ class ReplayProcessor(StatefulProcessor):
         self._state.update((encoded(waiting), json.dumps(known.series), json.dumps(known.newest), reached, timer))
 
     def _in_order(self, rows: pa.Table) -> pa.Table:
-        order = [name for name in rows.column_names if name in ("symbol", "time", "side") or name.startswith("tie_")]
-        return rows.sort_by([(name, "ascending") for name in order])
+        return rows.sort_by([(name, "ascending") for name, _ in ORDER])
 
     def _frame(self, made: Iterable[Sequence[object]]) -> Iterator[pd.DataFrame]:
         rows = list(made)

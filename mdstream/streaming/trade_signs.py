@@ -21,14 +21,14 @@ from mdstream.streaming.replay import (
     Series,
     as_side,
     micros_of,
+    own_ties,
     refuse_stored,
     replay_of,
     ties_first,
 )
-from mdstream.transforms.asof_terms import has_place, order_of, ties_of
+from mdstream.transforms.asof_terms import has_place, ties_of
 from mdstream.transforms.trade_signs import ROUNDING, SignRule, check_sign_rule, mids_of
 
-_TIES = ("tie_sequence", "tie_kafka_offset", "tie_hash")
 _TRADES, _QUOTES = 0, 1
 """Which side is which; of one time trades come first: a quote of a trade's own time may be its doing."""
 
@@ -104,11 +104,10 @@ def with_trade_sign_stream(
 
 
 def _trades_as_side(trades: DataFrame, lateness: timedelta) -> DataFrame:
-    known = {f"tie_{name}": F.col(name) for name in order_of(trades)} | {"tie_hash": F.xxhash64("price")}
     columns = {
         "symbol": F.col("symbol"),
         "time": F.when(has_place("event_time", ["symbol"]), F.unix_micros("event_time")).otherwise(F.lit(NEVER)),
-        **ties_first(_TIES, known),
+        **own_ties(trades, "price"),
         "value": F.col("price").cast("double"),
         "is_known": F.col("price").isNotNull(),
         "own": F.to_json(F.struct("*"), JSON),
@@ -121,7 +120,7 @@ def _quotes_as_side(quotes: DataFrame, lateness: timedelta, lag: timedelta) -> D
     columns = {
         "symbol": F.col("symbol"),
         "time": F.unix_micros("event_time"),
-        **ties_first(_TIES, ties_of(mids)),
+        **ties_first(ties_of(mids)),
         "value": F.col("value"),
         "is_known": F.col("value").isNotNull(),
         "own": F.lit(None).cast("string"),
@@ -143,7 +142,6 @@ class SignReplay:
     rows: ClassVar[pa.Schema] = pa.schema(
         [
             *ORDER,
-            *((name, pa.int64()) for name in _TIES),
             ("value", pa.float64()),
             ("is_known", pa.bool_()),
             ("own", pa.string()),

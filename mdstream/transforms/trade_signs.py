@@ -16,7 +16,7 @@ from mdstream.transforms.asof_terms import order_of
 from mdstream.transforms.quotes import BASIS_POINTS, PRICES, QUOTED, fair_mid
 from mdstream.transforms.required_columns import check_columns, refuse_stream
 
-TRADED: Mapping[str, type[DataType]] = {"symbol": StringType, "event_time": TimestampType, "price": NumericType}
+_TRADED: Mapping[str, type[DataType]] = {"symbol": StringType, "event_time": TimestampType, "price": NumericType}
 _LATER, _CHANGE = "mid_later__", "price_change__"
 ROUNDING = 1e-12
 """Share of a mid that is no difference to it: of cents, every fourth mid is not the very double that the price is."""
@@ -86,7 +86,7 @@ def with_trade_sign(
     sides = []
     if rule != SignRule.TICK:
         difference = F.col("price").cast("double") - F.col("mid")
-        sides.append(side_of(F.when(F.abs(difference) > ROUNDING * F.col("mid"), difference)))
+        sides.append(_side(F.when(F.abs(difference) > ROUNDING * F.col("mid"), difference)))
     if rule != SignRule.QUOTE:
         known = known.transform(_with_last_change)
         sides.append(F.col(_CHANGE))
@@ -136,7 +136,7 @@ def with_paid_spreads(
         >>> [round(spread, 4) for spread in spreads]
         [1.0, 0.6, 0.4]
     """
-    check_columns(trades, "trades", {**TRADED, "sign": NumericType})
+    check_columns(trades, "trades", {**_TRADED, "sign": NumericType})
     check_columns(trades, "trades", {"mid": NumericType}, _NEEDS_MID)
     check_columns(quotes, "quotes", {**QUOTED, **PRICES})
     later = mids_of(quotes, _LATER, -horizon)
@@ -158,7 +158,7 @@ def check_sign_rule(rule: SignRule | str, trades: DataFrame, quotes: DataFrame |
         raise InvalidInputError(f"there is no rule '{rule}'; expected one of {', '.join(SignRule)}")
     if quotes is None and rule != SignRule.TICK:
         raise InvalidInputError(f"the rule {rule} needs quotes; give with_trade_sign some, or take the rule tick")
-    check_columns(trades, "trades", {**TRADED, "size": NumericType})
+    check_columns(trades, "trades", {**_TRADED, "size": NumericType})
     if quotes is not None:
         check_columns(quotes, "quotes", {**QUOTED, **PRICES})
 
@@ -184,7 +184,7 @@ def _with_mid(
     return met.select(*alone.columns, name)
 
 
-def side_of(difference: Column) -> Column:
+def _side(difference: Column) -> Column:
     """Return 1 for what is above 0, -1 for what is below, else null: also for what is not a number."""
     up, down = (difference > 0) & (difference < float("inf")), (difference < 0) & (difference > float("-inf"))
     return F.when(up, 1).when(down, -1)
@@ -195,6 +195,6 @@ def _with_last_change(trades: DataFrame) -> DataFrame:
     # Prices that share a time and have no order get one that neither rises nor falls, and is the same in every run.
     order = Window.partitionBy("symbol").orderBy("event_time", *order_of(trades), F.xxhash64("price"))
     last = F.last("price", ignorenulls=True).over(order.rowsBetween(Window.unboundedPreceding, -1))
-    change = side_of(F.col("price").cast("double") - last.cast("double"))
+    change = _side(F.col("price").cast("double") - last.cast("double"))
     newest = F.last(_CHANGE, ignorenulls=True).over(order.rowsBetween(Window.unboundedPreceding, Window.currentRow))
     return trades.withColumn(_CHANGE, change).withColumn(_CHANGE, newest)
